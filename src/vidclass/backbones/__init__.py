@@ -1,0 +1,1 @@
+"""Pretrained networks from frames to features."""

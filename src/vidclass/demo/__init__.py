@@ -1,0 +1,1 @@
+"""The whole way on data it makes itself."""

@@ -1,0 +1,1 @@
+"""Models over time: features and mask to logits."""

@@ -1,0 +1,1 @@
+"""Run networks fast on this machine."""

@@ -1,0 +1,1 @@
+"""Fit heads, cross-validate, keep everything in a run folder."""

@@ -1,0 +1,90 @@
+"""Values that cross the borders between rooms.
+
+Axes: T frames, H W pixels, D feature width, K classes.  Times are seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidclass.errors import ShapeError, VidclassError, VideoError
+
+UInt8Array = NDArray[np.uint8]
+FloatArray = NDArray[np.floating]
+BoolArray = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class FrameBatch:
+    """Frames of one clip.  frames (T,H,W,3) uint8 RGB; timestamps_s (T,) float64.
+
+    Raises:
+        ShapeError: the two arrays do not fit that description or one another.
+    """
+
+    frames: UInt8Array
+    timestamps_s: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        """Check shapes and types."""
+        if self.frames.ndim != 4 or self.frames.shape[-1] != 3 or self.frames.dtype != np.uint8:
+            raise ShapeError(
+                f"frames must be (T,H,W,3) uint8, received: {self.frames.shape} {self.frames.dtype}"
+            )
+        if self.timestamps_s.shape != (len(self.frames),):
+            raise ShapeError(
+                f"{len(self.frames)} frames but timestamps of shape {self.timestamps_s.shape}"
+            )
+
+
+@dataclass(frozen=True)
+class Span:
+    """A part [start_s, stop_s) of a video; `stop_s=None` means its end."""
+
+    start_s: float = 0.0
+    stop_s: float | None = None
+
+
+@dataclass(frozen=True)
+class ClipFeatures:
+    """What a backbone made of one clip.  features (T,D) float16; timestamps_s (T,) float64.
+
+    Raises:
+        ShapeError: the two arrays do not fit that description or one another.
+    """
+
+    features: NDArray[np.float16]
+    timestamps_s: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        """Check shapes and types."""
+        if self.features.ndim != 2 or self.features.dtype != np.float16:
+            raise ShapeError(
+                "features must be (T,D) float16, received: "
+                f"{self.features.shape} {self.features.dtype}"
+            )
+        if self.timestamps_s.shape != (len(self.features),):
+            raise ShapeError(
+                f"{len(self.features)} features but timestamps of shape {self.timestamps_s.shape}"
+            )
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One row of the ledger: a video that could not be processed, and why."""
+
+    video: str
+    stage: str
+    error_type: str
+    message: str
+    hint: str = ""
+
+    @classmethod
+    def of(cls, video: object, error: VidclassError) -> Failure:
+        """The row for `error` on `video`."""
+        stage = error.stage if isinstance(error, VideoError) else ""
+        hint = error.hint if isinstance(error, VideoError) else ""
+        return cls(str(video), stage, type(error).__name__, str(error), hint)
