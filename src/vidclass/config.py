@@ -65,3 +65,57 @@ class GeometryConfig(FrozenConfig):
 
     crop: Literal["centre", "whole"] = "centre"
     size: Annotated[int, Field(ge=8, le=4096)] = 224
+
+
+class FeatureConfig(FrozenConfig):
+    """Everything that changes the features of a clip.
+
+    `weights`: `imagenet`, `random` (for tests and for measuring speed), or the path of a Keras
+    weights file for this backbone.
+    """
+
+    backbone: str = "efficientnet_lite0"
+    weights: str = "imagenet"
+    sampling: SamplingConfig = SamplingConfig()
+    geometry: GeometryConfig = GeometryConfig()
+
+
+class TrainingConfig(FrozenConfig):
+    """How a head is fitted.
+
+    `patience`: epochs without a better validation loss after which training stops; None trains
+    all `epochs`.  The weights of the best epoch are kept either way.
+    `balance_classes`: weigh classes by the inverse of their share when the largest has at least
+    1.5 times as many clips as the smallest.
+    """
+
+    epochs: Annotated[int, Field(ge=1)] = 60
+    batch_size: Annotated[int, Field(ge=1)] = 32
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    patience: Annotated[int, Field(ge=1)] | None = None
+    balance_classes: bool = True
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+class SplitConfig(FrozenConfig):
+    """How clips without a given split are divided.
+
+    `validation_tail`: take the last part of the training rows in file order as validation, as
+    the Keras example does, in place of a stratified choice by group.
+    """
+
+    test_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    validation_tail: Annotated[float, Field(gt=0, lt=1)] | None = None
+    allow_leak: bool = False
+
+
+class RunConfig(FrozenConfig):
+    """A whole training run."""
+
+    features: FeatureConfig = FeatureConfig()
+    head: str = "gru_attention"
+    training: TrainingConfig = TrainingConfig()
+    split: SplitConfig = SplitConfig()

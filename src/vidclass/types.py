@@ -5,6 +5,7 @@ Axes: T frames, H W pixels, D feature width, K classes.  Times are seconds.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,3 +89,11 @@ class Failure:
         stage = error.stage if isinstance(error, VideoError) else ""
         hint = error.hint if isinstance(error, VideoError) else ""
         return cls(str(video), stage, type(error).__name__, str(error), hint)
+
+
+# Called with the name of a stage, how much of it is done, and how much there is.
+Progress = Callable[[str, int, int], None]
+
+
+def no_progress(stage: str, done: int, total: int) -> None:
+    """Show nothing."""

@@ -1,0 +1,119 @@
+"""Every network of keras.applications as a backbone, with its own preprocessing inside."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vidclass.backbones.loading import load_weights_file, named_weights_id, randomise
+from vidclass.errors import WeightsError
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class _App:
+    """One network: its module in keras.applications, own input size, feature width, parameters."""
+
+    module: str
+    size: int
+    width: int
+    parameters: int
+
+
+# Facts of Keras 3.15; the widths and counts are those without the classifier.
+APPLICATIONS: dict[str, _App] = {
+    "ConvNeXtTiny": _App("convnext", 224, 768, 27_820_128),
+    "ConvNeXtSmall": _App("convnext", 224, 768, 49_454_688),
+    "ConvNeXtBase": _App("convnext", 224, 1024, 87_566_464),
+    "ConvNeXtLarge": _App("convnext", 224, 1536, 196_230_336),
+    "ConvNeXtXLarge": _App("convnext", 224, 2048, 348_147_968),
+    "DenseNet121": _App("densenet", 224, 1024, 7_037_504),
+    "DenseNet169": _App("densenet", 224, 1664, 12_642_880),
+    "DenseNet201": _App("densenet", 224, 1920, 18_321_984),
+    "EfficientNetB0": _App("efficientnet", 224, 1280, 4_049_571),
+    "EfficientNetB1": _App("efficientnet", 240, 1280, 6_575_239),
+    "EfficientNetB2": _App("efficientnet", 260, 1408, 7_768_569),
+    "EfficientNetB3": _App("efficientnet", 300, 1536, 10_783_535),
+    "EfficientNetB4": _App("efficientnet", 380, 1792, 17_673_823),
+    "EfficientNetB5": _App("efficientnet", 456, 2048, 28_513_527),
+    "EfficientNetB6": _App("efficientnet", 528, 2304, 40_960_143),
+    "EfficientNetB7": _App("efficientnet", 600, 2560, 64_097_687),
+    "EfficientNetV2B0": _App("efficientnet_v2", 224, 1280, 5_919_312),
+    "EfficientNetV2B1": _App("efficientnet_v2", 240, 1280, 6_931_124),
+    "EfficientNetV2B2": _App("efficientnet_v2", 260, 1408, 8_769_374),
+    "EfficientNetV2B3": _App("efficientnet_v2", 300, 1536, 12_930_622),
+    "EfficientNetV2S": _App("efficientnet_v2", 384, 1280, 20_331_360),
+    "EfficientNetV2M": _App("efficientnet_v2", 480, 1280, 53_150_388),
+    "EfficientNetV2L": _App("efficientnet_v2", 480, 1280, 117_746_848),
+    "InceptionResNetV2": _App("inception_resnet_v2", 299, 1536, 54_336_736),
+    "InceptionV3": _App("inception_v3", 299, 2048, 21_802_784),
+    "MobileNet": _App("mobilenet", 224, 1024, 3_228_864),
+    "MobileNetV2": _App("mobilenet_v2", 224, 1280, 2_257_984),
+    "MobileNetV3Small": _App("mobilenet_v3", 224, 576, 939_120),
+    "MobileNetV3Large": _App("mobilenet_v3", 224, 960, 2_996_352),
+    "NASNetMobile": _App("nasnet", 224, 1056, 4_269_716),
+    "NASNetLarge": _App("nasnet", 331, 4032, 84_916_818),
+    "ResNet50": _App("resnet", 224, 2048, 23_587_712),
+    "ResNet101": _App("resnet", 224, 2048, 42_658_176),
+    "ResNet152": _App("resnet", 224, 2048, 58_370_944),
+    "ResNet50V2": _App("resnet_v2", 224, 2048, 23_564_800),
+    "ResNet101V2": _App("resnet_v2", 224, 2048, 42_626_560),
+    "ResNet152V2": _App("resnet_v2", 224, 2048, 58_331_648),
+    "VGG16": _App("vgg16", 224, 512, 14_714_688),
+    "VGG19": _App("vgg19", 224, 512, 20_024_384),
+    "Xception": _App("xception", 299, 2048, 20_861_480),
+}
+
+
+def build(name: str, *, size: int, weights: str) -> keras.Model:
+    """The network behind its preprocessing, without its classifier, averaged over the picture.
+
+    Input shape: (B, size, size, 3) RGB in [0, 255], or channels first.
+    Output shape: (B, D).
+    """
+    import keras
+
+    app = APPLICATIONS[name]
+    first = keras.config.image_data_format() == "channels_first"
+    shape = (3, size, size) if first else (size, size, 3)
+    make = getattr(keras.applications, name)
+    imagenet = "imagenet" if weights == "imagenet" else None
+    try:
+        network = make(include_top=False, weights=imagenet, pooling="avg", input_shape=shape)
+    except Exception as error:
+        if "URL fetch failure" not in str(error):  # the only thing Keras raises when offline
+            raise
+        raise _cannot_fetch(name, str(error)) from error
+    inputs = keras.Input(shape, name="frames")
+    preprocess = import_module(f"keras.applications.{app.module}").preprocess_input
+    model = keras.Model(inputs, network(preprocess(inputs)), name=name.lower())
+    if weights == "random":
+        randomise(model)
+    elif weights != "imagenet":
+        load_weights_file(network, name, weights)
+    return model
+
+
+def weights_id(name: str, weights: str) -> str:
+    """Keras pins the checksums of its weights, so its version names them."""
+    if weights == "imagenet":
+        return f"keras-{version('keras')}-imagenet"
+    return named_weights_id(name, weights)
+
+
+def _cannot_fetch(name: str, message: str) -> WeightsError:
+    folder = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
+    found = re.search(r"https?://\S+?(?=:? |: None|$)", message)
+    url = found.group().rstrip(":") if found else "its ImageNet weights"
+    file = url.rsplit("/", 1)[-1]
+    return WeightsError(
+        f"the ImageNet weights of {name} are not on this machine and cannot be fetched: {message}. "
+        f"Download {url} where there is a network and put it here: {folder / file}"
+    )

@@ -1,0 +1,67 @@
+"""Weights that do not come from a network's own source: a file of the user's, or random ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vidclass.errors import WeightsError
+from vidclass.files import sha256_of
+
+if TYPE_CHECKING:
+    import keras
+
+
+def load_weights_file(model: keras.Model, name: str, path: str) -> None:
+    """Load a `.weights.h5` file that Keras wrote for this very network.
+
+    Raises:
+        WeightsError: the file is missing or does not fit.
+    """
+    _require_file(name, path)
+    try:
+        model.load_weights(path)
+    except Exception as error:  # h5py and Keras raise many kinds for a file that does not fit
+        raise WeightsError(f"{path} does not hold weights of {name}: {error}") from error
+
+
+def named_weights_id(name: str, weights: str) -> str:
+    """The identity of `random` weights or of a weights file.
+
+    Raises:
+        WeightsError: the file is missing.
+    """
+    if weights == "random":
+        return "random-1"
+    return sha256_of(_require_file(name, weights))
+
+
+def _require_file(name: str, weights: str) -> Path:
+    path = Path(weights)
+    if not path.is_file():
+        raise WeightsError(
+            f"weights={weights!r} of {name} is neither 'imagenet' nor 'random' nor a file"
+        )
+    return path
+
+
+def randomise(model: keras.Model, seed: int = 0) -> None:
+    """Set random weights, the same under every Keras back end.
+
+    Kernels are normal with variance 2/fan-in (He et al. 2015), so that signals neither vanish nor
+    explode; scales and variances are 1, everything else 0.
+    """
+    rng = np.random.default_rng(seed)
+    values = []
+    for weight in model.weights:
+        shape = tuple(weight.shape)
+        if len(shape) > 1:
+            fan_in = int(np.prod(shape[:-1])) if len(shape) != 4 or shape[3] > 1 else shape[0] ** 2
+            values.append(rng.normal(0, np.sqrt(2 / fan_in), shape).astype("float32"))
+        elif weight.name in ("gamma", "moving_variance"):
+            values.append(np.ones(shape, "float32"))
+        else:
+            values.append(np.zeros(shape, "float32"))
+    model.set_weights(values)

@@ -1,0 +1,192 @@
+"""Features of every clip of a manifest: what the store has is read, the rest is made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from vidclass.backbones.registry import get_backbone
+from vidclass.config import FeatureConfig
+from vidclass.data.manifest import Clip, Manifest
+from vidclass.engine.local import Done, run_each
+from vidclass.errors import VidclassError, VideoError
+from vidclass.features.clip import decode_for, features_of
+from vidclass.features.fingerprint import clip_key, settings_fingerprint
+from vidclass.features.networks import open_backbone
+from vidclass.features.store import FeatureStore, default_store_folder
+from vidclass.files import sha256_of
+from vidclass.types import ClipFeatures, Failure, FrameBatch, Progress, no_progress
+
+# Clips that are appended to the store at a time: what a killed run loses at most.
+APPEND_CLIPS = 16
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What came of the clips of a manifest.
+
+    Attributes:
+        manifest: The clips that were asked for.
+        clips: Their features, in the manifest's order; None for a clip that failed.
+        failures: The ledger.
+        reused: How many clips the store had already.
+        notes: What the user should know, as sentences.
+    """
+
+    manifest: Manifest
+    clips: list[ClipFeatures | None]
+    failures: list[Failure]
+    reused: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> int:
+        """How many clips have features."""
+        return sum(clip is not None for clip in self.clips)
+
+
+def extract(
+    manifest: Manifest,
+    config: FeatureConfig,
+    *,
+    store_folder: Path | None = None,
+    progress: Progress = no_progress,
+    strict: bool = False,
+) -> Extraction:
+    """Features of every clip, through the store.
+
+    Args:
+        manifest: The clips.
+        config: Backbone, sampling and geometry.
+        store_folder: Where features are kept; None for the default folder.
+        progress: Told of the stages `hash` and `extract`.
+        strict: Raise the first failure in place of listing it.
+
+    Raises:
+        VideoError: a video cannot be read, and `strict` is set.
+        StoreError: the store cannot be read or written.
+        WeightsError: the backbone's weights are not at hand.
+    """
+    rows = manifest.clips()
+    ledger = _Ledger(strict)
+    keys = _keys(rows, ledger, progress)
+    store = FeatureStore(
+        store_folder or default_store_folder(),
+        settings=settings_fingerprint(config),
+        width=get_backbone(config.backbone).width,
+        description=json.dumps(config.model_dump(mode="json"), indent=1),
+    )
+    known = [key for key in keys if key is not None]
+    todo = _first_of_each(rows, keys, store.missing(known))
+    notes: tuple[str, ...] = ()
+    if todo:
+        notes = _fill(store, todo, config, ledger, progress)
+    stored = store.read(known)
+    clips = [None if key is None else stored.get(key) for key in keys]
+    failures = [
+        Failure.of(row.video, ledger.errors[key or str(row.video)])
+        for row, key, clip in zip(rows, keys, clips, strict=True)
+        if clip is None
+    ]
+    made = {key for key, _ in todo}
+    reused = sum(
+        key not in made and clip is not None for key, clip in zip(keys, clips, strict=True)
+    )
+    return Extraction(manifest, clips, failures, reused, notes)
+
+
+class _Ledger:
+    """Errors by clip key, or by path for a video that could not even be hashed."""
+
+    def __init__(self, strict: bool) -> None:
+        self.errors: dict[str, VidclassError] = {}
+        self._strict = strict
+
+    def add(self, name: str, error: VidclassError) -> None:
+        if self._strict:
+            raise error
+        self.errors[name] = error
+
+
+def _keys(rows: Sequence[Clip], ledger: _Ledger, progress: Progress) -> list[str | None]:
+    """The store's key of each clip; None where the video cannot be read at all."""
+    hashes: dict[Path, str] = {}
+    videos = list(dict.fromkeys(row.video for row in rows))
+    with closing(run_each(_hash, videos)) as results:
+        for count, done in enumerate(results, 1):
+            if done.error is not None:
+                ledger.add(str(done.item), done.error)
+            elif done.result is not None:
+                hashes[done.item] = done.result
+            progress("hash", count, len(videos))
+    return [clip_key(hashes[row.video], row.span) if row.video in hashes else None for row in rows]
+
+
+def _hash(path: Path) -> str:
+    try:
+        return sha256_of(path)
+    except IsADirectoryError as error:
+        raise VideoError(
+            path, "is a folder, not a video", hint="Name the file itself.", stage="probe"
+        ) from error
+    except FileNotFoundError as error:
+        raise VideoError(
+            path, "there is no such file", hint="Check the path, or pass --root.", stage="probe"
+        ) from error
+    except OSError as error:
+        cause = f"cannot be opened: {error.strerror}"
+        raise VideoError(path, cause, hint="Check its permissions.", stage="probe") from error
+
+
+def _first_of_each(
+    rows: Sequence[Clip], keys: Sequence[str | None], missing: set[str]
+) -> list[tuple[str, Clip]]:
+    first: dict[str, Clip] = {}
+    for row, key in zip(rows, keys, strict=True):
+        if key is not None and key in missing:
+            first.setdefault(key, row)
+    return list(first.items())
+
+
+def _fill(
+    store: FeatureStore,
+    todo: Sequence[tuple[str, Clip]],
+    config: FeatureConfig,
+    ledger: _Ledger,
+    progress: Progress,
+) -> tuple[str, ...]:
+    """Make the features of `todo`; whatever ends it, finished clips are stored."""
+    opened = open_backbone(config)
+
+    def decode(item: tuple[str, Clip]) -> FrameBatch:
+        return decode_for(config, item[1].video, item[1].span)
+
+    buffer: dict[str, tuple[str, ClipFeatures]] = {}
+    with closing(run_each(decode, todo)) as results:
+        try:
+            for count, (key, clip, batch) in enumerate(_readable(results, ledger), 1):
+                if batch is not None:
+                    buffer[key] = (str(clip.video), features_of(opened.network, batch))
+                if len(buffer) >= APPEND_CLIPS:
+                    store.append(buffer)
+                    buffer = {}
+                progress("extract", count, len(todo))
+        finally:
+            store.append(buffer)
+    store.compact()
+    if opened.route == "keras":
+        return (f"{config.backbone} runs in Keras, several times slower: {opened.reason}",)
+    return ()
+
+
+def _readable(
+    results: Iterator[Done[tuple[str, Clip], FrameBatch]], ledger: _Ledger
+) -> Iterator[tuple[str, Clip, FrameBatch | None]]:
+    for done in results:
+        key, clip = done.item
+        if done.error is not None:
+            ledger.add(key, done.error)
+        yield key, clip, done.result

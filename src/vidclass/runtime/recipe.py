@@ -1,0 +1,73 @@
+"""How a network is made: a message that a child process can carry out.
+
+A Keras process has one back end for life.  Making an IR needs Keras's OpenVINO back end, checking
+it needs another one, and the process that asked may have no Keras at all; so networks are built
+in child processes, from a recipe that names a function and its arguments.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+IR_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class NetworkRecipe:
+    """A function that builds a Keras model, and its arguments.
+
+    Attributes:
+        builder: `package.module:function`.
+        arguments: Keyword arguments, plain JSON values.
+        identity: What else changes the numbers: checksums of the weights.
+        frames: True for a backbone, whose input is frames (B,H,W,3) uint8 and whose layout may
+            be chosen; False for a head, whose inputs are `features` and `mask`.
+    """
+
+    builder: str
+    arguments: dict[str, Any]
+    identity: str
+    frames: bool
+
+    def build(self) -> Any:
+        """The Keras model, under this process's back end."""
+        module, _, function = self.builder.partition(":")
+        return getattr(import_module(module), function)(**self.arguments)
+
+    def fingerprint(self) -> str:
+        """A key that changes with anything that changes the made network."""
+        versions = [version(name) for name in ("keras", "openvino")]
+        parts = [IR_FORMAT, self.builder, self.arguments, self.identity, self.frames, versions]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def probe_inputs(recipe: NetworkRecipe) -> dict[str, NDArray[Any]]:
+    """The inputs on which two routes must agree, from a fixed seed.
+
+    A backbone sees three pictures of gradients, blocks and noise; a head sees clips of all
+    lengths, an empty one among them.
+    """
+    rng = np.random.default_rng(7)
+    if recipe.frames:
+        return {"frames": _pictures(int(recipe.arguments["size"]), rng)}
+    frames, width = int(recipe.arguments["frames"]), int(recipe.arguments["width"])
+    lengths = np.array([0, 1, max(1, frames // 2), frames])
+    mask = np.arange(frames)[None] < lengths[:, None]
+    features = np.abs(rng.normal(0, 0.5, (len(lengths), frames, width))).astype("float32")
+    return {"features": features * mask[..., None], "mask": mask}
+
+
+def _pictures(size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+    ramp = np.linspace(0, 255, size)
+    gradient = np.stack(np.broadcast_arrays(ramp[:, None], ramp[None], 255 - ramp[:, None]), -1)
+    blocks = rng.integers(0, 256, (8, 8, 3)).repeat(size // 8 + 1, 0).repeat(size // 8 + 1, 1)
+    noise = np.clip(blocks[:size, :size] * 0.7 + rng.normal(40, 25, (size, size, 3)), 0, 255)
+    return np.stack([gradient, blocks[:size, :size], noise]).astype(np.uint8)
