@@ -48,9 +48,13 @@ def read_source(source: str | Path, *, root: str | Path | None = None) -> Rows:
         siblings = os.listdir(path.parent) if path.parent.is_dir() else []
         hint = did_you_mean(path.name, siblings)
         raise ManifestError(f"the source {str(source)!r} does not exist.{hint} {_allowed()}")
-    for reader in READERS:
-        if reader.accepts(path):
-            return reader.read(path, base)
+    try:
+        for reader in READERS:
+            if reader.accepts(path):
+                return reader.read(path, base)
+    except OSError as error:
+        where = error.filename or str(path)
+        raise ManifestError(f"{where!r} cannot be read: {error.strerror}.") from error
     if path.suffix.lower() in VIDEO_EXTENSIONS:
         raise ManifestError(f"{str(source)!r} is one video, without a label. {_allowed()}")
     raise ManifestError(f"{str(source)!r} is not a source of labelled videos. {_allowed()}")

@@ -15,7 +15,7 @@ from vidclass.data.needs import (
     require_two_classes,
     require_units,
 )
-from vidclass.data.units import IntArray, Units, fewest_gaps, share_out
+from vidclass.data.units import IntArray, Units, complete, fewest_gaps, share_out
 from vidclass.data.wording import listed, quoted
 from vidclass.errors import ConfigError, SplitError
 
@@ -32,7 +32,9 @@ def split_clips(
 
     Given validation and test clips stay as they are, and with them the rest of their groups.
     What is not given is cut from the other clips: `test_fraction` of them for test, and
-    `validation_fraction` of what then remains for validation; 0 cuts none.
+    `validation_fraction` of what then remains for validation; 0 cuts none.  Every class is in every
+    part; only where classes share groups can one be missing in validation or test (a note says
+    which), never in train.
 
     Args:
         manifest: The clips; its own `split` column may be full, empty or in between.
@@ -91,16 +93,15 @@ def _cut(
         units, len(names), noun, ", ".join(names), f"Add recordings, drop the class{hint}."
     )
     part = fewest_gaps(units, len(names), seed=seed, draw=lambda rng: share_out(units, sizes, rng))
+    part = complete(units, part, len(names), target=names.index("train"))
     notes = []
     for name, held in zip(names, units.held(part, len(names)), strict=True):
         absent = [units.labels[index] for index in np.flatnonzero(held == 0)]
-        if absent and name == "train":
-            raise SplitError(
-                f"no split was found that keeps groups whole and has {listed(quoted(absent))} in "
-                f"train: their groups are shared with other classes. Add recordings{hint}."
-            )
         if absent:
-            notes.append(f"classes without a {name} clip: {listed(quoted(absent))}.")
+            notes.append(
+                f"classes without a {name} clip: {listed(quoted(absent))}; "
+                "their groups are shared with other classes."
+            )
     return part, names, notes
 
 

@@ -104,6 +104,19 @@ def fill_gaps(units: Units, part: IntArray, parts: int) -> IntArray:
     return part
 
 
+def complete(units: Units, part: IntArray, parts: int, *, target: int) -> IntArray:
+    """Bring every class into the part `target`, even if another part then goes without."""
+    part = part.copy()
+    for wanted in np.flatnonzero(units.held(part, parts)[target] == 0):
+        held = units.held(part, parts)
+        if held[target, wanted]:
+            continue  # an earlier move brought this class along
+        holders = [unit for unit, classes in enumerate(units.classes) if wanted in classes]
+        last_ones = [(held[part[unit], units.classes[unit]] == 1).sum() for unit in holders]
+        part[holders[int(np.argmin(last_ones))]] = target
+    return part
+
+
 def fewest_gaps(
     units: Units, parts: int, *, seed: int, draw: Callable[[np.random.Generator], IntArray]
 ) -> IntArray:

@@ -44,14 +44,11 @@ def read_cells(path: Path) -> Cells:
     """Read a Parquet file, or text with commas, semicolons, tabs or bars.
 
     Raises:
-        ManifestError: the file is unreadable, not UTF-8, or rows do not fit the header.
+        ManifestError: the file is not UTF-8 or not well formed, or rows do not fit the header.
     """
-    try:
-        if path.suffix.lower() == ".parquet":
-            return _read_parquet(path)
-        return _read_text(path, path.read_bytes())
-    except OSError as error:
-        raise ManifestError(f"{str(path)!r} cannot be read: {error.strerror}.") from error
+    if path.suffix.lower() == ".parquet":
+        return _read_parquet(path)
+    return _read_text(path, path.read_bytes())
 
 
 def _read_parquet(path: Path) -> Cells:

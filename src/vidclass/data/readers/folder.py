@@ -23,10 +23,13 @@ class _Found:
     splits: list[str | None] = field(default_factory=list)
     passed_over: Counter[str] = field(default_factory=Counter)
     empty: list[str] = field(default_factory=list)
+    loose: int = 0
     tables: list[str] = field(default_factory=list)
 
     def notes(self) -> list[str]:
         sentences = [f"{counted(n, what)} ignored." for what, n in self.passed_over.items() if n]
+        if self.loose:
+            sentences.append(f"{counted(self.loose, 'video')} outside class folders ignored.")
         if self.empty:
             sentences.append(f"folders without videos: {listed(quoted(sorted(self.empty)))}.")
         if self.tables:
@@ -82,7 +85,7 @@ def _is_split_by_folders(path: Path) -> bool:
 def _read_classes(path: Path, found: _Found, *, split: str | None) -> None:
     files = [entry for entry in _entries(path) if entry.is_file()]
     loose = [file for file in files if _is_video(file)]
-    found.passed_over["file that is no video"] += len(files) - len(loose)
+    found.passed_over["other file"] += len(files) - len(loose)
     found.tables += [file.name for file in files if file.suffix.lower() in table.EXTENSIONS]
     folders = [(folder, _videos_below(folder, found.passed_over)) for folder in _sub_folders(path)]
     if loose and not any(videos for _, videos in folders):
@@ -91,7 +94,7 @@ def _read_classes(path: Path, found: _Found, *, split: str | None) -> None:
             "sub-folders: put the videos of each class into a sub-folder named after the class, "
             "or list videos and labels in a CSV."
         )
-    found.passed_over["video without a class folder"] += len(loose)
+    found.loose += len(loose)
     for folder, videos in folders:
         if not videos:
             found.empty.append(folder.name)
@@ -113,12 +116,12 @@ def _videos_below(folder: Path, passed_over: Counter[str]) -> list[Path]:
             elif _is_video(file):
                 videos.append(file)
             else:
-                passed_over["file that is no video"] += 1
+                passed_over["other file"] += 1
     return sorted(videos)
 
 
 def _unreadable(error: OSError) -> None:
-    raise ManifestError(f"cannot read the folder {error.filename!r}: {error.strerror}.") from error
+    raise error  # os.walk would pass over the folder in silence
 
 
 def _sub_folders(path: Path) -> list[Path]:
@@ -126,10 +129,7 @@ def _sub_folders(path: Path) -> list[Path]:
 
 
 def _entries(path: Path) -> list[Path]:
-    try:
-        return sorted(entry for entry in path.iterdir() if not _is_hidden(entry.name))
-    except OSError as error:
-        raise ManifestError(f"cannot read the folder {str(path)!r}: {error.strerror}.") from error
+    return sorted(entry for entry in path.iterdir() if not _is_hidden(entry.name))
 
 
 def _is_hidden(name: str) -> bool:
