@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vidclass.data.groups import group_in_name
@@ -137,6 +137,7 @@ def test_other_columns_are_refused() -> None:
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1).map(clean_text)
 
 
+@settings(deadline=None, max_examples=50)
 @given(data=st.data())
 def test_what_is_written_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

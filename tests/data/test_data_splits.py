@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from vidclass.data.manifest import Manifest
 from vidclass.data.rows import Rows
 from vidclass.data.splits import fold_assignments, split_clips, tail_validation
-from vidclass.data.units import Units, fewest_gaps, fill_gaps
+from vidclass.data.units import Units, complete, fewest_gaps, fill_gaps
 from vidclass.errors import ConfigError, LeakError, ManifestError, SplitError
 
 Row = tuple[str, str | None, str | None]
@@ -63,6 +63,7 @@ SIZES = st.dictionaries(
 )
 
 
+@settings(deadline=None, max_examples=50)
 @given(sizes=SIZES, seed=st.integers(0, 9))
 def test_groups_stay_whole_and_classes_are_everywhere(
     sizes: dict[str, list[int]], seed: int
@@ -77,6 +78,7 @@ def test_groups_stay_whole_and_classes_are_everywhere(
     assert splits_of(split_clips(manifest, seed=seed)) == splits
 
 
+@settings(deadline=None, max_examples=50)
 @given(sizes=SIZES, seed=st.integers(0, 9))
 def test_shares_are_met_within_a_few_groups(sizes: dict[str, list[int]], seed: int) -> None:
     result = split_clips(grouped(sizes), seed=seed)
@@ -95,6 +97,7 @@ def test_equal_groups_are_shared_exactly() -> None:
         assert counts == [64, 16, 20]
 
 
+@settings(deadline=None, max_examples=50)
 @given(
     rows=st.lists(
         st.tuples(st.sampled_from("abc"), st.none() | st.sampled_from("stuvwxyz"), st.none()),
@@ -274,7 +277,7 @@ def test_tail_is_refused_where_it_has_no_meaning() -> None:
         tail_validation(manifest_of([("a", None, "validation"), ("b", None, None)]), 0.5)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(sizes=SIZES, seed=st.integers(0, 5), folds=st.integers(2, 3), alone=st.booleans())
 def test_folds_keep_groups_whole_and_classes_everywhere(
     sizes: dict[str, list[int]], seed: int, folds: int, alone: bool
@@ -333,6 +336,12 @@ def test_gaps_are_filled_by_the_smallest_spare_unit() -> None:
     # One unit with both classes is enough for both gaps.
     units = Units.of(list("abab"), list("1122"))
     assert sorted(fill_gaps(units, np.zeros(2, dtype=np.int64), 2)) == [0, 1]
+
+
+def test_one_move_can_complete_train_for_two_classes() -> None:
+    units = Units.of(list("ababc"), list("11223"))
+    part = complete(units, np.array([1, 1, 0]), 2, target=0)
+    assert sorted(part[:2]) == [0, 1]
 
 
 def test_a_hopeless_draw_is_repeated_and_the_nearest_kept() -> None:
