@@ -102,9 +102,10 @@ def refuse_leaks(table: pl.DataFrame, *, column: str = "split") -> None:
         shown = [f"{PurePath(v).name!r} in {s}" for v, s in clips.select("video", column).rows()]
         cases.append(f"{unit} ({listed(shown)})")
     more = f" and {len(leaking) - 3} more" if len(leaking) > 3 else ""
+    force = ", or force it with --allow-leak" if column == "split" else ""
     raise LeakError(
         f"a leak: the clips of {'; '.join(cases)}{more} are on more than one side of the given "
-        f"{column}s. Put each group on one side, or force it with --allow-leak."
+        f"{column}s. Put each group on one side{force}."
     )
 
 

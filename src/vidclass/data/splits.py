@@ -88,7 +88,8 @@ def _cut(
     """The part of each unit, (U,), the names of the parts, and notes."""
     names = [name for name, share in shares.items() if share > 0]
     sizes = [shares[name] for name in names]
-    hint = "" if noun == "clip" else ", or split inside groups with --allow-leak"
+    several = len(units.classes) < len(units.unit_of_clip)  # else there is no inside of a group
+    hint = ", or split inside groups with --allow-leak" if several else ""
     require_units(
         units, len(names), noun, ", ".join(names), f"Add recordings, drop the class{hint}."
     )
