@@ -1,0 +1,127 @@
+"""The list of labelled clips that everything downstream works on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from vidclass.data import checks
+from vidclass.data.groups import fill_groups
+from vidclass.data.rows import SPLITS
+from vidclass.data.sources import read_source
+from vidclass.errors import LeakError, require_choice
+from vidclass.types import Span
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A labelled span of a video, often all of it."""
+
+    video: Path
+    label: str
+    group: str | None
+    split: str | None
+    fold: int | None
+    span: Span
+
+
+@dataclass(frozen=True, eq=False)
+class Manifest:
+    """A checked table of labelled clips; no video is opened for it.
+
+    `table` has one row a clip and the columns `video` (absolute path), `label`, `group` or null,
+    `split` (train, validation, test) or null, `fold` or null, `start_s`, and `stop_s` or null for
+    the end of the video.  `notes` are sentences about what was noticed on the way.
+
+    Raises:
+        ManifestError: the table is not like that.
+    """
+
+    table: pl.DataFrame
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check columns, types and spans."""
+        checks.check_table(self.table)
+
+    @classmethod
+    def from_source(
+        cls, source: str | Path, *, root: str | Path | None = None, allow_leak: bool = False
+    ) -> Manifest:
+        """Read a folder of classes, a CSV, TSV or Parquet file, or a folder of such files.
+
+        Args:
+            source: What to read.
+            root: Where a table's relative paths start, if not beside the table.
+            allow_leak: Let given splits share groups; a note then says which do.
+
+        Raises:
+            ManifestError: the source cannot be used; the message says why and what to do.
+            LeakError: given splits share groups.
+        """
+        rows = fill_groups(checks.drop_duplicates(read_source(source, root=root)))
+        rows = checks.note_thin_classes(checks.note_missing_files(rows, source))
+        manifest = cls(rows.table, rows.notes)
+        checks.refuse_contradictions(manifest.table)
+        checks.refuse_unknown_labels(manifest.table)
+        try:
+            checks.refuse_leaks(manifest.table)
+        except LeakError as error:
+            if not allow_leak:
+                raise
+            return manifest.with_notes(f"a leak was allowed: {error}")
+        return manifest
+
+    def __len__(self) -> int:
+        """How many clips there are."""
+        return len(self.table)
+
+    @property
+    def labels(self) -> list[str]:
+        """The classes, sorted: the order of every score vector."""
+        return sorted(self.table["label"].unique())
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256, in hex, over all rows in their order; notes do not count."""
+        text = json.dumps([self.table.columns, *self.table.rows()])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def clips(self) -> list[Clip]:
+        """The rows, in their order."""
+        return [
+            Clip(Path(video), label, group, split, fold, Span(start_s, stop_s))
+            for video, label, group, split, fold, start_s, stop_s in self.table.rows()
+        ]
+
+    def where(self, *, split: str) -> Manifest:
+        """The clips of one split, which may be none.
+
+        Raises:
+            ConfigError: `split` is not train, validation or test.
+        """
+        require_choice("split", split, SPLITS)
+        return Manifest(self.table.filter(pl.col("split") == split), self.notes)
+
+    def with_splits(self, splits: Sequence[str | None]) -> Manifest:
+        """The same clips with other splits, one for each row."""
+        return Manifest(
+            self.table.with_columns(pl.Series("split", splits, dtype=pl.String)), self.notes
+        )
+
+    def with_notes(self, *notes: str) -> Manifest:
+        """The same clips with more notes."""
+        return Manifest(self.table, (*self.notes, *notes))
+
+    def write_csv(self, path: str | Path) -> None:
+        """Write the table, in one step, so that `from_source` reads it back."""
+        target = Path(path)
+        part = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        self.table.write_csv(part)
+        os.replace(part, target)

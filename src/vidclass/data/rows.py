@@ -1,0 +1,76 @@
+"""The one shape into which every reader brings its source, before it is checked."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import polars as pl
+
+from vidclass.errors import ManifestError
+
+SCHEMA: Mapping[str, Any] = MappingProxyType(
+    {
+        "video": pl.String,
+        "label": pl.String,
+        "group": pl.String,
+        "split": pl.String,
+        "fold": pl.Int64,
+        "start_s": pl.Float64,
+        "stop_s": pl.Float64,
+    }
+)
+
+SPLITS = ("train", "validation", "test")
+
+SPLIT_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "train": "train",
+        "training": "train",
+        "val": "validation",
+        "valid": "validation",
+        "validation": "validation",
+        "test": "test",
+        "testing": "test",
+    }
+)
+
+# fmt: off
+VIDEO_EXTENSIONS = frozenset({
+    ".3gp", ".asf", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg",
+    ".mpg", ".mts", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m",
+})
+# fmt: on
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """What a reader found: a table with the columns of `SCHEMA`, and what it noticed."""
+
+    table: pl.DataFrame
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, columns: Mapping[str, Sequence[Any]], notes: Sequence[str] = ()) -> Rows:
+        """Build from columns; `video` (absolute paths) and `label` must be among them.
+
+        Raises:
+            ManifestError: a text in it is not valid Unicode, as some file names are.
+        """
+        count = len(columns["video"])
+        filled = {name: columns.get(name, [None] * count) for name in SCHEMA}
+        try:
+            table = pl.DataFrame(filled, schema=dict(SCHEMA))
+        except UnicodeEncodeError as error:
+            raise ManifestError(
+                f"the name {error.object!r} is not valid Unicode: rename the file or folder."
+            ) from error
+        return cls(table.with_columns(pl.col("start_s").fill_null(0.0)), tuple(notes))
+
+
+def clean_text(text: str) -> str:
+    """One spelling for a label or group: no outer blanks, accents composed (NFC)."""
+    return unicodedata.normalize("NFC", text.strip())

@@ -1,0 +1,38 @@
+"""Small pieces of the sentences in errors and notes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "clip"), counted(3, "class")
+    ('1 clip', '3 classes')
+    """
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{count} {noun if count == 1 else plural}"
+
+
+def quoted(items: Iterable[object]) -> list[str]:
+    """Each item as Python would show its text."""
+    return [repr(str(item)) for item in items]
+
+
+def listed(items: Iterable[str], *, most: int = 5) -> str:
+    """The first few items, and how many more there are.
+
+    >>> listed(["a", "b", "c"], most=2)
+    'a, b and 1 more'
+    """
+    everything = list(items)
+    text = ", ".join(everything[:most])
+    return f"{text} and {len(everything) - most} more" if len(everything) > most else text
+
+
+def did_you_mean(word: str, allowed: Iterable[str]) -> str:
+    """A sentence, with a space before it, that names the nearest spelling; else nothing."""
+    near = get_close_matches(word.lower(), list(allowed), n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
