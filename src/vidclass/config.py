@@ -83,6 +83,7 @@ class FeatureConfig(FrozenConfig):
 class TrainingConfig(FrozenConfig):
     """How a head is fitted.
 
+    `cosine`: let the learning rate fall to zero along half a cosine over the epochs.
     `patience`: epochs without a better validation loss after which training stops; None trains
     all `epochs`.  The weights of the best epoch are kept either way.
     `balance_classes`: weigh classes by the inverse of their share when the largest has at least
@@ -92,6 +93,7 @@ class TrainingConfig(FrozenConfig):
     epochs: Annotated[int, Field(ge=1)] = 60
     batch_size: Annotated[int, Field(ge=1)] = 32
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    cosine: bool = True
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     patience: Annotated[int, Field(ge=1)] | None = None

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from vidclass.backbones.registry import get_backbone
-from vidclass.config import FeatureConfig
 from vidclass.data.manifest import Clip, Manifest
 from vidclass.engine.local import Done, run_each
 from vidclass.errors import VidclassError, VideoError
 from vidclass.features.clip import decode_for, features_of
-from vidclass.features.fingerprint import clip_key, settings_fingerprint
-from vidclass.features.networks import open_backbone
+from vidclass.features.networks import FeatureMaker
 from vidclass.features.store import FeatureStore, default_store_folder
 from vidclass.files import sha256_of
-from vidclass.types import ClipFeatures, Failure, FrameBatch, Progress, no_progress
+from vidclass.types import ClipFeatures, Failure, FrameBatch, Progress, Span, no_progress
 
 # Clips that are appended to the store at a time: what a killed run loses at most.
 APPEND_CLIPS = 16
@@ -50,7 +48,7 @@ class Extraction:
 
 def extract(
     manifest: Manifest,
-    config: FeatureConfig,
+    maker: FeatureMaker,
     *,
     store_folder: Path | None = None,
     progress: Progress = no_progress,
@@ -60,7 +58,7 @@ def extract(
 
     Args:
         manifest: The clips.
-        config: Backbone, sampling and geometry.
+        maker: What makes their features.
         store_folder: Where features are kept; None for the default folder.
         progress: Told of the stages `hash` and `extract`.
         strict: Raise the first failure in place of listing it.
@@ -75,15 +73,15 @@ def extract(
     keys = _keys(rows, ledger, progress)
     store = FeatureStore(
         store_folder or default_store_folder(),
-        settings=settings_fingerprint(config),
-        width=get_backbone(config.backbone).width,
-        description=json.dumps(config.model_dump(mode="json"), indent=1),
+        settings=maker.fingerprint,
+        width=maker.width,
+        description=json.dumps(maker.config.model_dump(mode="json"), indent=1),
     )
     known = [key for key in keys if key is not None]
     todo = _first_of_each(rows, keys, store.missing(known))
     notes: tuple[str, ...] = ()
     if todo:
-        notes = _fill(store, todo, config, ledger, progress)
+        notes = _fill(store, todo, maker, ledger, progress)
     stored = store.read(known)
     clips = [None if key is None else stored.get(key) for key in keys]
     failures = [
@@ -125,6 +123,12 @@ def _keys(rows: Sequence[Clip], ledger: _Ledger, progress: Progress) -> list[str
     return [clip_key(hashes[row.video], row.span) if row.video in hashes else None for row in rows]
 
 
+def clip_key(video_sha256: str, span: Span) -> str:
+    """A key of one clip: the bytes of its video, whatever its name, and its span."""
+    text = json.dumps([video_sha256, span.start_s, span.stop_s])
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
 def _hash(path: Path) -> str:
     try:
         return sha256_of(path)
@@ -154,15 +158,15 @@ def _first_of_each(
 def _fill(
     store: FeatureStore,
     todo: Sequence[tuple[str, Clip]],
-    config: FeatureConfig,
+    maker: FeatureMaker,
     ledger: _Ledger,
     progress: Progress,
 ) -> tuple[str, ...]:
     """Make the features of `todo`; whatever ends it, finished clips are stored."""
-    opened = open_backbone(config)
+    opened = maker.open()
 
     def decode(item: tuple[str, Clip]) -> FrameBatch:
-        return decode_for(config, item[1].video, item[1].span)
+        return decode_for(maker.config, item[1].video, item[1].span)
 
     buffer: dict[str, tuple[str, ClipFeatures]] = {}
     with closing(run_each(decode, todo)) as results:
@@ -178,7 +182,7 @@ def _fill(
             store.append(buffer)
     store.compact()
     if opened.route == "keras":
-        return (f"{config.backbone} runs in Keras, several times slower: {opened.reason}",)
+        return (f"{maker.config.backbone} runs in Keras, several times slower: {opened.reason}",)
     return ()
 
 

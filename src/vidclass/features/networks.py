@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -12,6 +15,9 @@ from vidclass.backbones.registry import get_backbone
 from vidclass.config import FeatureConfig
 from vidclass.errors import RuntimeRouteError
 from vidclass.runtime.recipe import NetworkRecipe
+
+# Changes when the same settings begin to give other features.
+FEATURE_FORMAT = 1
 
 
 class Network(Protocol):
@@ -29,6 +35,23 @@ class OpenedNetwork:
     network: Network
     route: Literal["openvino", "keras"]
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class FeatureMaker:
+    """Whatever makes features: a backbone of this machine, or the one inside a bundle.
+
+    Attributes:
+        config: Backbone, weights, sampling and geometry.
+        fingerprint: A key that changes with anything that changes the features of a clip.
+        width: D, the width of the features.
+        open: Opens the network, which takes seconds the first time on a machine.
+    """
+
+    config: FeatureConfig
+    fingerprint: str
+    width: int
+    open: Callable[[], OpenedNetwork]
 
 
 def backbone_recipe(config: FeatureConfig) -> NetworkRecipe:
@@ -66,3 +89,20 @@ def open_backbone(config: FeatureConfig) -> OpenedNetwork:
 
         return OpenedNetwork(KerasNetwork(recipe), "keras", str(error))
     return OpenedNetwork(OpenVinoNetwork.from_files(files.xml, files.bin), "openvino")
+
+
+def feature_maker(config: FeatureConfig) -> FeatureMaker:
+    """What makes the features that `config` asks for; the network is opened only when needed.
+
+    Raises:
+        ConfigError: there is no such backbone.
+        WeightsError: its weights are not at hand.
+    """
+    recipe = backbone_recipe(config)
+    parts = [FEATURE_FORMAT, config.model_dump(mode="json"), recipe.fingerprint()]
+    return FeatureMaker(
+        config,
+        hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32],
+        get_backbone(config.backbone).width,
+        lambda: open_backbone(config),
+    )

@@ -1,0 +1,70 @@
+"""What a bundle holds: one zip file of fixed names, with a checksum for each part."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import ValidationError
+
+from vidclass.config import FeatureConfig, FrozenConfig, one_line
+from vidclass.errors import BundleError
+
+SCHEMA = 1
+SUFFIX = ".vidclass"
+
+INFO = "bundle.json"
+BACKBONE_XML = "backbone.xml"
+BACKBONE_BIN = "backbone.bin"
+HEAD_XML = "head.xml"
+HEAD_BIN = "head.bin"
+HEAD_WEIGHTS = "head.weights.h5"
+
+
+class BundleInfo(FrozenConfig):
+    """Everything about a bundle but its networks.
+
+    Attributes:
+        schema_version: Of this very description.
+        labels: The classes, in the order of every score vector.
+        features: Sampling, geometry, backbone: what turns a video into features.
+        feature_fingerprint: The key under which the store keeps such features.
+        head: The head's name.
+        width: D.
+        route: `openvino` when the backbone is inside; `keras` when it has no such form.
+        versions: Of vidclass and of the libraries that made the bundle.
+        data_fingerprint: Of the clips it was trained on.
+        trained_on: How many clips that were.
+        sha256: Checksum of every other part, by name.
+    """
+
+    schema_version: Literal[1] = SCHEMA
+    labels: list[str]
+    features: FeatureConfig
+    feature_fingerprint: str
+    head: str
+    width: int
+    route: Literal["openvino", "keras"]
+    versions: dict[str, str]
+    data_fingerprint: str
+    trained_on: int
+    sha256: dict[str, str]
+
+    @property
+    def frames(self) -> int:
+        """T, the number of steps the head takes."""
+        return self.features.sampling.frames
+
+
+def parse_info(text: bytes, path: object) -> BundleInfo:
+    """The description in a bundle.
+
+    Raises:
+        BundleError: it is of another version, or damaged.
+    """
+    try:
+        return BundleInfo.model_validate_json(text)
+    except ValidationError as error:
+        raise BundleError(
+            f"{path}: the description inside is damaged, or of another version of vidclass: "
+            f"{one_line(error)}"
+        ) from error

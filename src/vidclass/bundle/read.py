@@ -1,0 +1,107 @@
+"""Open a bundle: check every part, then compile its networks.  Loads neither Keras nor JAX."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidclass.bundle import format as names
+from vidclass.bundle.format import BundleInfo, parse_info
+from vidclass.errors import BundleError
+from vidclass.features.clip import padded
+from vidclass.features.networks import FeatureMaker, OpenedNetwork, open_backbone
+from vidclass.runtime.network import OpenVinoNetwork
+from vidclass.types import ClipFeatures
+
+# Clips that go through the head at a time.
+BATCH_CLIPS = 256
+
+
+class Bundle:
+    """A trained classifier: labels, preprocessing, backbone and head."""
+
+    def __init__(self, path: Path, info: BundleInfo, parts: dict[str, bytes]) -> None:
+        self.path = path
+        self.info = info
+        self._parts = parts
+
+    @classmethod
+    def load(cls, path: str | Path) -> Bundle:
+        """Read and check a bundle.
+
+        Raises:
+            BundleError: there is no such file, it is not a bundle, or a part of it is damaged.
+        """
+        path = Path(path)
+        if path.is_dir():
+            raise BundleError(
+                f"{path} is a folder: a bundle is one file; the bundle of a run folder is "
+                f"{path / ('model' + names.SUFFIX)}"
+            )
+        try:
+            with zipfile.ZipFile(path) as archive:
+                info = parse_info(archive.read(names.INFO), path)
+                parts = {name: archive.read(name) for name in info.sha256}
+        except FileNotFoundError as error:
+            raise BundleError(f"{path}: there is no such bundle") from error
+        except (zipfile.BadZipFile, KeyError, OSError, EOFError, NotImplementedError) as error:
+            raise BundleError(f"{path} is not a whole bundle: {error}") from error
+        for name, expected in info.sha256.items():
+            if hashlib.sha256(parts[name]).hexdigest() != expected:
+                raise BundleError(f"{path}: its part {name!r} is damaged: copy the bundle again")
+        return cls(path, info, parts)
+
+    @property
+    def labels(self) -> list[str]:
+        """The classes, in the order of every score vector."""
+        return self.info.labels
+
+    def maker(self) -> FeatureMaker:
+        """What makes the features this bundle was trained on, backbone included."""
+        info = self.info
+        return FeatureMaker(info.features, info.feature_fingerprint, info.width, self._open)
+
+    def _open(self) -> OpenedNetwork:
+        return self._backbone
+
+    @cached_property
+    def _backbone(self) -> OpenedNetwork:
+        if self.info.route == "keras":
+            return open_backbone(self.info.features)
+        return OpenedNetwork(
+            OpenVinoNetwork.from_bytes(
+                self._parts[names.BACKBONE_XML], self._parts[names.BACKBONE_BIN]
+            ),
+            "openvino",
+        )
+
+    @cached_property
+    def _head(self) -> OpenVinoNetwork:
+        return OpenVinoNetwork.from_bytes(self._parts[names.HEAD_XML], self._parts[names.HEAD_BIN])
+
+    def probabilities(self, clips: Sequence[ClipFeatures]) -> NDArray[np.float64]:
+        """Class probabilities (N,K) of N clips, N being at least 1."""
+        rows = []
+        for start in range(0, len(clips), BATCH_CLIPS):
+            features, mask = padded(list(clips[start : start + BATCH_CLIPS]), self.info.frames)
+            rows.append(self._head.run(features=features, mask=mask))
+        return softmax(np.concatenate(rows))
+
+
+def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
+    """Probabilities along the last axis.
+
+    >>> softmax(np.array([0.0, 0.0])).tolist()
+    [0.5, 0.5]
+    """
+    # exp overflows above about 709 in float64; shifting by the max leaves the ratio unchanged.
+    wide = logits.astype(np.float64)
+    shifted = np.exp(wide - wide.max(-1, keepdims=True))
+    return shifted / shifted.sum(-1, keepdims=True)

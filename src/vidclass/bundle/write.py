@@ -1,0 +1,96 @@
+"""Pack a trained head and its backbone into one file."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from vidclass.bundle import format as names
+from vidclass.bundle.format import BundleInfo
+from vidclass.config import FeatureConfig
+from vidclass.errors import RuntimeRouteError
+from vidclass.features.networks import backbone_recipe, feature_maker
+from vidclass.files import replacing, sha256_of
+from vidclass.runtime.ir import IrFiles, ensure_ir
+from vidclass.runtime.recipe import NetworkRecipe
+
+
+def head_recipe(
+    head: str, *, frames: int, width: int, classes: int, weights: Path
+) -> NetworkRecipe:
+    """How a child process builds a trained head."""
+    arguments = {
+        "name": head,
+        "frames": frames,
+        "width": width,
+        "classes": classes,
+        "weights": str(weights.resolve()),
+    }
+    return NetworkRecipe(
+        "vidclass.heads.registry:load_head", arguments, identity=sha256_of(weights), frames=False
+    )
+
+
+def write_bundle(
+    path: Path,
+    *,
+    head: str,
+    head_weights: Path,
+    labels: Sequence[str],
+    features: FeatureConfig,
+    data_fingerprint: str,
+    trained_on: int,
+) -> BundleInfo:
+    """Write a bundle in one step: until it is whole, an old file of that name stays.
+
+    The head's OpenVINO form is made here, with the number of steps fixed, and must agree with
+    Keras on clips of every length.
+
+    Raises:
+        RuntimeRouteError: it does not.
+    """
+    maker = feature_maker(features)
+    recipe = head_recipe(
+        head,
+        frames=features.sampling.frames,
+        width=maker.width,
+        classes=len(labels),
+        weights=head_weights,
+    )
+    head_ir = ensure_ir(recipe)
+    parts = {
+        names.HEAD_XML: head_ir.xml.read_bytes(),
+        names.HEAD_BIN: head_ir.bin.read_bytes(),
+        names.HEAD_WEIGHTS: head_weights.read_bytes(),
+    }
+    backbone = _backbone_ir(features)
+    if backbone is not None:
+        parts[names.BACKBONE_XML] = backbone.xml.read_bytes()
+        parts[names.BACKBONE_BIN] = backbone.bin.read_bytes()
+    info = BundleInfo(
+        labels=list(labels),
+        features=features,
+        feature_fingerprint=maker.fingerprint,
+        head=head,
+        width=maker.width,
+        route="keras" if backbone is None else "openvino",
+        versions={name: version(name) for name in ("vidclass", "keras", "openvino", "av")},
+        data_fingerprint=data_fingerprint,
+        trained_on=trained_on,
+        sha256={name: hashlib.sha256(data).hexdigest() for name, data in parts.items()},
+    )
+    with replacing(path) as temp, zipfile.ZipFile(temp, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(names.INFO, info.model_dump_json(indent=1))
+        for name, data in parts.items():
+            archive.writestr(name, data)
+    return info
+
+
+def _backbone_ir(features: FeatureConfig) -> IrFiles | None:
+    try:
+        return ensure_ir(backbone_recipe(features))
+    except RuntimeRouteError:
+        return None

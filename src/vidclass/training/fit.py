@@ -1,0 +1,215 @@
+"""Fit a head on features that are at hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidclass.bundle.read import softmax
+from vidclass.config import TrainingConfig
+from vidclass.errors import ShapeError
+from vidclass.files import cache_folder
+from vidclass.types import Progress, no_progress
+
+# The largest class has this many times the clips of the smallest before classes are weighed.
+UNBALANCED = 1.5
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Clips ready for a head.  features (N,T,D) float32; mask (N,T) bool; truth (N,) int."""
+
+    features: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+    truth: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        """Check that the three agree."""
+        if self.features.shape[:2] != self.mask.shape or len(self.truth) != len(self.mask):
+            raise ShapeError(
+                f"features {self.features.shape}, mask {self.mask.shape} and truth "
+                f"{self.truth.shape} do not fit"
+            )
+
+    def __len__(self) -> int:
+        """How many clips there are."""
+        return len(self.truth)
+
+    def inputs(self) -> dict[str, NDArray[Any]]:
+        """What a head takes."""
+        return {"features": self.features, "mask": self.mask}
+
+    def at(self, rows: NDArray[Any]) -> Examples:
+        """The clips in these rows."""
+        return Examples(self.features[rows], self.mask[rows], self.truth[rows])
+
+
+@dataclass(frozen=True)
+class FittedHead:
+    """A trained head, with the weights of its best epoch.
+
+    Attributes:
+        model: The Keras model.
+        history: One row an epoch: epoch, loss, accuracy, and, with a validation set, val_loss and
+            val_accuracy.
+        best_epoch: The epoch, from 1, whose weights were kept.
+    """
+
+    model: Any
+    history: list[dict[str, float]]
+    best_epoch: int
+
+    def probabilities(self, examples: Examples) -> NDArray[np.float64]:
+        """Class probabilities (N,K)."""
+        logits = np.asarray(self.model.predict(examples.inputs(), verbose=0), np.float64)
+        return softmax(logits)
+
+
+def fit_head(
+    head: str,
+    training: Examples,
+    config: TrainingConfig,
+    *,
+    classes: int,
+    validation: Examples | None = None,
+    progress: Progress = no_progress,
+) -> FittedHead:
+    """Train a new head and keep the weights of its best epoch.
+
+    The best epoch is that of the lowest validation loss; without a validation set, the last one.
+
+    Args:
+        head: Its name.
+        training: The clips to learn from.
+        config: How.
+        classes: K.
+        validation: The clips that decide which epoch is best.
+        progress: Told of the stage `train`, epoch by epoch.
+
+    Raises:
+        ConfigError: there is no such head.
+    """
+    import keras
+
+    from vidclass.heads.registry import build_head
+
+    _share_compiled_code()
+    keras.utils.set_random_seed(config.seed)
+    model = build_head(head, *training.features.shape[1:], classes)
+    adapt(model, training)
+    model.compile(
+        optimizer=_optimizer(config, len(training)),
+        loss=_loss(config, classes),
+        metrics=["accuracy"],
+    )
+    callbacks = [
+        keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, _: progress("train", epoch + 1, config.epochs)
+        )
+    ]
+    if validation is not None:
+        callbacks.append(
+            keras.callbacks.EarlyStopping(
+                monitor="val_loss",
+                patience=config.patience or config.epochs,
+                restore_best_weights=True,
+            )
+        )
+    log = model.fit(
+        training.inputs(),
+        _targets(training, config, classes),
+        batch_size=config.batch_size,
+        epochs=config.epochs,
+        validation_data=_validation_data(validation, config, classes),
+        class_weight=class_weights(training.truth, classes) if config.balance_classes else None,
+        callbacks=callbacks,
+        verbose=0,
+    )
+    history = _rows(log.history)
+    losses = [row.get("val_loss", -row["epoch"]) for row in history]
+    return FittedHead(model, history, best_epoch=int(np.argmin(losses)) + 1)
+
+
+def adapt(model: Any, training: Examples) -> None:
+    """Let every layer that measures its input (it has `adapt_to`) see the training features."""
+    for layer in model.layers:
+        if hasattr(layer, "adapt_to"):
+            layer.adapt_to(training.features, training.mask)
+
+
+def class_weights(truth: NDArray[np.int64], classes: int) -> dict[int, float] | None:
+    """Weights inverse to the classes' shares, of mean 1 over the clips; None when balanced.
+
+    >>> class_weights(np.array([0, 0, 0, 1]), 2)
+    {0: 0.6666666666666666, 1: 2.0}
+    """
+    counts = np.bincount(truth, minlength=classes)
+    present = counts[counts > 0]
+    if present.max() < UNBALANCED * present.min():
+        return None
+    return {
+        index: float(len(truth) / (len(present) * count)) if count else 1.0
+        for index, count in enumerate(counts)
+    }
+
+
+def _optimizer(config: TrainingConfig, clips: int) -> Any:
+    import keras
+
+    rate: Any = config.learning_rate
+    if config.cosine:
+        steps = config.epochs * -(-clips // config.batch_size)
+        rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, steps)
+    if config.weight_decay:
+        optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay)
+        optimizer.exclude_from_weight_decay(var_names=["bias"])
+        return optimizer
+    return keras.optimizers.Adam(rate)
+
+
+def _loss(config: TrainingConfig, classes: int) -> Any:
+    import keras
+
+    if config.label_smoothing == 0:
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    return keras.losses.CategoricalCrossentropy(
+        from_logits=True, label_smoothing=config.label_smoothing
+    )
+
+
+def _targets(examples: Examples, config: TrainingConfig, classes: int) -> NDArray[Any]:
+    """Class indices, or one row of zeros and a one for each clip if labels are smoothed."""
+    if config.label_smoothing == 0:
+        return examples.truth
+    return np.eye(classes, dtype=np.float32)[examples.truth]
+
+
+def _validation_data(
+    validation: Examples | None, config: TrainingConfig, classes: int
+) -> tuple[Any, Any] | None:
+    if validation is None:
+        return None
+    return validation.inputs(), _targets(validation, config, classes)
+
+
+def _rows(history: dict[str, list[float]]) -> list[dict[str, float]]:
+    count = len(history["loss"])
+    return [
+        {"epoch": epoch + 1, **{name: float(values[epoch]) for name, values in history.items()}}
+        for epoch in range(count)
+    ]
+
+
+def _share_compiled_code() -> None:
+    """Let JAX keep compiled training steps on disk: the next fold or run starts at once."""
+    import keras
+
+    if keras.backend.backend() == "jax":
+        import jax
+
+        if jax.config.jax_compilation_cache_dir is None:
+            jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "jax"))
+            jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
