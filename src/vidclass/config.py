@@ -86,6 +86,8 @@ class TrainingConfig(FrozenConfig):
     `cosine`: let the learning rate fall to zero along half a cosine over the epochs.
     `patience`: epochs without a better validation loss after which training stops; None trains
     all `epochs`.  The weights of the best epoch are kept either way.
+    `refit`: once the best epoch is known, train again on training and validation clips together,
+    for as many epochs; otherwise the validation clips are never learned from.
     `balance_classes`: weigh classes by the inverse of their share when the largest has at least
     1.5 times as many clips as the smallest.
     """
@@ -97,6 +99,7 @@ class TrainingConfig(FrozenConfig):
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     patience: Annotated[int, Field(ge=1)] | None = None
+    refit: bool = True
     balance_classes: bool = True
     seed: Annotated[int, Field(ge=0)] = 0
 
@@ -118,6 +121,6 @@ class RunConfig(FrozenConfig):
     """A whole training run."""
 
     features: FeatureConfig = FeatureConfig()
-    head: str = "gru_attention"
+    head: str = "temporal"
     training: TrainingConfig = TrainingConfig()
     split: SplitConfig = SplitConfig()

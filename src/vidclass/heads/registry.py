@@ -57,5 +57,7 @@ def load_head(name: str, frames: int, width: int, classes: int, weights: str) ->
     try:
         model.load_weights(weights)
     except Exception as error:  # h5py and Keras raise many kinds for a file that does not fit
-        raise WeightsError(f"{weights} does not hold weights of the head {name}: {error}") from error
+        raise WeightsError(
+            f"{weights} does not hold weights of the head {name}: {error}"
+        ) from error
     return model

@@ -42,6 +42,14 @@ class Examples:
         """What a head takes."""
         return {"features": self.features, "mask": self.mask}
 
+    def joined(self, other: Examples) -> Examples:
+        """These clips and the others."""
+        return Examples(
+            np.concatenate([self.features, other.features]),
+            np.concatenate([self.mask, other.mask]),
+            np.concatenate([self.truth, other.truth]),
+        )
+
     def at(self, rows: NDArray[Any]) -> Examples:
         """The clips in these rows."""
         return Examples(self.features[rows], self.mask[rows], self.truth[rows])
@@ -55,12 +63,15 @@ class FittedHead:
         model: The Keras model.
         history: One row an epoch: epoch, loss, accuracy, and, with a validation set, val_loss and
             val_accuracy.
-        best_epoch: The epoch, from 1, whose weights were kept.
+        best_epoch: The epoch, from 1, that the weights come from.
+        validation: True classes (V,) of the validation clips and their probabilities (V,K) at the
+            best epoch, before the refit; None without a validation set.
     """
 
     model: Any
     history: list[dict[str, float]]
     best_epoch: int
+    validation: tuple[NDArray[np.int64], NDArray[np.float64]] | None = None
 
     def probabilities(self, examples: Examples) -> NDArray[np.float64]:
         """Class probabilities (N,K)."""
@@ -77,9 +88,10 @@ def fit_head(
     validation: Examples | None = None,
     progress: Progress = no_progress,
 ) -> FittedHead:
-    """Train a new head and keep the weights of its best epoch.
+    """Train a new head; the weights are those of the best epoch.
 
     The best epoch is that of the lowest validation loss; without a validation set, the last one.
+    With `config.refit` the head is then trained anew, on all clips, up to that epoch.
 
     Args:
         head: Its name.
@@ -87,57 +99,90 @@ def fit_head(
         config: How.
         classes: K.
         validation: The clips that decide which epoch is best.
-        progress: Told of the stage `train`, epoch by epoch.
+        progress: Told of the stages `train` and `refit`, epoch by epoch.
 
     Raises:
         ConfigError: there is no such head.
     """
+    model = _new_head(head, training, config, classes)
+    log = _run(model, training, config, classes, validation, _ticks(progress, "train", config))
+    history = _rows(log.history)
+    losses = [row.get("val_loss", -row["epoch"]) for row in history]
+    best = int(np.argmin(losses)) + 1
+    if validation is None:
+        return FittedHead(model, history, best)
+    held_out = (validation.truth, FittedHead(model, [], best).probabilities(validation))
+    if config.refit:
+        together = training.joined(validation)
+        model = _new_head(head, together, config, classes)
+        ticks = _ticks(progress, "refit", config)
+        _run(model, together, config, classes, None, ticks, epochs=best)
+    return FittedHead(model, history, best, held_out)
+
+
+def _new_head(head: str, training: Examples, config: TrainingConfig, classes: int) -> Any:
     import keras
 
     from vidclass.heads.registry import build_head
 
     _share_compiled_code()
     keras.utils.set_random_seed(config.seed)
-    model = build_head(head, *training.features.shape[1:], classes)
+    frames, width = training.features.shape[1:]
+    model = build_head(head, frames, width, classes)
     adapt(model, training)
-    model.compile(
-        optimizer=_optimizer(config, len(training)),
-        loss=_loss(config, classes),
-        metrics=["accuracy"],
-    )
-    callbacks = [
-        keras.callbacks.LambdaCallback(
-            on_epoch_end=lambda epoch, _: progress("train", epoch + 1, config.epochs)
-        )
-    ]
+    model.compile(_optimizer(config, len(training)), _loss(config), metrics=["accuracy"])
+    return model
+
+
+def _run(
+    model: Any,
+    training: Examples,
+    config: TrainingConfig,
+    classes: int,
+    validation: Examples | None,
+    ticks: Any,
+    *,
+    epochs: int | None = None,
+) -> Any:
+    import keras
+
+    callbacks = [ticks]
     if validation is not None:
+        patience = config.patience or config.epochs
         callbacks.append(
-            keras.callbacks.EarlyStopping(
-                monitor="val_loss",
-                patience=config.patience or config.epochs,
-                restore_best_weights=True,
-            )
+            keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
         )
-    log = model.fit(
+    weights = class_weights(training.truth, classes) if config.balance_classes else None
+    return model.fit(
         training.inputs(),
         _targets(training, config, classes),
         batch_size=config.batch_size,
-        epochs=config.epochs,
-        validation_data=_validation_data(validation, config, classes),
-        class_weight=class_weights(training.truth, classes) if config.balance_classes else None,
+        epochs=epochs or config.epochs,
+        validation_data=None
+        if validation is None
+        else (validation.inputs(), _targets(validation, config, classes)),
+        class_weight=weights,
         callbacks=callbacks,
         verbose=0,
     )
-    history = _rows(log.history)
-    losses = [row.get("val_loss", -row["epoch"]) for row in history]
-    return FittedHead(model, history, best_epoch=int(np.argmin(losses)) + 1)
+
+
+def _ticks(progress: Progress, stage: str, config: TrainingConfig) -> Any:
+    import keras
+
+    return keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, _: progress(stage, epoch + 1, config.epochs)
+    )
 
 
 def adapt(model: Any, training: Examples) -> None:
-    """Let every layer that measures its input (it has `adapt_to`) see the training features."""
+    """Let every layer that measures its input (it has `adapt_to`) see the training clips."""
+    import keras
+
     for layer in model.layers:
         if hasattr(layer, "adapt_to"):
-            layer.adapt_to(training.features, training.mask)
+            before = keras.Model(model.input, layer.input)
+            layer.adapt_to(np.asarray(before.predict(training.inputs(), verbose=0)))
 
 
 def class_weights(truth: NDArray[np.int64], classes: int) -> dict[int, float] | None:
@@ -170,7 +215,7 @@ def _optimizer(config: TrainingConfig, clips: int) -> Any:
     return keras.optimizers.Adam(rate)
 
 
-def _loss(config: TrainingConfig, classes: int) -> Any:
+def _loss(config: TrainingConfig) -> Any:
     import keras
 
     if config.label_smoothing == 0:
@@ -185,14 +230,6 @@ def _targets(examples: Examples, config: TrainingConfig, classes: int) -> NDArra
     if config.label_smoothing == 0:
         return examples.truth
     return np.eye(classes, dtype=np.float32)[examples.truth]
-
-
-def _validation_data(
-    validation: Examples | None, config: TrainingConfig, classes: int
-) -> tuple[Any, Any] | None:
-    if validation is None:
-        return None
-    return validation.inputs(), _targets(validation, config, classes)
 
 
 def _rows(history: dict[str, list[float]]) -> list[dict[str, float]]:

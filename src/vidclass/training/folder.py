@@ -1,0 +1,99 @@
+"""The run folder: its file names in one place, and how they are written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import polars as pl
+
+from vidclass.config import RunConfig
+from vidclass.errors import RunError
+from vidclass.files import replacing, write_text
+from vidclass.types import Failure
+
+CONFIG = "config.json"
+SPLIT = "split.csv"
+HISTORY = "history.csv"
+HISTORY_FIGURE = "history.png"
+CHECKPOINT = "head.weights.h5"
+BUNDLE = "model.vidclass"
+METRICS = "metrics.json"
+LEDGER = "ledger.jsonl"
+# Written last: a folder without it is not a finished run.
+COMPLETE = "run.json"
+
+
+def prepare_run_folder(folder: Path, *, overwrite: bool) -> None:
+    """Make the folder, or make sure that writing into it loses nothing.
+
+    An unfinished run is continued: its features are in the store, and fitting a head from them
+    gives the same numbers again.
+
+    Raises:
+        RunError: it holds a finished run, or files that are not a run's.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder} is a file: name a folder for the run")
+    if folder.is_dir() and any(folder.iterdir()):
+        if not (folder / CONFIG).exists():
+            raise RunError(f"{folder} is not empty and not a run: name a new folder")
+        if (folder / COMPLETE).exists() and not overwrite:
+            raise RunError(f"{folder} holds a finished run: name a new folder, or pass --overwrite")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / COMPLETE).unlink(missing_ok=True)
+    except OSError as error:
+        raise RunError(f"cannot write into {folder}: {error.strerror}") from error
+
+
+def write_config(folder: Path, config: RunConfig) -> None:
+    """Write the whole configuration, defaults included."""
+    write_text(folder / CONFIG, config.model_dump_json(indent=1) + "\n")
+
+
+def write_history(folder: Path, history: Sequence[dict[str, float]], best_epoch: int) -> None:
+    """Write the epochs as a table and as a figure."""
+    with replacing(folder / HISTORY) as temp:
+        pl.DataFrame(list(history)).write_csv(temp)
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 3.2), layout="constrained")
+    for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        epochs = [row["epoch"] for row in history]
+        for key, label in ((name, "training"), (f"val_{name}", "validation")):
+            if key in history[0]:
+                axes.plot(epochs, [row[key] for row in history], label=label)
+        axes.axvline(best_epoch, color="0.6", linestyle=":", label=f"best epoch ({best_epoch})")
+        axes.set(xlabel="epoch", ylabel=name)
+        axes.legend()
+    with replacing(folder / HISTORY_FIGURE) as temp:
+        figure.savefig(temp, dpi=120)
+
+
+def write_ledger(path: Path, failures: Iterable[Failure]) -> bool:
+    """Write one JSON row a failure; no failures leave no file.  Returns whether there is one."""
+    lines = [json.dumps(asdict(failure), ensure_ascii=False) for failure in failures]
+    if not lines:
+        path.unlink(missing_ok=True)
+        return False
+    write_text(path, "\n".join(lines) + "\n")
+    return True
+
+
+def find_bundle(run_or_bundle: Path) -> Path:
+    """The bundle of a run folder, or the path itself if it is no folder.
+
+    Raises:
+        RunError: the folder is not a finished run.
+    """
+    if not run_or_bundle.is_dir():
+        return run_or_bundle
+    if not (run_or_bundle / COMPLETE).exists():
+        raise RunError(
+            f"{run_or_bundle} is not a finished run: train it again with the same command, which "
+            "continues where it was"
+        )
+    return run_or_bundle / BUNDLE

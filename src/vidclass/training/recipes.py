@@ -1,0 +1,105 @@
+"""Named settings: whole recipes, and what suits each head."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vidclass.backbones.registry import get_backbone
+from vidclass.config import (
+    FeatureConfig,
+    GeometryConfig,
+    RunConfig,
+    SamplingConfig,
+    SplitConfig,
+    TrainingConfig,
+)
+from vidclass.errors import require_choice
+
+DEFAULT_BACKBONE = "efficientnet_lite0"
+DEFAULT_HEAD = "temporal"
+
+# Linear heads are convex: small steps, a cosine to zero, and smoothed labels in place of dropout.
+_LINEAR = TrainingConfig(epochs=60, learning_rate=1e-4, label_smoothing=0.1)
+_RECURRENT = TrainingConfig(epochs=60, learning_rate=1e-3, label_smoothing=0.1, patience=20)
+_EXAMPLE = TrainingConfig(
+    epochs=10, learning_rate=1e-3, cosine=False, balance_classes=False, refit=False
+)
+
+TRAINING: dict[str, TrainingConfig] = {
+    "mean": _LINEAR,
+    "temporal": _LINEAR,
+    "gru": _EXAMPLE,
+    "gru_attention": _RECURRENT,
+}
+
+
+def keras_example() -> RunConfig:
+    """The Keras example: first 20 frames, InceptionV3 at 224 pixels, GRU, 10 epochs."""
+    return RunConfig(
+        features=FeatureConfig(
+            backbone="InceptionV3",
+            sampling=SamplingConfig(policy="head", frames=20),
+            geometry=GeometryConfig(crop="centre", size=224),
+        ),
+        head="gru",
+        training=_EXAMPLE,
+    )
+
+
+def default() -> RunConfig:
+    """EfficientNet-Lite0 on 20 evenly spaced frames, and the default head."""
+    return RunConfig(
+        features=FeatureConfig(backbone=DEFAULT_BACKBONE),
+        head=DEFAULT_HEAD,
+        training=TRAINING[DEFAULT_HEAD],
+    )
+
+
+RECIPES = {"default": default, "keras-example": keras_example}
+
+
+def run_config(
+    recipe: str = "default",
+    *,
+    features: Mapping[str, Any] | None = None,
+    head: str | None = None,
+    training: Mapping[str, Any] | None = None,
+    split: Mapping[str, Any] | None = None,
+) -> RunConfig:
+    """A recipe with some settings replaced.
+
+    Args:
+        recipe: Its name.
+        features: `backbone`, `weights`, `policy`, `frames`, `stride_s`, `crop`, `size`.  Another
+            backbone brings its own input size, unless `size` is given.
+        head: Another head; it brings its own training settings.
+        training: Fields of TrainingConfig.
+        split: Fields of SplitConfig.
+
+    Raises:
+        ConfigError: a name or a value is not allowed.
+    """
+    base = RECIPES[require_choice("recipe", recipe, RECIPES)]()
+    wanted = dict(features or {})
+    if "backbone" in wanted:
+        wanted.setdefault("size", get_backbone(wanted["backbone"]).size)
+    schedule = base.training
+    if head is not None and head != base.head:
+        schedule = TRAINING[require_choice("head", head, TRAINING)]
+    return RunConfig(
+        features=FeatureConfig.checked(
+            backbone=wanted.get("backbone", base.features.backbone),
+            weights=wanted.get("weights", base.features.weights),
+            sampling=_changed(base.features.sampling, wanted, {"policy", "frames", "stride_s"}),
+            geometry=_changed(base.features.geometry, wanted, {"crop", "size"}),
+        ),
+        head=head or base.head,
+        training=TrainingConfig.checked(**(schedule.model_dump() | dict(training or {}))),
+        split=SplitConfig.checked(**(base.split.model_dump() | dict(split or {}))),
+    )
+
+
+def _changed(config: Any, wanted: Mapping[str, Any], names: set[str]) -> Any:
+    changes = {name: value for name, value in wanted.items() if name in names}
+    return type(config).checked(**(config.model_dump() | changes))

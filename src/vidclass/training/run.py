@@ -1,0 +1,196 @@
+"""A training run: from labelled clips to a run folder with a bundle."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from vidclass.bundle.read import Bundle
+from vidclass.bundle.write import write_bundle
+from vidclass.config import RunConfig, SplitConfig
+from vidclass.data.manifest import Manifest
+from vidclass.data.splits import split_clips, tail_validation
+from vidclass.errors import SplitError
+from vidclass.evaluation.metrics import Metrics, compute_metrics
+from vidclass.features.extract import Extraction, extract
+from vidclass.features.networks import feature_maker
+from vidclass.files import write_text
+from vidclass.training import folder as names
+from vidclass.training.examples import examples, readable, readable_manifest
+from vidclass.training.fit import Examples, FittedHead, fit_head
+from vidclass.types import Progress, no_progress
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A finished run.
+
+    Attributes:
+        folder: The run folder.
+        bundle: The trained classifier, one file.
+        sizes: Clips by split, those that could be read.
+        metrics: By split: `validation` (before the refit), `test`; a split without clips is left
+            out.
+        best_epoch: The epoch whose weights were kept.
+        extraction: The features, with the ledger.
+        notes: What the user should know, as sentences.
+    """
+
+    folder: Path
+    bundle: Path
+    sizes: dict[str, int]
+    metrics: dict[str, Metrics]
+    best_epoch: int
+    extraction: Extraction
+    notes: tuple[str, ...]
+
+
+def train(
+    manifest: Manifest,
+    out: Path,
+    config: RunConfig,
+    *,
+    store_folder: Path | None = None,
+    overwrite: bool = False,
+    progress: Progress = no_progress,
+    strict: bool = False,
+) -> RunResult:
+    """Train a classifier and leave everything about it in the folder `out`.
+
+    Raises:
+        RunError: `out` holds something else, or a finished run and `overwrite` is not set.
+        SplitError: no honest split can be made.
+        JobFailedError: no clip could be read.
+        VideoError: a video cannot be read, and `strict` is set.
+    """
+    started = time.monotonic()
+    names.prepare_run_folder(out, overwrite=overwrite)
+    names.write_config(out, config)
+    divide(manifest, config.split, seed=config.training.seed)  # refuse before the work
+    maker = feature_maker(config.features)
+    extraction = extract(
+        manifest, maker, store_folder=store_folder, progress=progress, strict=strict
+    )
+    names.write_ledger(out / names.LEDGER, extraction.failures)
+    clips = divide(readable_manifest(extraction), config.split, seed=config.training.seed)
+    clips.write_csv(out / names.SPLIT)
+    parts = _parts(clips, extraction, config)
+    labels = clips.labels
+    fitted = fit_head(
+        config.head,
+        parts["train"],
+        config.training,
+        classes=len(labels),
+        validation=parts.get("validation"),
+        progress=progress,
+    )
+    bundle = _save(out, clips, config, fitted, learned_from=_learned_from(parts, config))
+    metrics = _measure(bundle, extraction, clips, fitted)
+    sizes = {name: len(part) for name, part in parts.items()}
+    result = RunResult(
+        out, bundle, sizes, metrics, fitted.best_epoch, extraction,
+        (*clips.notes, *extraction.notes),
+    )  # fmt: skip
+    _finish(result, seconds=time.monotonic() - started)
+    return result
+
+
+def divide(manifest: Manifest, config: SplitConfig, *, seed: int) -> Manifest:
+    """Fill the split column as the configuration says.
+
+    Raises:
+        SplitError: no honest split can be made.
+    """
+    if config.validation_tail is None:
+        return split_clips(
+            manifest,
+            test_fraction=config.test_fraction,
+            validation_fraction=config.validation_fraction,
+            seed=seed,
+            allow_leak=config.allow_leak,
+        )
+    if "test" not in manifest.table["split"].to_list():
+        manifest = split_clips(
+            manifest,
+            test_fraction=config.test_fraction,
+            validation_fraction=0.0,
+            seed=seed,
+            allow_leak=config.allow_leak,
+        )
+    return tail_validation(manifest, config.validation_tail)
+
+
+def _parts(clips: Manifest, extraction: Extraction, config: RunConfig) -> dict[str, Examples]:
+    data = examples(extraction, clips.labels, config.features.sampling.frames)
+    splits = np.array(clips.table["split"].to_list())
+    parts = {name: np.flatnonzero(splits == name) for name in ("train", "validation", "test")}
+    if len(parts["train"]) == 0:
+        raise SplitError("no readable clip is left to train on: see the ledger")
+    return {name: data.at(rows) for name, rows in parts.items() if len(rows)}
+
+
+def _learned_from(parts: dict[str, Examples], config: RunConfig) -> int:
+    validation = len(parts.get("validation", ())) if config.training.refit else 0
+    return len(parts["train"]) + validation
+
+
+def _save(
+    out: Path, clips: Manifest, config: RunConfig, fitted: FittedHead, *, learned_from: int
+) -> Path:
+    names.write_history(out, fitted.history, fitted.best_epoch)
+    fitted.model.save_weights(out / names.CHECKPOINT)
+    bundle = out / names.BUNDLE
+    write_bundle(
+        bundle,
+        head=config.head,
+        head_weights=out / names.CHECKPOINT,
+        labels=clips.labels,
+        features=config.features,
+        data_fingerprint=clips.fingerprint,
+        trained_on=learned_from,
+    )
+    return bundle
+
+
+def _measure(
+    path: Path, extraction: Extraction, clips: Manifest, fitted: FittedHead
+) -> dict[str, Metrics]:
+    """Metrics of the bundle itself on the test clips; on validation clips, of the best epoch."""
+    bundle = Bundle.load(path)
+    splits = np.array(clips.table["split"].to_list())
+    rows = np.flatnonzero(splits == "test")
+    metrics = {}
+    if fitted.validation is not None:
+        truth, probabilities = fitted.validation
+        metrics["validation"] = compute_metrics(probabilities, truth, clips.labels)
+    if len(rows):
+        order = readable(extraction)
+        features = [extraction.clips[order[row]] for row in rows]
+        truth = np.array([clips.labels.index(clips.table["label"][int(row)]) for row in rows])
+        metrics["test"] = compute_metrics(
+            bundle.probabilities([clip for clip in features if clip is not None]),
+            truth,
+            clips.labels,
+        )
+    return metrics
+
+
+def _finish(result: RunResult, *, seconds: float) -> None:
+    metrics = {name: value.to_json() for name, value in result.metrics.items()}
+    write_text(result.folder / names.METRICS, json.dumps(metrics, indent=1) + "\n")
+    facts = {
+        "schema": 1,
+        "vidclass": version("vidclass"),
+        "best_epoch": result.best_epoch,
+        "clips": result.sizes,
+        "failed": len(result.extraction.failures),
+        "reused_features": result.extraction.reused,
+        "seconds": round(seconds, 2),
+        "notes": result.notes,
+    }
+    write_text(result.folder / names.COMPLETE, json.dumps(facts, indent=1) + "\n")
