@@ -1,0 +1,177 @@
+"""When each frame of a video is shown, learnt from its packets without decoding them.
+
+A container is trusted with its presentation times (pts) where it really stores them, once for
+each frame.  Otherwise (AVI, raw streams, broken files) frames are known by their order alone:
+the k-th frame that the decoder shows has the k-th smallest decoding time (dts), and where that
+is missing too, frames are counted at the average rate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from av.container import InputContainer
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from vidclass.errors import VideoError
+from vidclass.types import BoolArray
+
+# In these the header states how long the video is meant to be; elsewhere FFmpeg guesses.
+_ANNOUNCING_FORMATS = frozenset({"mov", "avi", "matroska"})
+_FALLBACK_RATE_HZ = 25.0
+
+
+@dataclass(frozen=True)
+class FrameIndex:
+    """All N frames of a video in the order in which they are shown.
+
+    Attributes:
+        times_s: (N,) float64, seconds since the first shown frame, never falling.
+        is_key: (N,) bool, decoding can start here.
+        stamps: (N,) int64, strictly rising.  Where `by_pts`, the frames' own presentation
+            times in ticks of the stream; else the numbers of the packets that give frames,
+            and the k-th frame need not be the k-th packet's.
+        seek_to: (N,) int64, the tick to seek to in order to decode from this frame on.
+        by_pts: The container gives each frame its own presentation time.
+        starts_at_key: The first frame to decode is a key frame; packets before it are left out.
+        end_s: When the last frame has been shown.
+    """
+
+    times_s: NDArray[np.float64]
+    is_key: BoolArray
+    stamps: NDArray[np.int64]
+    seek_to: NDArray[np.int64]
+    by_pts: bool
+    starts_at_key: bool
+    end_s: float
+
+    def __len__(self) -> int:
+        """The number of frames."""
+        return len(self.times_s)
+
+    def only(self, ranks: NDArray[np.int64]) -> FrameIndex:
+        """The index of these frames alone; the first of them is shown at 0 s."""
+        origin_s = self.times_s[ranks[0]]
+        return FrameIndex(
+            times_s=self.times_s[ranks] - origin_s,
+            is_key=self.is_key[ranks],
+            stamps=self.stamps[ranks],
+            seek_to=self.seek_to[ranks],
+            by_pts=self.by_pts,
+            starts_at_key=self.starts_at_key,
+            end_s=float(self.end_s - origin_s),
+        )
+
+
+@dataclass
+class _Scan:
+    """What the packets say, in the order of decoding."""
+
+    pts: list[int | None] = field(default_factory=list)
+    dts: list[int | None] = field(default_factory=list)
+    is_key: list[bool] = field(default_factory=list)
+    duration: list[int] = field(default_factory=list)
+    data_end_s: float = 0.0
+
+
+def build_index(path: Path, container: InputContainer, stream: VideoStream) -> FrameIndex:
+    """Read every packet of a freshly opened file, decode none.
+
+    Raises:
+        VideoError: there is no frame, or the data ends well before what the header announces.
+    """
+    scan = _read_packets(container, stream)
+    if not scan.pts:
+        raise VideoError(
+            path,
+            "its video stream has no frames",
+            hint="Copy or record it again.",
+            stage="probe",
+        )
+    index = _index_of(scan, container, stream)
+    _check_whole(path, index, scan, container, stream)
+    return index
+
+
+def _read_packets(container: InputContainer, stream: VideoStream) -> _Scan:
+    scan = _Scan()
+    for packet in container.demux():
+        stamp = packet.pts if packet.pts is not None else packet.dts
+        if stamp is not None and packet.time_base:
+            end_s = float((stamp + (packet.duration or 0)) * packet.time_base)
+            scan.data_end_s = max(scan.data_end_s, end_s)
+        # An empty packet repeats the picture before it; a discarded one is never shown.
+        if packet.stream_index != stream.index or not packet.size or packet.is_discard:
+            continue
+        if packet.is_keyframe and not any(scan.is_key):
+            # Nothing before the first key frame can be decoded (recordings of broadcasts).
+            scan = _Scan(data_end_s=scan.data_end_s)
+        scan.pts.append(packet.pts)
+        scan.dts.append(packet.dts)
+        scan.is_key.append(packet.is_keyframe)
+        scan.duration.append(packet.duration or 0)
+    return scan
+
+
+def _index_of(scan: _Scan, container: InputContainer, stream: VideoStream) -> FrameIndex:
+    count = len(scan.pts)
+    tick_s = float(stream.time_base or 0)
+    pts = [stamp for stamp in scan.pts if stamp is not None]
+    dts = [stamp for stamp in scan.dts if stamp is not None]
+    by_pts = container.format.name != "avi" and len(pts) == len(set(pts)) == count
+    if by_pts:
+        stamps = np.array(pts, np.int64)
+        lowest = [p if d is None else min(p, d) for p, d in zip(pts, scan.dts, strict=True)]
+        seek_to = np.array(lowest, np.int64)
+    else:
+        stamps = np.array(dts, np.int64) if len(dts) == count else np.arange(count)
+        tick_s = tick_s if len(dts) == count else 1 / rate_hz(stream)
+        seek_to = stamps
+    order = np.argsort(stamps, kind="stable")
+    times_s = (stamps[order] - stamps[order[0]]) * tick_s
+    is_key = np.array(scan.is_key, np.bool_)
+    return FrameIndex(
+        times_s=times_s,
+        is_key=is_key[order] if by_pts else is_key,
+        stamps=stamps[order] if by_pts else np.arange(count),
+        seek_to=seek_to[order],
+        by_pts=by_pts,
+        starts_at_key=bool(is_key.any()),
+        end_s=float(times_s[-1])
+        + _last_period_s(scan.duration[order[-1]] * tick_s, times_s, stream),
+    )
+
+
+def _last_period_s(packet_s: float, times_s: NDArray[np.float64], stream: VideoStream) -> float:
+    """How long the last frame is shown: as its packet says, else as the others are."""
+    if packet_s > 0:
+        return packet_s
+    return float(np.median(np.diff(times_s))) if len(times_s) > 1 else 1 / rate_hz(stream)
+
+
+def rate_hz(stream: VideoStream) -> float:
+    """Frames a second as the header states them, else 25."""
+    return float(stream.average_rate or stream.guessed_rate or _FALLBACK_RATE_HZ)
+
+
+def _check_whole(
+    path: Path, index: FrameIndex, scan: _Scan, container: InputContainer, stream: VideoStream
+) -> None:
+    if _ANNOUNCING_FORMATS.isdisjoint(container.format.name.split(",")):
+        return
+    if stream.duration is not None:
+        announced_s, found_s = float(stream.duration * (stream.time_base or 0)), index.end_s
+    else:
+        announced_s, found_s = (container.duration or 0) / 1_000_000, scan.data_end_s
+    margin_s = max(3 * index.end_s / len(index), 0.05 * announced_s)
+    if announced_s - found_s > margin_s:
+        raise VideoError(
+            path,
+            f"the file is truncated: its header announces {announced_s:.1f} s, "
+            f"the data ends at {found_s:.1f} s",
+            hint="Copy or download it again, or re-encode what is left of it.",
+            stage="probe",
+        )
