@@ -36,7 +36,7 @@ def decode_clip(
 
     With `crop="centre"` the pictures equal those of OpenCV (every frame to RGB, the centred
     square, bilinear `resize`) to within a mean of 0.7 and a 99.9th percentile of 10 levels of
-    255, for 8-bit BT.601 video and squares up to a tenth larger than `size` or smaller than
+    255, for 8-bit BT.601 video and squares up to a seventh larger than `size` or smaller than
     it.  Two differences are meant: greater reductions are antialiased, where OpenCV skips
     pixels; and BT.709 video is converted as what it is.  The shape of pixels (sample aspect
     ratio) is ignored, as OpenCV does.

@@ -97,7 +97,7 @@ def build_index(path: Path, container: InputContainer, stream: VideoStream) -> F
 
 
 def _read_packets(container: InputContainer, stream: VideoStream) -> _Scan:
-    scan = _Scan()
+    scan, started = _Scan(), False
     for packet in container.demux():
         stamp = packet.pts if packet.pts is not None else packet.dts
         if stamp is not None and packet.time_base:
@@ -106,9 +106,9 @@ def _read_packets(container: InputContainer, stream: VideoStream) -> _Scan:
         # An empty packet repeats the picture before it; a discarded one is never shown.
         if packet.stream_index != stream.index or not packet.size or packet.is_discard:
             continue
-        if packet.is_keyframe and not any(scan.is_key):
+        if packet.is_keyframe and not started:
             # Nothing before the first key frame can be decoded (recordings of broadcasts).
-            scan = _Scan(data_end_s=scan.data_end_s)
+            scan, started = _Scan(data_end_s=scan.data_end_s), True
         scan.pts.append(packet.pts)
         scan.dts.append(packet.dts)
         scan.is_key.append(packet.is_keyframe)
@@ -123,21 +123,21 @@ def _index_of(scan: _Scan, container: InputContainer, stream: VideoStream) -> Fr
     dts = [stamp for stamp in scan.dts if stamp is not None]
     by_pts = container.format.name != "avi" and len(pts) == len(set(pts)) == count
     if by_pts:
-        stamps = np.array(pts, np.int64)
-        lowest = [p if d is None else min(p, d) for p, d in zip(pts, scan.dts, strict=True)]
-        seek_to = np.array(lowest, np.int64)
+        stamps, step_s = np.array(pts, np.int64), tick_s
+    elif len(dts) == count:
+        stamps, step_s = np.array(dts, np.int64), tick_s
     else:
-        stamps = np.array(dts, np.int64) if len(dts) == count else np.arange(count)
-        tick_s = tick_s if len(dts) == count else 1 / rate_hz(stream)
-        seek_to = stamps
+        stamps, step_s = np.arange(count), 1 / rate_hz(stream)
     order = np.argsort(stamps, kind="stable")
-    times_s = (stamps[order] - stamps[order[0]]) * tick_s
+    times_s = (stamps[order] - stamps[order[0]]) * step_s
+    # Containers look seeks up by dts or by pts: the lower of them is not too late for either.
+    lowest = [p if d is None else min(p, d) for p, d in zip(stamps, scan.dts, strict=True)]
     is_key = np.array(scan.is_key, np.bool_)
     return FrameIndex(
         times_s=times_s,
         is_key=is_key[order] if by_pts else is_key,
         stamps=stamps[order] if by_pts else np.arange(count),
-        seek_to=seek_to[order],
+        seek_to=np.array(lowest, np.int64)[order],
         by_pts=by_pts,
         starts_at_key=bool(is_key.any()),
         end_s=float(times_s[-1])

@@ -34,7 +34,9 @@ def stride_timestamps_s(start_s: float, stop_s: float, stride_s: float, count: i
     [0.0, 0.4, 0.8]
     """
     fitting = math.ceil((stop_s - start_s - _SAME_S) / stride_s)
-    return np.array([start_s + i * stride_s for i in range(min(fitting, count))], np.float64)
+    return np.array(
+        [start_s + i * stride_s for i in range(min(max(fitting, 1), count))], np.float64
+    )
 
 
 def choose_frames(

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vidclass.config import GeometryConfig, SamplingConfig
+from vidclass.errors import VideoError
+from vidclass.types import FrameBatch, Span
+from vidclass.video import decode, reader
+from vidclass.video.decode import decode_clip
+
+TinyVideo = Callable[..., Path]
+Number = Callable[[np.ndarray], int]
+WHOLE = Span()
+B_FRAMES = {"bf": "3", "g": "12"}
+
+
+def take(path: Path, *, span: Span = WHOLE, crop: str = "centre", **sampling: object) -> FrameBatch:
+    return decode_clip(
+        path,
+        span=span,
+        sampling=SamplingConfig(**sampling),
+        geometry=GeometryConfig(size=48, crop=crop),
+    )
+
+
+def count_calls(monkeypatch: pytest.MonkeyPatch, module: object, name: str) -> list[object]:
+    calls: list[object] = []
+    real = getattr(module, name)
+
+    def counting(*args: object) -> object:
+        calls.append(args)
+        return real(*args)
+
+    monkeypatch.setattr(module, name, counting)
+    return calls
+
+
+KINDS = {
+    "mpeg4 in AVI": {"name": "v.avi"},
+    "mpeg4 with B-frames in AVI": {"name": "v.avi", "options": {"bf": "2"}},
+    "H.264 with B-frames in MP4": {"name": "v.mp4", "options": B_FRAMES},
+    "H.264 with B-frames in AVI": {"name": "v.avi", "codec": "libx264", "options": B_FRAMES},
+    "H.264 with open groups": {
+        "name": "v.mkv",
+        "options": {"bf": "3", "x264-params": "open-gop=1:keyint=10:min-keyint=10:scenecut=0"},
+    },
+    "H.264 with one group": {"name": "v.mp4", "options": {"bf": "3", "g": "999"}},
+    "H.264 without a container": {"name": "v.h264", "options": {"bf": "0"}},
+    "H.264 in a transport stream": {"name": "v.ts", "options": B_FRAMES},
+    "H.265": {"name": "v.mp4", "codec": "libx265", "options": {"x265-params": "log-level=0"}},
+    "VP9": {"name": "v.webm", "codec": "libvpx-vp9"},
+    "VP8 with hidden frames": {
+        "name": "v.webm",
+        "codec": "libvpx",
+        "options": {"auto-alt-ref": "1", "lag-in-frames": "16", "b": "200k"},
+    },
+    "MPEG-2 in a program stream": {"name": "v.mpg", "codec": "mpeg2video", "options": {"bf": "2"}},
+    "Motion JPEG": {"name": "v.mov", "codec": "mjpeg", "pixel_format": "yuvj420p"},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_right_frames_come_with_the_right_times(
+    kind: str, tiny_video: TinyVideo, frame_number: Number
+) -> None:
+    path = tiny_video(**KINDS[kind], frames=100)
+    for sampling, expected in (
+        ({"frames": 4}, [12, 37, 62, 87]),
+        ({"policy": "head", "frames": 5}, [0, 1, 2, 3, 4]),
+        ({"policy": "stride", "stride_s": 1.0, "frames": 9}, [0, 25, 50, 75]),
+        ({"frames": 200}, list(range(100))),
+    ):
+        batch = take(path, **sampling)
+        assert [frame_number(frame) for frame in batch.frames] == expected
+        np.testing.assert_allclose(batch.timestamps_s, np.array(expected) / 25, atol=0.0011)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_spans_begin_and_end_where_they_say(
+    kind: str, tiny_video: TinyVideo, frame_number: Number
+) -> None:
+    path = tiny_video(**KINDS[kind], frames=100)
+    batch = take(path, span=Span(2.01, 2.15))
+    assert [frame_number(frame) for frame in batch.frames] == [50, 51, 52, 53]
+    batch = take(path, span=Span(3.81), policy="head")
+    assert [frame_number(frame) for frame in batch.frames] == [95, 96, 97, 98, 99]
+
+
+def test_a_stop_beyond_the_end_is_cut(tiny_video: TinyVideo, frame_number: Number) -> None:
+    batch = take(tiny_video(frames=10), span=Span(0.2, 99.0))
+    assert [frame_number(frame) for frame in batch.frames] == [5, 6, 7, 8, 9]
+
+
+def test_long_gaps_are_jumped_over(
+    tiny_video: TinyVideo, frame_number: Number, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tiny_video("v.mp4", frames=250, options=B_FRAMES)
+    seeks = count_calls(monkeypatch, reader, "_seek")
+    batch = take(path, frames=5)
+    assert [frame_number(frame) for frame in batch.frames] == [25, 75, 125, 175, 225]
+    assert len(seeks) == 5
+
+
+@pytest.mark.parametrize("landing", ["too late", "refused"])
+def test_a_seek_that_goes_wrong_costs_time_only(
+    landing: str, tiny_video: TinyVideo, frame_number: Number, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tiny_video("v.mp4", frames=250, options=B_FRAMES)
+
+    def seek(container: object, stream: object, stamp: int) -> None:
+        if landing == "refused":
+            raise reader.MismatchError("no")
+        container.seek(10**9, stream=stream)  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(reader, "_seek", seek)
+    decodes_all = count_calls(monkeypatch, decode, "decode_all")
+    batch = take(path, frames=5)
+    assert [frame_number(frame) for frame in batch.frames] == [25, 75, 125, 175, 225]
+    assert not decodes_all
+
+
+def test_varying_rate_goes_by_time(tiny_video: TinyVideo, frame_number: Number) -> None:
+    # Ten frames in the first second, then one a second.
+    times_s = [*(k / 10 for k in range(10)), *range(1, 11)]
+    path = tiny_video("v.mkv", frames=20, times_s=times_s)
+    batch = take(path, span=Span(0.0, 10.0), frames=10)
+    assert [frame_number(frame) for frame in batch.frames] == [
+        5,
+        10,
+        11,
+        12,
+        13,
+        14,
+        15,
+        16,
+        17,
+        18,
+    ]
+    np.testing.assert_allclose(batch.timestamps_s, [0.5, *range(1, 10)], atol=1e-3)
+
+
+def test_times_count_from_the_first_frame(tiny_video: TinyVideo, frame_number: Number) -> None:
+    path = tiny_video("v.mkv", frames=5, times_s=[3.0, 3.1, 3.2, 3.3, 3.4])
+    batch = take(path)
+    np.testing.assert_allclose(batch.timestamps_s, [0, 0.1, 0.2, 0.3, 0.4], atol=1e-9)
+
+
+def test_hidden_frames_are_found_out(
+    tiny_video: TinyVideo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tiny_video(**KINDS["VP8 with hidden frames"], frames=100)
+    decodes_all = count_calls(monkeypatch, decode, "decode_all")
+    assert len(take(path, frames=200).frames) == 100
+    assert decodes_all
+
+
+def test_several_threads_at_once(tiny_video: TinyVideo) -> None:
+    paths = [
+        tiny_video("a.avi", frames=60),
+        tiny_video("b.mp4", frames=200, options=B_FRAMES),
+        tiny_video("c.mp4", frames=40, size=(1280, 720)),
+    ]
+    alone = [take(path).frames for path in paths]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda path: take(path).frames, paths * 4))
+    for number, frames in enumerate(together):
+        np.testing.assert_array_equal(frames, alone[number % 3])
+
+
+@pytest.mark.parametrize(
+    ("span", "message"),
+    [
+        (Span(12.0, 15.0), r"the span \[12.0 s, 15.0 s\) starts after the video's end at 1.20 s"),
+        (Span(1.2), r"the span \[1.2 s, end\) starts after the video's end at 1.20 s"),
+        (Span(-1.0, 1.0), r"the span \[-1.0 s, 1.0 s\) starts before the video"),
+        (Span(0.5, 0.5), r"the span \[0.5 s, 0.5 s\) is empty.*Correct start_s and stop_s"),
+        (Span(float("nan")), r"the span \[nan s, end\) starts before the video"),
+    ],
+)
+def test_a_span_outside_is_refused(tiny_video: TinyVideo, span: Span, message: str) -> None:
+    with pytest.raises(VideoError, match=message) as caught:
+        take(tiny_video(), span=span)
+    assert caught.value.stage == "decode"
