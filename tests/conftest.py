@@ -70,6 +70,7 @@ def write_tiny_video(
     audio: bool = False,
     pixel_format: str = "",
     options: dict[str, str] | None = None,
+    container_options: dict[str, str] | None = None,
 ) -> Path:
     """Write a video whose frame k shows the number k.
 
@@ -84,11 +85,12 @@ def write_tiny_video(
         audio: Add a second of silence; with `frames=0` there is nothing else.
         pixel_format: Without one yuv420p.
         options: For the encoder.
+        container_options: For the container.
     """
     pictures = (
         [number_picture(k, size) for k in range(frames)] if isinstance(frames, int) else frames
     )
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", options=container_options or {}) as container:
         if pictures:
             codec = codec or ("mpeg4" if path.suffix == ".avi" else "libx264")
             stream = container.add_stream(codec, rate=fps, options=options or {})

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from vidclass.errors import VideoError
 from vidclass.types import FrameBatch, Span
 from vidclass.video import decode, reader
 from vidclass.video.decode import decode_clip
+from vidclass.video.reader import MismatchError
 
 TinyVideo = Callable[..., Path]
 Number = Callable[[np.ndarray], int]
@@ -54,11 +57,7 @@ KINDS = {
     "H.264 in a transport stream": {"name": "v.ts", "options": B_FRAMES},
     "H.265": {"name": "v.mp4", "codec": "libx265", "options": {"x265-params": "log-level=0"}},
     "VP9": {"name": "v.webm", "codec": "libvpx-vp9"},
-    "VP8 with hidden frames": {
-        "name": "v.webm",
-        "codec": "libvpx",
-        "options": {"auto-alt-ref": "1", "lag-in-frames": "16", "b": "200k"},
-    },
+    "VP8": {"name": "v.webm", "codec": "libvpx"},
     "MPEG-2 in a program stream": {"name": "v.mpg", "codec": "mpeg2video", "options": {"bf": "2"}},
     "Motion JPEG": {"name": "v.mov", "codec": "mjpeg", "pixel_format": "yuvj420p"},
 }
@@ -114,7 +113,7 @@ def test_a_seek_that_goes_wrong_costs_time_only(
 
     def seek(container: object, stream: object, stamp: int) -> None:
         if landing == "refused":
-            raise reader.MismatchError("no")
+            raise MismatchError("no")
         container.seek(10**9, stream=stream)  # type: ignore[attr-defined]
 
     monkeypatch.setattr(reader, "_seek", seek)
@@ -150,13 +149,95 @@ def test_times_count_from_the_first_frame(tiny_video: TinyVideo, frame_number: N
     np.testing.assert_allclose(batch.timestamps_s, [0, 0.1, 0.2, 0.3, 0.4], atol=1e-9)
 
 
-def test_hidden_frames_are_found_out(
+# An MPEG-4 picture that says only "nothing new": it takes a packet and gives no frame.
+NOTHING_NEW = b"\x00\x00\x01\xb6\x50\x4f"
+
+
+def insert_packets(source: Path, target: Path, before: set[int], data: bytes) -> Path:
+    """Copy packets, each at a tick of its own, with `data` before those of these numbers."""
+    with av.open(str(source)) as old, av.open(str(target), "w") as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        tick = 0
+        for number, packet in enumerate(old.demux(video=0)):
+            if not packet.size:
+                continue
+            extra = [av.Packet(data)] if number in before else []
+            for out in (*extra, packet):
+                out.stream, out.time_base = stream, Fraction(1, 25)
+                out.pts = out.dts = tick
+                tick += 1
+                new.mux(out)
+    return target
+
+
+@pytest.mark.parametrize("suffix", [".avi", ".mkv"])
+@pytest.mark.parametrize("data", [NOTHING_NEW, b""], ids=["nothing new", "empty"])
+def test_packets_without_a_frame_move_no_other_frame(
+    suffix: str, data: bytes, tiny_video: TinyVideo, frame_number: Number, tmp_path: Path
+) -> None:
+    if not data and suffix == ".mkv":
+        pytest.skip("Matroska has no empty packets")
+    path = tmp_path / f"gaps{suffix}"
+    insert_packets(tiny_video(frames=50), path, {10, 30}, data)
+    ticks = [number + (number >= 10) + (number >= 30) for number in range(50)]
+    for sampling, expected in (
+        ({"frames": 100}, list(range(50))),
+        ({"policy": "head", "frames": 12}, list(range(12))),
+        ({"frames": 4}, [6, 18, 30, 43]),
+    ):
+        batch = take(path, **sampling)
+        assert [frame_number(frame) for frame in batch.frames] == expected
+        expected_s = np.array([ticks[number] for number in expected]) / 25
+        np.testing.assert_allclose(batch.timestamps_s, expected_s, atol=0.0011)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+def test_frames_that_the_edit_list_hides_are_not_there(
+    suffix: str, tiny_video: TinyVideo, frame_number: Number, tmp_path: Path
+) -> None:
+    # The first 12 frames lie before zero: they are decoded, as others need them, but not shown.
+    source = tiny_video("whole.mp4", frames=100, options={"bf": "2", "g": "50"})
+    path = tmp_path / f"edited{suffix}"
+    with (
+        av.open(str(source)) as old,
+        av.open(str(path), "w", options={"avoid_negative_ts": "disabled"}) as new,
+    ):
+        stream = new.add_stream_from_template(old.streams.video[0])
+        shift = int(12 / 25 / old.streams.video[0].time_base)
+        for packet in old.demux(video=0):
+            if packet.size:
+                packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+                packet.stream = stream
+                new.mux(packet)
+    for frames in (4, 200):
+        batch = take(path, frames=frames)
+        expected = [11, 33, 55, 77] if frames == 4 else list(range(88))
+        assert [frame_number(frame) - 12 for frame in batch.frames] == expected
+        np.testing.assert_allclose(batch.timestamps_s, np.array(expected) / 25, atol=1e-6)
+
+
+def test_a_recording_that_starts_between_key_frames(
+    tiny_video: TinyVideo, frame_number: Number, tmp_path: Path
+) -> None:
+    source = tiny_video("whole.ts", frames=60, options={"bf": "0", "g": "25"})
+    path = tmp_path / "cut.ts"
+    with av.open(str(source)) as file:
+        start = next(packet.pos for packet in file.demux(video=0) if not packet.is_keyframe)
+    path.write_bytes(source.read_bytes()[:564] + source.read_bytes()[start:])
+    batch = take(path, frames=60)
+    assert [frame_number(frame) for frame in batch.frames] == list(range(25, 60))
+    assert batch.timestamps_s[0] == 0
+
+
+def test_frames_that_never_agree_are_refused(
     tiny_video: TinyVideo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tiny_video(**KINDS["VP8 with hidden frames"], frames=100)
-    decodes_all = count_calls(monkeypatch, decode, "decode_all")
-    assert len(take(path, frames=200).frames) == 100
-    assert decodes_all
+    def disagree(*_: object) -> None:
+        raise MismatchError("the frames end before number 3")
+
+    monkeypatch.setattr(decode, "read_by_order", disagree)
+    with pytest.raises(VideoError, match=r"do not agree .*end before number 3\)\. Re-encode it"):
+        take(tiny_video())
 
 
 def test_several_threads_at_once(tiny_video: TinyVideo) -> None:

@@ -35,11 +35,11 @@ def decode_clip(
     but for some tens of bytes a frame.
 
     With `crop="centre"` the pictures equal those of OpenCV (every frame to RGB, the centred
-    square, bilinear `resize`) to within a mean of 0.7 and a 99.9th percentile of 10 levels of
-    255, for 8-bit BT.601 video and squares up to a seventh larger than `size` or smaller than
-    it.  Two differences are meant: greater reductions are antialiased, where OpenCV skips
-    pixels; and BT.709 video is converted as what it is.  The shape of pixels (sample aspect
-    ratio) is ignored, as OpenCV does.
+    square, bilinear `resize`) to within a mean of 0.7 (1.0 for odd heights) and a 99.9th
+    percentile of 10 levels of 255.  That holds for 8-bit BT.601 video whose short side is up
+    to a seventh larger than `size`, or smaller.  Two differences are meant: greater reductions
+    are antialiased, where OpenCV skips pixels, and BT.709 video is converted as what it is.
+    The shape of pixels (sample aspect ratio) is ignored, as OpenCV does.
 
     Args:
         path: The file.

@@ -19,8 +19,6 @@ from numpy.typing import NDArray
 from vidclass.errors import VideoError
 from vidclass.types import BoolArray
 
-# In these the header states how long the video is meant to be; elsewhere FFmpeg guesses.
-_ANNOUNCING_FORMATS = frozenset({"mov", "avi", "matroska"})
 _FALLBACK_RATE_HZ = 25.0
 
 
@@ -160,12 +158,17 @@ def rate_hz(stream: VideoStream) -> float:
 def _check_whole(
     path: Path, index: FrameIndex, scan: _Scan, container: InputContainer, stream: VideoStream
 ) -> None:
-    if _ANNOUNCING_FORMATS.isdisjoint(container.format.name.split(",")):
-        return
-    if stream.duration is not None:
-        announced_s, found_s = float(stream.duration * (stream.time_base or 0)), index.end_s
-    else:
+    """Compare with what the header announces; only these formats do, elsewhere FFmpeg guesses."""
+    formats, tick_s = container.format.name.split(","), float(stream.time_base or 0)
+    if "avi" in formats:
+        # FFmpeg shortens the duration of a cut AVI, but not the number of frames.
+        announced_s, found_s = stream.frames * tick_s, index.end_s
+    elif "mov" in formats:
+        announced_s, found_s = (stream.duration or 0) * tick_s, index.end_s
+    elif "matroska" in formats:
         announced_s, found_s = (container.duration or 0) / 1_000_000, scan.data_end_s
+    else:
+        return
     margin_s = max(3 * index.end_s / len(index), 0.05 * announced_s)
     if announced_s - found_s > margin_s:
         raise VideoError(

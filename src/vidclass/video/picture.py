@@ -54,12 +54,18 @@ class PictureMaker:
                 f"video_size={frame.width}x{frame.height}:pix_fmt={frame.format.name}"
                 f":time_base=1/1000:range={frame.color_range}{space}",
             ),
-            ("crop", f"{width}:{height}:{x}:{y}:exact=1"),
             # RGB first and at full size, as OpenCV does it: colours scaled in YUV come out two
-            # to four times as far from it.  Planar RGB is scaled faster than packed.
+            # to four times as far from it.
             ("scale", "flags=bicubic"),
+            ("format", "rgb24"),
+            ("crop", f"{width}:{height}:{x}:{y}"),
+            # Planes of RGB are scaled in nearly half the time that packed RGB takes.  Straight
+            # from YUV to planes FFmpeg leaves the last column of odd widths black.
+            ("scale", ""),
             ("format", "gbrp"),
             ("scale", f"{size}:{size}:flags=bilinear"),
+            ("format", "gbrp"),
+            ("scale", ""),
             ("format", "rgb24"),
             ("buffersink", ""),
         ]

@@ -75,7 +75,7 @@ def probe(path: Path) -> VideoInfo:
         width=height if turn.swap_axes else width,
         height=width if turn.swap_axes else height,
         rotation_deg=turn.rotation_deg,
-        fps=float(len(steps_s) / index.times_s[-1]) if index.times_s[-1] > 0 else rate,
+        fps=round(float(len(steps_s) / index.times_s[-1]), 6) if index.times_s[-1] > 0 else rate,
         frame_count=len(index),
         codec=codec,
         pixel_format=frame.format.name,
