@@ -19,7 +19,7 @@ from vidclass.video.reader import MismatchError
 TinyVideo = Callable[..., Path]
 Number = Callable[[np.ndarray], int]
 WHOLE = Span()
-B_FRAMES = {"bf": "3", "g": "12"}
+B_FRAMES = {"bf": "3", "g": "12", "sc_threshold": "0"}
 
 
 def take(path: Path, *, span: Span = WHOLE, crop: str = "centre", **sampling: object) -> FrameBatch:
@@ -52,7 +52,10 @@ KINDS = {
         "name": "v.mkv",
         "options": {"bf": "3", "x264-params": "open-gop=1:keyint=10:min-keyint=10:scenecut=0"},
     },
-    "H.264 with one group": {"name": "v.mp4", "options": {"bf": "3", "g": "999"}},
+    "H.264 with one group": {
+        "name": "v.mp4",
+        "options": {"bf": "3", "g": "999", "sc_threshold": "0"},
+    },
     "H.264 without a container": {"name": "v.h264", "options": {"bf": "0"}},
     "H.264 in a transport stream": {"name": "v.ts", "options": B_FRAMES},
     "H.265": {"name": "v.mp4", "codec": "libx265", "options": {"x265-params": "log-level=0"}},
@@ -196,7 +199,9 @@ def test_frames_that_the_edit_list_hides_are_not_there(
     suffix: str, tiny_video: TinyVideo, frame_number: Number, tmp_path: Path
 ) -> None:
     # The first 12 frames lie before zero: they are decoded, as others need them, but not shown.
-    source = tiny_video("whole.mp4", frames=100, options={"bf": "2", "g": "50"})
+    source = tiny_video(
+        "whole.mp4", frames=100, options={"bf": "2", "g": "50", "sc_threshold": "0"}
+    )
     path = tmp_path / f"edited{suffix}"
     with (
         av.open(str(source)) as old,
@@ -219,7 +224,7 @@ def test_frames_that_the_edit_list_hides_are_not_there(
 def test_a_recording_that_starts_between_key_frames(
     tiny_video: TinyVideo, frame_number: Number, tmp_path: Path
 ) -> None:
-    source = tiny_video("whole.ts", frames=60, options={"bf": "0", "g": "25"})
+    source = tiny_video("whole.ts", frames=60, options={"bf": "0", "g": "25", "sc_threshold": "0"})
     path = tmp_path / "cut.ts"
     with av.open(str(source)) as file:
         start = next(packet.pos for packet in file.demux(video=0) if not packet.is_keyframe)
@@ -244,7 +249,7 @@ def test_several_threads_at_once(tiny_video: TinyVideo) -> None:
     paths = [
         tiny_video("a.avi", frames=60),
         tiny_video("b.mp4", frames=200, options=B_FRAMES),
-        tiny_video("c.mp4", frames=40, size=(1280, 720)),
+        tiny_video("c.mp4", frames=10, size=(1280, 720)),
     ]
     alone = [take(path).frames for path in paths]
     with ThreadPoolExecutor(4) as pool:

@@ -52,6 +52,7 @@ def difference(path: Path, size: int) -> tuple[float, float]:
     return float(apart.mean()), float(np.percentile(apart, 99.9))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [224, 240, 299])
 def test_real_clips(size: int, shared: Path) -> None:
     paths = [path for clips in REAL_CLIPS for path in sorted((shared / "data").glob(clips))]

@@ -101,12 +101,15 @@ def _read_packets(container: InputContainer, stream: VideoStream) -> _Scan:
         if stamp is not None and packet.time_base:
             end_s = float((stamp + (packet.duration or 0)) * packet.time_base)
             scan.data_end_s = max(scan.data_end_s, end_s)
-        # An empty packet repeats the picture before it; a discarded one is never shown.
-        if packet.stream_index != stream.index or not packet.size or packet.is_discard:
+        # An empty packet repeats the picture before it.
+        if packet.stream_index != stream.index or not packet.size:
             continue
         if packet.is_keyframe and not started:
             # Nothing before the first key frame can be decoded (recordings of broadcasts).
             scan, started = _Scan(data_end_s=scan.data_end_s), True
+        # Decoded because others need it, but an edit list says not to show it.
+        if packet.is_discard:
+            continue
         scan.pts.append(packet.pts)
         scan.dts.append(packet.dts)
         scan.is_key.append(packet.is_keyframe)

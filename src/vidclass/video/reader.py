@@ -103,12 +103,11 @@ def decode_all(path: Path, index: FrameIndex) -> tuple[Ranks, Damage | None]:
             (corrupt if frame.is_corrupt else sound).add(stamp)
     is_sound = np.isin(index.stamps, np.array(sorted(sound - corrupt), np.int64))
     ranks = np.flatnonzero(is_sound)
-    if not corrupt and not errors:
-        return ranks, None
     lost = np.flatnonzero(~is_sound)
-    # An error without a lost frame is one in a packet before the first or in one of two fields.
-    first_s = float(index.times_s[lost[0]]) if len(lost) else 0.0
-    return ranks, Damage(len(ranks), len(index), first_s)
+    # A packet may give no frame by right, such as the hidden reference frames of VP8.
+    if not len(lost) or not (corrupt or errors):
+        return ranks, None
+    return ranks, Damage(len(ranks), len(index), float(index.times_s[lost[0]]))
 
 
 def first_frame(path: Path, index: FrameIndex) -> VideoFrame | None:
