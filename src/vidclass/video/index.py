@@ -72,7 +72,8 @@ class _Scan:
     dts: list[int | None] = field(default_factory=list)
     is_key: list[bool] = field(default_factory=list)
     duration: list[int] = field(default_factory=list)
-    data_end_s: float = 0.0
+    ends: dict[int, int] = field(default_factory=dict)
+    """When the data of each stream ends, in its ticks."""
 
 
 def build_index(path: Path, container: InputContainer, stream: VideoStream) -> FrameIndex:
@@ -96,17 +97,20 @@ def build_index(path: Path, container: InputContainer, stream: VideoStream) -> F
 
 def _read_packets(container: InputContainer, stream: VideoStream) -> _Scan:
     scan, started = _Scan(), False
-    for packet in container.demux():
-        stamp = packet.pts if packet.pts is not None else packet.dts
-        if stamp is not None and packet.time_base:
-            end_s = float((stamp + (packet.duration or 0)) * packet.time_base)
-            scan.data_end_s = max(scan.data_end_s, end_s)
-        # An empty packet repeats the picture before it.
-        if packet.stream_index != stream.index or not packet.size:
+    # Matroska announces the length of its longest stream, so that all of them count there.
+    streams = container.streams if _is_format(container, "matroska") else [stream]
+    for packet in container.demux(*streams):
+        if not packet.size:
+            # It repeats the picture before it.
+            continue
+        if packet.pts is not None:
+            end = packet.pts + (packet.duration or 0)
+            scan.ends[packet.stream_index] = max(end, scan.ends.get(packet.stream_index, end))
+        if packet.stream_index != stream.index:
             continue
         if packet.is_keyframe and not started:
             # Nothing before the first key frame can be decoded (recordings of broadcasts).
-            scan, started = _Scan(data_end_s=scan.data_end_s), True
+            scan, started = _Scan(ends=scan.ends), True
         # Decoded because others need it, but an edit list says not to show it.
         if packet.is_discard:
             continue
@@ -122,7 +126,7 @@ def _index_of(scan: _Scan, container: InputContainer, stream: VideoStream) -> Fr
     tick_s = float(stream.time_base or 0)
     pts = [stamp for stamp in scan.pts if stamp is not None]
     dts = [stamp for stamp in scan.dts if stamp is not None]
-    by_pts = container.format.name != "avi" and len(pts) == len(set(pts)) == count
+    by_pts = not _is_format(container, "avi") and len(pts) == len(set(pts)) == count
     if by_pts:
         stamps, step_s = np.array(pts, np.int64), tick_s
     elif len(dts) == count:
@@ -158,18 +162,24 @@ def rate_hz(stream: VideoStream) -> float:
     return float(stream.average_rate or stream.guessed_rate or _FALLBACK_RATE_HZ)
 
 
+def _is_format(container: InputContainer, name: str) -> bool:
+    return name in container.format.name.split(",")
+
+
 def _check_whole(
     path: Path, index: FrameIndex, scan: _Scan, container: InputContainer, stream: VideoStream
 ) -> None:
     """Compare with what the header announces; only these formats do, elsewhere FFmpeg guesses."""
-    formats, tick_s = container.format.name.split(","), float(stream.time_base or 0)
-    if "avi" in formats:
+    tick_s = float(stream.time_base or 0)
+    if _is_format(container, "avi"):
         # FFmpeg shortens the duration of a cut AVI, but not the number of frames.
         announced_s, found_s = stream.frames * tick_s, index.end_s
-    elif "mov" in formats:
+    elif _is_format(container, "mov"):
         announced_s, found_s = (stream.duration or 0) * tick_s, index.end_s
-    elif "matroska" in formats:
-        announced_s, found_s = (container.duration or 0) / 1_000_000, scan.data_end_s
+    elif _is_format(container, "matroska"):
+        announced_s = (container.duration or 0) / 1_000_000
+        ends_s = [end * (container.streams[k].time_base or 0) for k, end in scan.ends.items()]
+        found_s = float(max(ends_s, default=0))
     else:
         return
     margin_s = max(3 * index.end_s / len(index), 0.05 * announced_s)
