@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from fractions import Fraction
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+_BITS = 8
+_TICKS_PER_S = 1000
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +22,99 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"no real clips: {SHARED} is not there")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def frame_number() -> Callable[[NDArray[np.uint8]], int]:
+    """Reads the number that `tiny_video` drew into a picture (H,W,3)."""
+    return read_number
+
+
+@pytest.fixture
+def tiny_video(tmp_path: Path) -> Callable[..., Path]:
+    """Writes tiny videos; see `write_tiny_video` for the options."""
+
+    def write(name: str = "tiny.avi", **options: object) -> Path:
+        return write_tiny_video(tmp_path / name, **options)  # type: ignore[arg-type]
+
+    return write
+
+
+def number_picture(number: int, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """A grey picture (H,W,3) with `number` as eight bands, the highest bit on top."""
+    width, height = size
+    bits = (number >> np.arange(_BITS)[::-1]) & 1
+    rows = np.where(bits, 220, 30).astype(np.uint8)[np.arange(height) * _BITS // height]
+    return np.repeat(rows, width * 3).reshape(height, width, 3)
+
+
+def read_number(picture: NDArray[np.uint8]) -> int:
+    """The number drawn by `number_picture`; each band must be clearly light or dark."""
+    height = len(picture)
+    centres = (np.arange(_BITS) * 2 + 1) * height // (2 * _BITS)
+    levels = picture[centres].mean(axis=(1, 2))
+    if ((levels > 90) & (levels < 160)).any():
+        raise ValueError(f"not a clear number: {levels}")
+    return int(((levels > 128) << np.arange(_BITS)[::-1]).sum())
+
+
+def write_tiny_video(
+    path: Path,
+    *,
+    codec: str = "",
+    size: tuple[int, int] = (64, 48),
+    fps: int = 25,
+    frames: int | Sequence[NDArray[np.uint8]] = 30,
+    times_s: Sequence[float] | None = None,
+    rotation_deg: int = 0,
+    audio: bool = False,
+    pixel_format: str = "",
+    options: dict[str, str] | None = None,
+    container_options: dict[str, str] | None = None,
+) -> Path:
+    """Write a video whose frame k shows the number k.
+
+    Args:
+        path: Its suffix chooses the container.
+        codec: An encoder; without one mpeg4 for AVI, else H.264.
+        size: Width and height.
+        fps: Frames a second.
+        frames: How many, at most 256; or the pictures themselves, (H,W,3) RGB.
+        times_s: When each frame is shown, for a varying rate.
+        rotation_deg: The clockwise turn that a player is told to make.
+        audio: Add a second of silence; with `frames=0` there is nothing else.
+        pixel_format: Without one yuv420p.
+        options: For the encoder.
+        container_options: For the container.
+    """
+    pictures = (
+        [number_picture(k, size) for k in range(frames)] if isinstance(frames, int) else frames
+    )
+    with av.open(str(path), "w", options=container_options or {}) as container:
+        if pictures:
+            codec = codec or ("mpeg4" if path.suffix == ".avi" else "libx264")
+            stream = container.add_stream(codec, rate=fps, options=options or {})
+            stream.height, stream.width = pictures[0].shape[:2]
+            stream.pix_fmt = pixel_format or "yuv420p"
+            if rotation_deg:
+                stream.set_display_rotation(-rotation_deg)
+            if times_s is not None:
+                stream.codec_context.time_base = Fraction(1, _TICKS_PER_S)
+        sound = container.add_stream("pcm_s16le", rate=8000) if audio else None
+        for k, picture in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(picture)
+            frame.pts = k if times_s is None else round(times_s[k] * _TICKS_PER_S)
+            frame.time_base = Fraction(1, fps if times_s is None else _TICKS_PER_S)
+            container.mux(stream.encode(frame))
+        if pictures:
+            container.mux(stream.encode(None))
+        if sound is not None:
+            _write_silence(container, sound)
+    return path
+
+
+def _write_silence(container: av.container.OutputContainer, stream: av.AudioStream) -> None:
+    frame = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.int16), layout="mono")
+    frame.sample_rate, frame.pts = 8000, 0
+    container.mux(stream.encode(frame))
+    container.mux(stream.encode(None))
