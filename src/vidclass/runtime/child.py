@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from vidclass.errors import VidclassError
+from vidclass.runtime.openvino import ov
 from vidclass.runtime.recipe import NetworkRecipe, probe_inputs
 
 
 def export_ir(recipe: NetworkRecipe, folder: Path) -> None:
     """Write `model.xml` and `model.bin`, optimised, with a uint8 (B,H,W,3) input for backbones."""
     import keras
-    import openvino as ov
     from openvino._offline_transformations import apply_moc_transformations
 
     raw = folder / "raw.xml"

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import openvino as ov
 from numpy.typing import NDArray
 
 from vidclass.errors import RuntimeRouteError
+from vidclass.runtime.openvino import ov
 
 
 @cache

@@ -39,6 +39,6 @@ def examples(extraction: Extraction, labels: Sequence[str], frames: int) -> Exam
     """All readable clips, in the order of `readable_manifest`."""
     index = {label: number for number, label in enumerate(labels)}
     rows = readable(extraction)
-    features, mask = padded([extraction.clips[row] for row in rows], frames)  # type: ignore[misc]
+    features, mask = padded([extraction.clips[row] for row in rows], frames)
     truth = [index[extraction.manifest.table["label"][int(row)]] for row in rows]
     return Examples(features, mask, np.array(truth, np.int64))

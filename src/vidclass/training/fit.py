@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -245,8 +246,7 @@ def _share_compiled_code() -> None:
     import keras
 
     if keras.backend.backend() == "jax":
-        import jax
-
-        if jax.config.jax_compilation_cache_dir is None:
-            jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "jax"))
-            jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+        config = import_module("jax").config
+        if config.jax_compilation_cache_dir is None:
+            config.update("jax_compilation_cache_dir", str(cache_folder() / "jax"))
+            config.update("jax_persistent_cache_min_compile_time_secs", 0.2)

@@ -1,0 +1,71 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Source = Annotated[
+    str,
+    typer.Argument(
+        help="A folder with one sub-folder per class, a CSV/TSV/Parquet file, or a folder with "
+        "train.csv and test.csv.",
+        show_default=False,
+    ),
+]
+RunOrBundle = Annotated[
+    Path, typer.Argument(help="A run folder, or a bundle (.vidclass).", show_default=False)
+]
+Root = Annotated[
+    Path | None, typer.Option(help="Where a table's relative paths start, if not beside it.")
+]
+Store = Annotated[
+    Path | None, typer.Option(help="Folder of stored features.  [default: in the user's cache]")
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Stop at the first video that cannot be read.")
+]
+AllowLeak = Annotated[
+    bool,
+    typer.Option(
+        "--allow-leak", help="Let groups be on both sides of a split. Accuracy then means little."
+    ),
+]
+Json = Annotated[
+    str | None, typer.Option("--json", metavar="FILE", help="Write JSON; - is standard output.")
+]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of splits and training.")]
+
+RecipeName = Annotated[str, typer.Option(help="Whole settings by name: default, keras-example.")]
+BackboneName = Annotated[
+    str | None,
+    typer.Option("--backbone", help="Pretrained network (see `vidclass backbones`)."),
+]
+Weights = Annotated[
+    str | None,
+    typer.Option(help="Backbone weights: imagenet, random, or a Keras weights file."),
+]
+HeadName = Annotated[
+    str | None, typer.Option("--head", help="Model over time (see `vidclass heads`).")
+]
+Frames = Annotated[int | None, typer.Option(min=1, help="Frames a clip.  [default: 20]")]
+Sampling = Annotated[
+    str | None,
+    typer.Option(
+        help="Which frames: uniform (over the whole clip), head (the first ones), stride."
+    ),
+]
+StrideS = Annotated[
+    float | None, typer.Option("--stride-s", help="Seconds between frames for --sampling stride.")
+]
+Crop = Annotated[str | None, typer.Option(help="centre (square) or whole (squeezed frame).")]
+Size = Annotated[
+    int | None, typer.Option(help="Side of the input in pixels.  [default: the backbone's own]")
+]
+
+
+def chosen(**options: object) -> dict[str, object]:
+    """The options that were given."""
+    return {name: value for name, value in options.items() if value is not None}

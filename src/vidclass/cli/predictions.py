@@ -1,0 +1,125 @@
+"""What `vidclass predict` does around the classifier: which videos, and how answers are written."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from vidclass.cli.output import say, write_json, write_output
+from vidclass.cli.reports import percent
+from vidclass.data.rows import VIDEO_EXTENSIONS
+from vidclass.errors import ConfigError
+from vidclass.inference.classifier import Classifier, Prediction, predictions_json
+from vidclass.types import Failure, Progress
+from vidclass.video.annotate import annotate_frames, write_gif
+
+GIF_LABELS = 3
+GIF_FPS = 5.0
+
+
+def require_one_stdout(json_file: str | None, csv_file: str | None) -> None:
+    """Two formats cannot share standard output.
+
+    Raises:
+        ConfigError: both want it.
+    """
+    if json_file == "-" and csv_file == "-":
+        raise ConfigError("--json - and --csv - both want standard output: write one into a file")
+
+
+def videos_in(paths: Sequence[str]) -> list[str]:
+    """The paths themselves; a folder stands for the videos below it.
+
+    Raises:
+        ConfigError: a folder holds no video.
+    """
+    videos: list[str] = []
+    for path in paths:
+        if not Path(path).is_dir():
+            videos.append(path)
+            continue
+        found = sorted(
+            str(file)
+            for file in Path(path).rglob("*")
+            if file.suffix.lower() in VIDEO_EXTENSIONS and file.is_file()
+        )
+        if not found:
+            raise ConfigError(f"{path} holds no video ({', '.join(sorted(VIDEO_EXTENSIONS))})")
+        videos.extend(found)
+    return videos
+
+
+def predict_all(
+    classifier: Classifier,
+    videos: Sequence[str],
+    *,
+    gif: Path | None,
+    strict: bool,
+    progress: Progress,
+) -> tuple[list[Prediction], list[Failure]]:
+    """Predict each video, and write its GIF at once, so that no frames pile up.
+
+    Raises:
+        VideoError: a video cannot be read, and `strict` is set.
+    """
+    predictions = []
+    for count, prediction in enumerate(classifier.predict_each(videos), 1):
+        if prediction.error is not None and strict:
+            raise prediction.error
+        if gif is not None:
+            draw_gif(gif if len(videos) == 1 else gif / f"{count:04}.gif", prediction)
+        predictions.append(replace(prediction, frames=None))
+        progress("predict", count, len(videos))
+    failures = [Failure.of(item.video, item.error) for item in predictions if item.error]
+    return predictions, failures
+
+
+def draw_gif(path: Path, prediction: Prediction) -> None:
+    """The frames an answer rests on, with the answer drawn on them; nothing for a failure."""
+    if prediction.frames is None:
+        return
+    best = list(prediction.scores.items())[:GIF_LABELS]
+    frames = annotate_frames(
+        prediction.frames.frames,
+        [label for label, _ in best],
+        fractions=[score for _, score in best],
+    )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_gif(path, frames, fps=GIF_FPS)
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror}") from error
+
+
+def print_predictions(predictions: Sequence[Prediction], *, top: int) -> None:
+    """Sorted probabilities, video by video."""
+    for prediction in predictions:
+        if prediction.error is None:
+            say(f"{prediction.video}:")
+            for label, score in list(prediction.scores.items())[:top]:
+                say(f"  {label}: {percent(score):>7}")
+
+
+def write_predictions_json(target: str, predictions: Sequence[Prediction]) -> None:
+    """The JSON shape of DESIGN, into a file or, for `-`, to standard output."""
+    write_json(target, predictions_json(predictions))
+
+
+def write_predictions_csv(
+    target: str, predictions: Sequence[Prediction], labels: Sequence[str]
+) -> None:
+    """A row a video: label, probability, error, then one column of scores a label."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["video", "label", "probability", "error", *labels])
+    for item in predictions:
+        scores = [item.scores.get(label, "") for label in labels]
+        writer.writerow([item.video, item.label, item.probability, item.error or "", *scores])
+    if target == "-":
+        sys.stdout.write(text.getvalue())
+    else:
+        write_output(Path(target), text.getvalue())

@@ -1,0 +1,84 @@
+"""How results look on a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from vidclass.cli.output import closing_line, say, show, tell_notes
+from vidclass.training import folder as names
+
+if TYPE_CHECKING:
+    from vidclass.evaluation.evaluate import Evaluation
+    from vidclass.evaluation.metrics import Metrics
+    from vidclass.training.crossval import CrossValidation
+    from vidclass.training.run import RunResult
+
+
+def percent(share: float) -> str:
+    """A share as a percentage."""
+    return f"{100 * share:.1f} %"
+
+
+def summary(metrics: Metrics) -> str:
+    """Accuracy with its interval, and how many clips it covers."""
+    low, high = metrics.accuracy_interval
+    return (
+        f"accuracy {percent(metrics.accuracy)} (95 % interval {percent(low)} to {percent(high)}) "
+        f"on {metrics.videos} clips"
+    )
+
+
+def class_table(metrics: Metrics) -> Table:
+    """Precision, recall and F1 by class."""
+    table = Table("class", title="by class", title_justify="left")
+    for column in ("clips", "precision", "recall", "F1"):
+        table.add_column(column, justify="right")
+    for label, row in metrics.per_class.items():
+        numbers = (percent(row[name]) for name in ("precision", "recall", "f1"))
+        table.add_row(label, str(int(row["videos"])), *numbers)
+    return table
+
+
+def report_run(result: RunResult) -> None:
+    """What a training run gave."""
+    tell_notes(result.notes)
+    sizes = ", ".join(f"{count} {name}" for name, count in result.sizes.items())
+    say(f"clips: {sizes}")
+    say(f"best epoch: {result.best_epoch}")
+    for name, metrics in result.metrics.items():
+        say(f"{name}: {summary(metrics)}")
+    if "test" in result.metrics:
+        show(class_table(result.metrics["test"]))
+    say(f"bundle: {result.bundle}")
+    failures = result.extraction.failures
+    ledger = result.folder / names.LEDGER
+    closing_line(result.extraction.ok, failures, ledger if failures else None)
+
+
+def report_crossval(result: CrossValidation, *, quiet: bool) -> None:
+    """The folds; with `quiet`, only notes and the closing line."""
+    tell_notes(result.notes)
+    if not quiet:
+        table = Table("fold", title=f"{result.config.head} head", title_justify="left")
+        table.add_column("clips", justify="right")
+        table.add_column("accuracy", justify="right")
+        for fold in result.folds:
+            table.add_row(str(fold.fold), str(fold.videos), percent(fold.accuracy))
+        show(table)
+        say(
+            f"mean accuracy {percent(result.accuracy_mean)}, deviation over folds "
+            f"{percent(result.accuracy_std)}"
+        )
+        show(class_table(result.pooled))
+    closing_line(result.extraction.ok, result.extraction.failures)
+
+
+def report_evaluation(result: Evaluation, notes: tuple[str, ...], *, quiet: bool) -> None:
+    """Metrics of a classifier; with `quiet`, only notes and the closing line."""
+    tell_notes(notes)
+    if not quiet:
+        say(summary(result.metrics))
+        show(class_table(result.metrics))
+    closing_line(result.extraction.ok, result.extraction.failures)

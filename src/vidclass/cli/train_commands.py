@@ -1,0 +1,199 @@
+"""Commands that learn: extract, train, crossval."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vidclass.cli.options import (
+    AllowLeak,
+    BackboneName,
+    Crop,
+    Frames,
+    HeadName,
+    Json,
+    RecipeName,
+    Root,
+    Sampling,
+    Seed,
+    Size,
+    Source,
+    Store,
+    Strict,
+    StrideS,
+    Weights,
+    chosen,
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("train")(train_command)
+    app.command("crossval")(crossval_command)
+    app.command("extract")(extract_command)
+
+
+def train_command(
+    source: Source,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the run.", show_default=False)],
+    recipe: RecipeName = "default",
+    backbone: BackboneName = None,
+    head: HeadName = None,
+    frames: Frames = None,
+    sampling: Sampling = None,
+    stride_s: StrideS = None,
+    crop: Crop = None,
+    size: Size = None,
+    weights: Weights = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs to train.")] = None,
+    validation_tail: Annotated[
+        float | None,
+        typer.Option(help="Validate on the last part of the training rows, as the example does."),
+    ] = None,
+    seed: Seed = 0,
+    root: Root = None,
+    store: Store = None,
+    allow_leak: AllowLeak = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a finished run.")] = False,
+    strict: Strict = False,
+) -> None:
+    """Train a classifier on labelled videos and write a run folder with its bundle."""
+    from vidclass.cli.output import progress_bars
+    from vidclass.cli.reports import report_run
+    from vidclass.data.manifest import Manifest
+    from vidclass.training.recipes import run_config
+    from vidclass.training.run import train
+
+    config = run_config(
+        recipe,
+        head=head,
+        features=chosen(
+            backbone=backbone,
+            weights=weights,
+            policy=sampling,
+            frames=frames,
+            stride_s=stride_s,
+            crop=crop,
+            size=size,
+        ),
+        training={"seed": seed, **chosen(epochs=epochs)},
+        split={"allow_leak": allow_leak, **chosen(validation_tail=validation_tail)},
+    )
+    manifest = Manifest.from_source(source, root=root, allow_leak=allow_leak)
+    with progress_bars() as progress:
+        result = train(
+            manifest,
+            out,
+            config,
+            store_folder=store,
+            overwrite=overwrite,
+            progress=progress,
+            strict=strict,
+        )
+    report_run(result)
+
+
+def crossval_command(
+    source: Source,
+    folds: Annotated[
+        int, typer.Option(min=2, help="Folds, where the source has no `fold` column.")
+    ] = 5,
+    recipe: RecipeName = "default",
+    backbone: BackboneName = None,
+    head: HeadName = None,
+    frames: Frames = None,
+    sampling: Sampling = None,
+    stride_s: StrideS = None,
+    crop: Crop = None,
+    size: Size = None,
+    weights: Weights = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs to train.")] = None,
+    seed: Seed = 0,
+    root: Root = None,
+    store: Store = None,
+    json_file: Json = None,
+    strict: Strict = False,
+) -> None:
+    """Measure a recipe by cross-validation over folds that share no group."""
+    from vidclass.cli.output import progress_bars, write_json
+    from vidclass.cli.reports import report_crossval
+    from vidclass.data.manifest import Manifest
+    from vidclass.training.crossval import cross_validate
+    from vidclass.training.recipes import run_config
+
+    config = run_config(
+        recipe,
+        head=head,
+        features=chosen(
+            backbone=backbone,
+            weights=weights,
+            policy=sampling,
+            frames=frames,
+            stride_s=stride_s,
+            crop=crop,
+            size=size,
+        ),
+        training={"seed": seed, **chosen(epochs=epochs)},
+    )
+    manifest = Manifest.from_source(source, root=root)
+    with progress_bars() as progress:
+        result = cross_validate(
+            manifest, config, folds=folds, store_folder=store, progress=progress, strict=strict
+        )
+    if json_file is not None:
+        write_json(json_file, result.to_json())
+    report_crossval(result, quiet=json_file == "-")
+
+
+def extract_command(
+    source: Source,
+    backbone: BackboneName = None,
+    frames: Frames = None,
+    sampling: Sampling = None,
+    stride_s: StrideS = None,
+    crop: Crop = None,
+    size: Size = None,
+    weights: Weights = None,
+    recipe: RecipeName = "default",
+    root: Root = None,
+    store: Store = None,
+    ledger: Annotated[
+        Path, typer.Option(help="Where failures are listed, if there are any.")
+    ] = Path("ledger.jsonl"),
+    strict: Strict = False,
+) -> None:
+    """Make and store the features of every clip; what is stored already is not made again."""
+    from vidclass.cli.output import closing_line, progress_bars, say, tell_notes
+    from vidclass.data.manifest import Manifest
+    from vidclass.features.extract import extract
+    from vidclass.features.networks import feature_maker
+    from vidclass.training.folder import write_ledger
+    from vidclass.training.recipes import run_config
+
+    config = run_config(
+        recipe,
+        features=chosen(
+            backbone=backbone,
+            weights=weights,
+            policy=sampling,
+            frames=frames,
+            stride_s=stride_s,
+            crop=crop,
+            size=size,
+        ),
+    ).features
+    manifest = Manifest.from_source(source, root=root)
+    with progress_bars() as progress:
+        result = extract(
+            manifest,
+            feature_maker(config),
+            store_folder=store,
+            progress=progress,
+            strict=strict,
+        )
+    tell_notes((*manifest.notes, *result.notes))
+    say(f"{result.ok - result.reused} clips extracted, {result.reused} were stored already")
+    written = write_ledger(ledger, result.failures)
+    closing_line(result.ok, result.failures, ledger if written else None)

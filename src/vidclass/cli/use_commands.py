@@ -1,0 +1,123 @@
+"""Commands that use a trained classifier: predict, evaluate, demo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vidclass.cli.options import AllowLeak, Json, Root, RunOrBundle, Source, Store, Strict
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("demo")(demo_command)
+    app.command("predict")(predict_command)
+    app.command("evaluate")(evaluate_command)
+
+
+def demo_command(
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder for everything the demo makes.")
+    ] = Path("vidclass-demo"),
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the clips and of training.")] = 0,
+) -> None:
+    """See the whole way work, without a network: clips, features, training, tests, a GIF."""
+    from vidclass.cli.output import progress_bars, say
+    from vidclass.cli.reports import report_demo
+    from vidclass.demo.demo import run_demo
+
+    with progress_bars() as progress:
+        result = run_demo(out, seed=seed, say=say, progress=progress)
+    report_demo(result)
+
+
+def predict_command(
+    bundle: RunOrBundle,
+    paths: Annotated[
+        list[str], typer.Argument(help="Videos, or folders of videos.", show_default=False)
+    ],
+    top: Annotated[int, typer.Option("--top", min=1, help="Labels to show for each video.")] = 5,
+    json_file: Json = None,
+    csv_file: Annotated[
+        str | None, typer.Option("--csv", metavar="FILE", help="Write a table; - is stdout.")
+    ] = None,
+    gif: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the frames that were used, with the answer drawn on them: a file for one "
+            "video, a folder for several."
+        ),
+    ] = None,
+    strict: Strict = False,
+) -> None:
+    """Name the clips in videos, most probable label first."""
+    from vidclass.cli.output import closing_line, progress_bars
+    from vidclass.cli.predictions import (
+        predict_all,
+        print_predictions,
+        require_one_stdout,
+        videos_in,
+        write_predictions_csv,
+        write_predictions_json,
+    )
+    from vidclass.inference.classifier import Classifier
+    from vidclass.training.folder import find_bundle
+
+    require_one_stdout(json_file, csv_file)
+    classifier = Classifier.load(find_bundle(bundle))
+    videos = videos_in(paths)
+    with progress_bars() as progress:
+        predictions, failures = predict_all(
+            classifier, videos, gif=gif, strict=strict, progress=progress
+        )
+    if json_file is not None:
+        write_predictions_json(json_file, predictions)
+    if csv_file is not None:
+        write_predictions_csv(csv_file, predictions, classifier.labels)
+    if "-" not in (json_file, csv_file):
+        print_predictions(predictions, top=top)
+    closing_line(len(predictions) - len(failures), failures)
+    if len(failures) == len(predictions):
+        raise typer.Exit(1)
+
+
+def evaluate_command(
+    run_or_bundle: RunOrBundle,
+    source: Source,
+    split: Annotated[
+        str | None, typer.Option(help="Only the clips of this split: train, validation or test.")
+    ] = None,
+    json_file: Json = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a page with the metrics and the confusion matrix.")
+    ] = None,
+    root: Root = None,
+    store: Store = None,
+    allow_leak: AllowLeak = False,
+    strict: Strict = False,
+) -> None:
+    """Measure a classifier on labelled clips."""
+    from vidclass.bundle.read import Bundle
+    from vidclass.cli.output import progress_bars, write_json
+    from vidclass.cli.reports import report_evaluation
+    from vidclass.data.manifest import Manifest
+    from vidclass.errors import ManifestError
+    from vidclass.evaluation.evaluate import evaluate
+    from vidclass.evaluation.page import write_page
+    from vidclass.training.folder import find_bundle
+
+    bundle = Bundle.load(find_bundle(run_or_bundle))
+    manifest = Manifest.from_source(source, root=root, allow_leak=allow_leak)
+    if split is not None:
+        manifest = manifest.where(split=split)
+        if len(manifest) == 0:
+            raise ManifestError(f"{source} has no clips of the split {split!r}")
+    with progress_bars() as progress:
+        result = evaluate(bundle, manifest, store_folder=store, progress=progress, strict=strict)
+    if json_file is not None:
+        write_json(json_file, result.metrics.to_json())
+    if report is not None:
+        write_page(report, result, title=f"{bundle.path.name} on {source}")
+    report_evaluation(result, (*manifest.notes, *result.extraction.notes), quiet=json_file == "-")

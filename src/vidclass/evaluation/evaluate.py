@@ -1,0 +1,69 @@
+"""Measure a bundle on labelled clips."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidclass.bundle.read import Bundle
+from vidclass.data.manifest import Manifest
+from vidclass.errors import JobFailedError, ManifestError
+from vidclass.evaluation.metrics import Metrics, compute_metrics
+from vidclass.features.extract import Extraction, extract
+from vidclass.types import Progress, no_progress
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The metrics, and what they were computed from.
+
+    Attributes:
+        metrics: Over the clips that could be read.
+        probabilities: (N,K) for those clips, in the manifest's order.
+        rows: (N,) their rows in the manifest.
+        extraction: The features, with the ledger.
+    """
+
+    metrics: Metrics
+    probabilities: NDArray[np.float64]
+    rows: NDArray[np.int64]
+    extraction: Extraction
+
+
+def evaluate(
+    bundle: Bundle,
+    manifest: Manifest,
+    *,
+    store_folder: Path | None = None,
+    progress: Progress = no_progress,
+    strict: bool = False,
+) -> Evaluation:
+    """Metrics of a bundle on the clips of a manifest, whatever their split.
+
+    Raises:
+        ManifestError: a clip has a label that the bundle does not know.
+        JobFailedError: no clip could be read.
+        VideoError: a video cannot be read, and `strict` is set.
+    """
+    unknown = sorted(set(manifest.labels) - set(bundle.labels))
+    if unknown:
+        raise ManifestError(
+            f"the classifier does not know these labels: {unknown}. It knows {bundle.labels}"
+        )
+    extraction = extract(
+        manifest, bundle.maker(), store_folder=store_folder, progress=progress, strict=strict
+    )
+    rows = np.flatnonzero([clip is not None for clip in extraction.clips])
+    if len(rows) == 0:
+        raise JobFailedError(
+            f"none of the {len(manifest)} clips could be read. The first one: "
+            f"{extraction.failures[0].message}"
+        )
+    probabilities = bundle.probabilities([clip for clip in extraction.clips if clip is not None])
+    names = manifest.table["label"]
+    truth = np.array([bundle.labels.index(names[int(row)]) for row in rows], np.int64)
+    metrics = compute_metrics(probabilities, truth, bundle.labels, failed=len(extraction.failures))
+    return Evaluation(metrics, probabilities, rows, extraction)

@@ -1,0 +1,113 @@
+"""Name the clips in new videos with a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vidclass.bundle.read import Bundle
+from vidclass.engine.local import run_each
+from vidclass.errors import VidclassError
+from vidclass.features.clip import decode_for, features_of
+from vidclass.types import FrameBatch, Span
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a classifier says of one video.
+
+    Attributes:
+        video: The path as it was given.
+        scores: Probability by label, the most probable first; empty for a video that failed.
+        frames_used: How many frames the answer rests on.
+        frames: Those frames; None for a video that failed.
+        error: Why the video could not be read.
+    """
+
+    video: str
+    scores: dict[str, float]
+    frames_used: int = 0
+    frames: FrameBatch | None = None
+    error: VidclassError | None = None
+
+    @property
+    def label(self) -> str | None:
+        """The most probable label."""
+        return next(iter(self.scores), None)
+
+    @property
+    def probability(self) -> float | None:
+        """Its probability."""
+        return next(iter(self.scores.values()), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """The stable JSON shape of one prediction."""
+        error = self.error and {"type": type(self.error).__name__, "message": str(self.error)}
+        return {
+            "video": self.video,
+            "label": self.label,
+            "probability": self.probability,
+            "scores": self.scores,
+            "frames_used": self.frames_used,
+            "error": error,
+        }
+
+
+class Classifier:
+    """A bundle in use.  One object serves one thread at a time."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle = bundle
+
+    @classmethod
+    def load(cls, path: str | Path) -> Classifier:
+        """Open a bundle file.
+
+        Raises:
+            BundleError: it is not a whole bundle.
+        """
+        return cls(Bundle.load(path))
+
+    @property
+    def labels(self) -> list[str]:
+        """The classes, sorted."""
+        return self.bundle.labels
+
+    def predict(self, path: str | Path, *, span: Span = Span()) -> Prediction:  # noqa: B008
+        """Name one video, or a span of it.
+
+        Raises:
+            VideoError: it cannot be read.
+        """
+        frames = decode_for(self.bundle.info.features, Path(path), span)
+        return self._classify(str(path), frames)
+
+    def predict_each(self, paths: Iterable[str | Path]) -> Generator[Prediction, None, None]:
+        """Name many videos; one that cannot be read gives a prediction with its error."""
+
+        def decode(path: str | Path) -> FrameBatch:
+            return decode_for(self.bundle.info.features, Path(path), Span())
+
+        with closing(run_each(decode, paths)) as results:
+            for done in results:
+                if done.result is None:
+                    yield Prediction(str(done.item), {}, error=done.error)
+                else:
+                    yield self._classify(str(done.item), done.result)
+
+    def _classify(self, video: str, frames: FrameBatch) -> Prediction:
+        features = features_of(self.bundle.maker().open().network, frames)
+        probabilities = self.bundle.probabilities([features])[0]
+        order = (-probabilities).argsort(kind="stable")
+        scores = {self.labels[index]: float(probabilities[index]) for index in order}
+        return Prediction(video, scores, len(frames.frames), frames)
+
+
+def predictions_json(predictions: Sequence[Prediction]) -> dict[str, Any]:
+    """The stable JSON shape of many predictions."""
+    return {"schema": SCHEMA, "predictions": [item.to_json() for item in predictions]}

@@ -1,0 +1,17 @@
+"""The one door to OpenVINO.
+
+Its Python package reports usage to a server over the network from the moment it is imported, in a
+forked process.  A classifier must not do that unasked; without the telemetry package, which is
+hidden from it here, OpenVINO uses a stub of its own.
+"""
+
+from __future__ import annotations
+
+import sys
+
+if "openvino" not in sys.modules:
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+
+import openvino as ov
+
+__all__ = ["ov"]
