@@ -14,11 +14,8 @@ from vidclass.cli.reports import percent
 from vidclass.data.rows import VIDEO_EXTENSIONS
 from vidclass.errors import ConfigError
 from vidclass.inference.classifier import Classifier, Prediction, predictions_json
+from vidclass.inference.draw import draw_gif
 from vidclass.types import Failure, Progress
-from vidclass.video.annotate import annotate_frames, write_gif
-
-GIF_LABELS = 3
-GIF_FPS = 5.0
 
 
 def require_one_stdout(json_file: str | None, csv_file: str | None) -> None:
@@ -76,23 +73,6 @@ def predict_all(
         progress("predict", count, len(videos))
     failures = [Failure.of(item.video, item.error) for item in predictions if item.error]
     return predictions, failures
-
-
-def draw_gif(path: Path, prediction: Prediction) -> None:
-    """The frames an answer rests on, with the answer drawn on them; nothing for a failure."""
-    if prediction.frames is None:
-        return
-    best = list(prediction.scores.items())[:GIF_LABELS]
-    frames = annotate_frames(
-        prediction.frames.frames,
-        [label for label, _ in best],
-        fractions=[score for _, score in best],
-    )
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_gif(path, frames, fps=GIF_FPS)
-    except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror}") from error
 
 
 def print_predictions(predictions: Sequence[Prediction], *, top: int) -> None:

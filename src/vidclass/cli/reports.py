@@ -10,6 +10,7 @@ from vidclass.cli.output import closing_line, say, show, tell_notes
 from vidclass.training import folder as names
 
 if TYPE_CHECKING:
+    from vidclass.demo.demo import DemoResult
     from vidclass.evaluation.evaluate import Evaluation
     from vidclass.evaluation.metrics import Metrics
     from vidclass.training.crossval import CrossValidation
@@ -82,3 +83,26 @@ def report_evaluation(result: Evaluation, notes: tuple[str, ...], *, quiet: bool
         say(summary(result.metrics))
         show(class_table(result.metrics))
     closing_line(result.extraction.ok, result.extraction.failures)
+
+
+def report_demo(result: DemoResult) -> None:
+    """The table of heads, one prediction, and where things lie."""
+    table = Table("model over time", title="accuracy on unseen groups", title_justify="left")
+    table.add_column("all classes", justify="right")
+    table.add_column("reversal pairs", justify="right")
+    for head in result.heads:
+        table.add_row(
+            f"{head.title} ({head.head})",
+            percent(head.metrics.accuracy),
+            percent(head.pairs_accuracy),
+        )
+    show(table)
+    say(f"{result.prediction.video}, which is {result.truth}:")
+    for label, score in result.prediction.scores.items():
+        say(f"  {label}: {percent(score):>7}")
+    say(f"bundle:  {result.run.bundle}")
+    say(f"GIF:     {result.gif}")
+    say(f"summary: {result.page}")
+    say(f"next:    vidclass predict {result.run.bundle} YOUR_VIDEO, or vidclass train YOUR_FOLDER")
+    closing_line(result.run.extraction.ok, result.run.extraction.failures)
+    say(f"done in {result.seconds:.0f} s")

@@ -9,6 +9,8 @@ import typer
 
 from vidclass.cli.options import AllowLeak, Json, Root, RunOrBundle, Source, Store, Strict
 
+DEMO_FOLDER = Path("vidclass-demo")
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""

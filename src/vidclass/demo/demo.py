@@ -1,0 +1,137 @@
+"""The demo: makes clips, then treats them as anybody's folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vidclass.config import RunConfig
+from vidclass.data.manifest import Manifest
+from vidclass.demo.clips import REVERSAL_PAIRS, make_demo_clips
+from vidclass.evaluation.metrics import Metrics, compute_metrics
+from vidclass.evaluation.page import picture, render
+from vidclass.features.extract import Extraction, extract
+from vidclass.features.networks import feature_maker
+from vidclass.files import write_text
+from vidclass.inference.classifier import Classifier, Prediction
+from vidclass.inference.draw import draw_gif
+from vidclass.training.examples import examples
+from vidclass.training.fit import fit_head
+from vidclass.training.recipes import DEFAULT_HEAD, run_config
+from vidclass.training.run import RunResult, divide, train
+from vidclass.types import Progress
+
+HEADS = {
+    "mean": "mean over time + linear",
+    "gru": "the Keras example's GRU",
+    DEFAULT_HEAD: "vidclass's default",
+}
+PAGE = "summary.html"
+GIF = "prediction.gif"
+
+
+@dataclass(frozen=True)
+class HeadResult:
+    """How a head did on the test clips, whose groups it has never seen."""
+
+    head: str
+    title: str
+    metrics: Metrics
+    pairs_accuracy: float
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """Everything the demo found out, and where it lies."""
+
+    folder: Path
+    run: RunResult
+    heads: list[HeadResult]
+    prediction: Prediction
+    truth: str
+    gif: Path
+    page: Path
+    seconds: float
+
+
+def run_demo(
+    folder: Path, *, seed: int, say: Callable[[str], None], progress: Progress
+) -> DemoResult:
+    """Make clips, train three heads, test them on unseen groups, predict, draw.
+
+    Raises:
+        RunError: `folder` holds something that is not a demo's.
+    """
+    started = time.monotonic()
+    clips = folder / "clips"
+    say(f"1. writing labelled videos into {clips}")
+    make_demo_clips(clips, seed=seed, progress=lambda done, total: progress("clips", done, total))
+    manifest = Manifest.from_source(clips)
+    say(f"2. {len(manifest)} clips, classes {', '.join(manifest.labels)}; training the default")
+    config = run_config(training={"seed": seed})
+    store = folder / "features"
+    run = train(
+        manifest, folder / "run", config, store_folder=store, overwrite=True, progress=progress
+    )
+    say("3. the same features, without a view of time, and with the Keras example's head")
+    extraction = extract(manifest, feature_maker(config.features), store_folder=store)
+    heads = [_measure_head(head, extraction, config, progress) for head in ("mean", "gru")]
+    heads.append(_head_result(DEFAULT_HEAD, run.metrics["test"]))
+    say("4. naming one test clip")
+    prediction, truth, gif = _predict_one(folder, run, manifest)
+    result = DemoResult(
+        folder, run, heads, prediction, truth, gif, folder / PAGE, time.monotonic() - started
+    )
+    _write_page(result)
+    return result
+
+
+def _measure_head(
+    head: str, extraction: Extraction, config: RunConfig, progress: Progress
+) -> HeadResult:
+    """Train another head on the very clips that the default was trained on, and test it."""
+    clips = divide(extraction.manifest, config.split, seed=config.training.seed)
+    data = examples(extraction, clips.labels, config.features.sampling.frames)
+    splits = np.array(clips.table["split"].to_list())
+    part = {name: data.at(np.flatnonzero(splits == name)) for name in set(splits)}
+    fitted = fit_head(
+        head,
+        part["train"],
+        run_config(head=head, training={"seed": config.training.seed}).training,
+        classes=len(clips.labels),
+        validation=part["validation"],
+        progress=progress,
+    )
+    probabilities = fitted.probabilities(part["test"])
+    return _head_result(head, compute_metrics(probabilities, part["test"].truth, clips.labels))
+
+
+def _head_result(head: str, metrics: Metrics) -> HeadResult:
+    counts = np.array(metrics.confusion)
+    rows = [metrics.labels.index(label) for pair in REVERSAL_PAIRS for label in pair]
+    accuracy = counts[rows, rows].sum() / counts[rows].sum()
+    return HeadResult(head, HEADS[head], metrics, float(accuracy))
+
+
+def _predict_one(folder: Path, run: RunResult, manifest: Manifest) -> tuple[Prediction, str, Path]:
+    clip = manifest.where(split="test").clips()[0]
+    prediction = Classifier.load(run.bundle).predict(clip.video)
+    draw_gif(folder / GIF, prediction)
+    return prediction, clip.label, folder / GIF
+
+
+def _write_page(result: DemoResult) -> None:
+    from vidclass.evaluation.figures import confusion_figure
+
+    text = render(
+        "demo.html",
+        title="vidclass demo",
+        result=result,
+        pairs=[" and ".join(pair) for pair in REVERSAL_PAIRS],
+        confusion=picture(confusion_figure(result.heads[-1].metrics)),
+    )
+    write_text(result.page, text)

@@ -1,0 +1,50 @@
+"""A self-contained HTML page about an evaluation."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader
+from matplotlib.figure import Figure
+
+from vidclass.errors import ConfigError
+from vidclass.evaluation.evaluate import Evaluation
+from vidclass.evaluation.figures import confusion_figure
+from vidclass.files import write_text
+
+
+def write_page(path: Path, result: Evaluation, *, title: str) -> None:
+    """Write the metrics, the confusion matrix and the ledger as one HTML file.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    metrics = result.metrics
+    text = render(
+        "evaluation.html",
+        title=title,
+        metrics=metrics,
+        confusion=picture(confusion_figure(metrics)),
+        failures=result.extraction.failures,
+    )
+    try:
+        write_text(path, text)
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror}") from error
+
+
+def render(template: str, **values: Any) -> str:
+    """A page from a template of this package; every value is escaped."""
+    environment = Environment(loader=PackageLoader("vidclass", "evaluation/pages"), autoescape=True)
+    environment.filters["percent"] = lambda share: f"{100 * share:.1f} %"
+    return environment.get_template(template).render(**values)
+
+
+def picture(figure: Figure) -> str:
+    """A figure as the address of an embedded PNG."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
