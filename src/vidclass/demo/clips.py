@@ -17,7 +17,7 @@ from vidclass.errors import ConfigError
 from vidclass.types import UInt8Array
 from vidclass.video.write import write_video, written_beside
 
-MIN_S, MAX_S = 2.0, 8.0
+MIN_S, MAX_S = 2.0, 7.9
 MAX_THREADS = 4
 
 Scene = Callable[[Look, np.random.Generator, int], list[UInt8Array]]
@@ -59,7 +59,7 @@ def make_demo_clips(
     and is either in training or in test.
 
     In every group the clips of a pair of `REVERSAL_PAIRS` are the same films, forwards and
-    backwards.  No bag of frames can tell them apart: only their order can.
+    backwards, and that to the bit: no bag of frames can tell them apart, only their order can.
 
     Args:
         folder: Made where missing; clips of an earlier call are replaced.
@@ -95,15 +95,16 @@ def make_demo_clips(
                 progress(done, total)
     for split, lines in rows.items():
         with written_beside(folder / f"{split}.csv") as temp:
-            temp.write_text("\n".join(["video_name,tag", *sorted(lines), ""]), encoding="utf-8")
+            table = "\n".join(["video_name,tag", *sorted(lines), ""])
+            temp.write_text(table, encoding="utf-8", newline="\n")
     return folder
 
 
 def draw_films(seed: int, group: int, clip: int, motion: int) -> dict[str, list[UInt8Array]]:
     """The films of one clip number by label: one, or the two directions of a pair.
 
-    Film grain comes on top of the reversal, as it would from a camera, so that the frames of a
-    pair differ by the grain and by nothing else.
+    The number of frames is odd: the middle of each of T equal parts then lies inside a frame and
+    never between two, so that evenly spaced frames of a film and of its reversal are the same.
 
     Args:
         seed: Seed of the whole data set.
@@ -117,12 +118,13 @@ def draw_films(seed: int, group: int, clip: int, motion: int) -> dict[str, list[
     kind = MOTIONS[motion]
     look = Look.drawn(np.random.default_rng([seed, group]))
     rng = np.random.default_rng([seed, group, clip, motion])
-    seconds = MIN_S + (MAX_S - MIN_S) * rng.random() ** 6  # mostly short, to be quick
-    film = kind.scene(look, rng, round(seconds * FPS))
+    seconds = MIN_S + (MAX_S - MIN_S) * rng.random() ** 7  # mostly short, to be quick
+    count = 2 * round(seconds * FPS / 2) + 1
+    film = list(_grained(kind.scene(look, rng, count), look.grain, rng))
     films = {kind.label: film}
     if kind.backwards:
         films[kind.backwards] = film[::-1]
-    return {label: list(_grained(frames, look.grain, rng)) for label, frames in films.items()}
+    return films
 
 
 def _write_films(folder: Path, seed: int, group: int, clip: int, motion: int) -> list[str]:
@@ -130,7 +132,8 @@ def _write_films(folder: Path, seed: int, group: int, clip: int, motion: int) ->
     rows = []
     for label, frames in draw_films(seed, group, clip, motion).items():
         name = f"v_{label}_g{group:02d}_c{clip:02d}.avi"
-        write_video(folder / name, frames, fps=FPS)
+        # Predicted frames lag a little behind the motion, which would give its direction away.
+        write_video(folder / name, frames, fps=FPS, key_every=1)
         rows.append(f"{name},{label}")
     return rows
 

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from vidclass.types import FloatArray
 
 WIDTH, HEIGHT = 320, 240
-SPRITE = 320  # pixels a side at which an object is drawn before it is scaled
+SPRITE = 240  # pixels a side at which an object is drawn before it is scaled
 SHAKE = 8  # pixels of scenery beyond each edge, for the camera to move in
 
 Colour = tuple[int, int, int]
@@ -61,7 +61,7 @@ class Look:
             points=int(rng.integers(5, 9)),
             tile=int(rng.integers(18, 48)),
             shake=rng.uniform(0, 1),
-            grain=rng.uniform(0, 4),
+            grain=rng.uniform(0, 3),
             pace=rng.uniform(0.8, 1.25),
         )
 
@@ -92,7 +92,7 @@ def sprite(look: Look) -> Image.Image:
     body = Image.new("RGB", (SPRITE, SPRITE), colour(look.object_hue, 0.75, 0.95))
     trim = Image.new("RGB", body.size, colour(look.object_hue + rng.uniform(-0.2, 0.2), 0.6, 0.55))
     body.paste(trim, (0, 0), _pattern_mask(look))
-    inner = outline.filter(ImageFilter.MinFilter(9))
+    inner = outline.filter(ImageFilter.MinFilter(7))
     rim = Image.new("RGB", body.size, colour(look.object_hue, 0.8, 0.3))
     rim.paste(body, (0, 0), inner)
     rim.putalpha(outline)
@@ -178,7 +178,7 @@ def _pattern_mask(look: Look) -> Image.Image:
     if look.pattern == "wedges":
         angle = np.arctan2(y, x) / (2 * math.pi)
         return Image.fromarray(np.where((angle * look.points) % 1 < 0.5, 255, 0).astype(np.uint8))
-    cells = SPRITE / 2 / look.tile / 1.5
+    cells = 100 / look.tile
     return _tiles(look.pattern, x * cells, y * cells)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -166,6 +167,7 @@ def _fitted(line: str, font: Any, space: float) -> str:
     clean = "".join(c for c in unicodedata.normalize("NFKD", clean) if not unicodedata.combining(c))
     if font.getlength(clean) <= space:
         return clean
-    while clean and font.getlength(clean + "…") > space:
-        clean = clean[:-1]
-    return clean.rstrip() + "…"
+    kept = bisect_right(
+        range(len(clean)), space, key=lambda count: float(font.getlength(clean[:count] + "…"))
+    )
+    return clean[: max(0, kept - 1)].rstrip() + "…"

@@ -11,6 +11,7 @@ from typing import cast
 
 import av
 import numpy as np
+from av.container import OutputContainer
 from av.video.stream import VideoStream
 
 from vidclass.errors import ConfigError, ShapeError, require_choice
@@ -21,7 +22,7 @@ CONTAINERS = {".avi": "avi", ".mkv": "matroska", ".mov": "mov", ".mp4": "mp4"}
 # A fixed quantiser instead of a bit rate: a quiet clip, a busy one, a small and a large one all
 # come out equally good.
 CODEC_OPTIONS = {
-    "mpeg4": {"qmin": "3", "qmax": "3"},
+    "mpeg4": {"qmin": "4", "qmax": "4"},
     "libx264": {"crf": "20", "preset": "veryfast"},
 }
 
@@ -42,46 +43,65 @@ def written_beside(path: Path) -> Iterator[Path]:
 
 
 def write_video(
-    path: Path, frames: Iterable[UInt8Array], *, fps: float, codec: str = "mpeg4"
+    path: Path,
+    frames: Iterable[UInt8Array],
+    *,
+    fps: float,
+    codec: str = "mpeg4",
+    key_every: int = 12,
 ) -> int:
     """Write `frames`, each (H,W,3) uint8 RGB and all of one size, as a video.
 
-    One frame is held at a time, and `fps` of them make a second.  The container follows from the
-    suffix of `path`.  Chroma is stored at half resolution, so an odd height or width gains one
-    repeated row or column.
+    One frame is held at a time.  Chroma is stored at half resolution, so an odd height or width
+    gains one repeated row or column.
+
+    Args:
+        path: The file; its suffix decides the container.
+        frames: The pictures in their order.
+        fps: Frames a second.
+        codec: A key of `CODEC_OPTIONS`.
+        key_every: One frame in so many is stored whole, the others as what has changed.  With 1
+            the frames are coded one by one, and none bears a trace of those before it.
 
     Returns:
         The number of frames written.
 
     Raises:
-        ConfigError: the suffix, the codec or the frame rate is not one that can be written.
+        ConfigError: the suffix, codec, frame rate or `key_every` is not one that can be written.
         ShapeError: there is no frame, or one is not (H,W,3) uint8 of the size of the first.
     """
     require_choice("suffix", path.suffix.lower(), CONTAINERS)
     require_choice("codec", codec, CODEC_OPTIONS)
-    if not 0 < fps <= 1000:
-        raise ConfigError(f"fps={fps!r} must be above 0 and at most 1000")
-    with written_beside(path) as temp:
-        return _encode(temp, frames, container=path.suffix.lower(), fps=fps, codec=codec)
+    if not 0.01 <= fps <= 1000:
+        raise ConfigError(f"fps={fps!r} must be between 0.01 and 1000")
+    if key_every < 1:
+        raise ConfigError(f"key_every={key_every!r} must be at least 1")
+    rate = Fraction(fps).limit_denominator(1001)
+    options = {**CODEC_OPTIONS[codec], "g": str(key_every)}
+    container = CONTAINERS[path.suffix.lower()]
+    with written_beside(path) as temp, av.open(str(temp), "w", format=container) as output:
+        stream = cast(VideoStream, output.add_stream(codec, rate, options=options))
+        return _encode(output, stream, _same_sized(frames), step_s=1 / rate)
 
 
 def _encode(
-    temp: Path, frames: Iterable[UInt8Array], *, container: str, fps: float, codec: str
+    output: OutputContainer,
+    stream: VideoStream,
+    frames: Iterable[UInt8Array],
+    *,
+    step_s: Fraction,
 ) -> int:
-    rate = Fraction(fps).limit_denominator(1001)
     count = 0
-    with av.open(str(temp), "w", format=CONTAINERS[container]) as output:
-        stream = cast(VideoStream, output.add_stream(codec, rate, options=CODEC_OPTIONS[codec]))
-        stream.pix_fmt = "yuv420p"
-        for count, frame in enumerate(_same_sized(frames), start=1):
-            if count == 1:
-                stream.height, stream.width = frame.shape[:2]
-            picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
-            picture.pts, picture.time_base = count - 1, 1 / rate
-            output.mux(stream.encode(picture))
-        if count == 0:
-            raise ShapeError("frames has 0 frames; a video needs at least 1")
-        output.mux(stream.encode(None))
+    stream.pix_fmt = "yuv420p"
+    for count, frame in enumerate(frames, start=1):
+        if count == 1:
+            stream.height, stream.width = frame.shape[:2]
+        picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
+        picture.pts, picture.time_base = count - 1, step_s
+        output.mux(stream.encode(picture))
+    if count == 0:
+        raise ShapeError("frames has 0 frames; a video needs at least 1")
+    output.mux(stream.encode(None))
     return count
 
 
