@@ -1,0 +1,129 @@
+"""Little films drawn by rule: what the demo's clips show.
+
+Each function draws one motion in one group's look, `count` frames of it, and takes all else that
+varies from `rng`.  A film is a list of (240,320,3) uint8 RGB frames, 25 of them a second.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from PIL import Image
+
+from vidclass.demo.looks import (
+    HEIGHT,
+    SHAKE,
+    WIDTH,
+    Look,
+    colour,
+    ground,
+    scenery,
+    skies,
+    sprite,
+    sun,
+)
+from vidclass.types import FloatArray, UInt8Array
+
+FPS = 25
+
+
+def growing(look: Look, rng: np.random.Generator, count: int) -> list[UInt8Array]:
+    """An object grows from a speck until it is as high as the picture or more."""
+    smallest, largest = rng.uniform(14, 36), rng.uniform(220, 320)
+    sizes = (smallest * (largest / smallest) ** _ramp(rng, count)).round().astype(int).tolist()
+    tilted = sprite(look).rotate(rng.uniform(0, 360), Image.Resampling.BILINEAR)
+    scaled = {size: _scaled(tilted, size) for size in set(sizes)}
+    return _filmed(look, rng, count, _placed(look, rng, (scaled[size] for size in sizes)))
+
+
+def sunrise(look: Look, rng: np.random.Generator, count: int) -> list[UInt8Array]:
+    """The sun comes up behind the land, and night turns into day."""
+    horizon = round(HEIGHT * look.horizon) + SHAKE
+    night, dawn, day = skies(look, horizon)
+    land, disc = ground(look, horizon), sun(look)
+    dark, lit = (Image.new("RGB", land.size, colour(look.hue, 0.5, v)) for v in (0.04, 0.5))
+    x, top = WIDTH * rng.uniform(0.25, 0.75), HEIGHT * rng.uniform(0.15, 0.3)
+    start = horizon + 30
+    ramp = _ramp(rng, count).tolist()
+
+    def picture(height: float) -> Image.Image:
+        early = height < 0.5
+        sky = (
+            Image.blend(night, dawn, 2 * height)
+            if early
+            else Image.blend(dawn, day, 2 * height - 1)
+        )
+        _paste(sky, disc, x, start + (top - start) * height)
+        sky.paste(Image.blend(dark, lit, height), (0, 0), land)
+        return sky
+
+    return _filmed(look, rng, count, map(picture, ramp))
+
+
+def spinning(look: Look, rng: np.random.Generator, count: int) -> list[UInt8Array]:
+    """An object turns about its middle, in either sense."""
+    still = _scaled(sprite(look), rng.uniform(110, 190))
+    start, turn = rng.uniform(0, 360), rng.uniform(4, 9) * look.pace * rng.choice([-1, 1])
+    turned = (still.rotate(start + turn * i, Image.Resampling.BILINEAR) for i in range(count))
+    return _filmed(look, rng, count, _placed(look, rng, turned))
+
+
+def blinking(look: Look, rng: np.random.Generator, count: int) -> list[UInt8Array]:
+    """An object comes and goes all at once, again and again."""
+    still = _scaled(sprite(look), rng.uniform(110, 190))
+    tilted = still.rotate(rng.uniform(0, 360), Image.Resampling.BILINEAR)
+    period = rng.uniform(12, 26) / look.pace
+    phase = rng.uniform(0, period)
+    shown = (tilted if (i + phase) % period < period / 2 else None for i in range(count))
+    return _filmed(look, rng, count, _placed(look, rng, shown))
+
+
+def _ramp(rng: np.random.Generator, count: int) -> FloatArray:
+    """From 0 to 1 over `count` frames, with a wait before, a wait after and a bend between."""
+    before, after = rng.uniform(0, 0.15, size=2)
+    time = (np.linspace(0, 1, count) - before) / (1 - before - after)
+    time = np.clip(time, 0, 1) ** rng.uniform(0.7, 1.4)
+    return np.asarray(time * time * (3 - 2 * time))
+
+
+def _camera(look: Look, rng: np.random.Generator, count: int) -> list[tuple[int, int]]:
+    """Where the picture's top left corner lies in the scenery: a hand that is not quite still."""
+    times = np.arange(count)[:, None] / FPS
+    waves = rng.uniform(0.3, 2.0, size=2) * times + rng.random(2)
+    path = SHAKE * (1 + look.shake * np.sin(2 * math.pi * waves))
+    return [(round(dx), round(dy)) for dx, dy in path]
+
+
+def _filmed(
+    look: Look, rng: np.random.Generator, count: int, pictures: Iterable[Image.Image]
+) -> list[UInt8Array]:
+    """Each of the `count` pictures as the camera sees it, cut to the size of a frame."""
+    return [
+        np.asarray(picture.crop((dx, dy, dx + WIDTH, dy + HEIGHT)))
+        for (dx, dy), picture in zip(_camera(look, rng, count), pictures, strict=True)
+    ]
+
+
+def _placed(
+    look: Look, rng: np.random.Generator, sprites: Iterable[Image.Image | None]
+) -> Iterator[Image.Image]:
+    """Each sprite near the middle of the group's scenery, or the scenery alone for None."""
+    behind = scenery(look)
+    x, y = behind.width * rng.uniform(0.4, 0.6), behind.height * rng.uniform(0.4, 0.6)
+    for shape in sprites:
+        picture = behind.copy()
+        if shape is not None:
+            _paste(picture, shape, x, y)
+        yield picture
+
+
+def _paste(picture: Image.Image, shape: Image.Image, x: float, y: float) -> None:
+    """Put the middle of `shape` at (x, y)."""
+    picture.paste(shape, (round(x - shape.width / 2), round(y - shape.height / 2)), shape)
+
+
+def _scaled(shape: Image.Image, size: float) -> Image.Image:
+    side = round(size)
+    return shape.resize((side, side), Image.Resampling.BILINEAR)
