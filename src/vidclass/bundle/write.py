@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from vidclass import __version__
 from vidclass.bundle import format as names
 from vidclass.bundle.format import BundleInfo
 from vidclass.config import FeatureConfig
@@ -77,7 +78,8 @@ def write_bundle(
         head=head,
         width=maker.width,
         route="keras" if backbone is None else "openvino",
-        versions={name: version(name) for name in ("vidclass", "keras", "openvino", "av")},
+        versions={"vidclass": __version__}
+        | {name: version(name) for name in ("keras", "openvino", "av")},
         data_fingerprint=data_fingerprint,
         trained_on=trained_on,
         sha256={name: hashlib.sha256(data).hexdigest() for name, data in parts.items()},

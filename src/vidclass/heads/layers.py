@@ -38,6 +38,9 @@ class TemporalPooling(keras.layers.Layer):
         change = masked_mean(ops.abs(steps[:, 1:] - steps[:, :-1]), both)
         return ops.concatenate([means[:, :1], change[:, None], means[:, 1:]], axis=1)
 
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        """There are no steps any more."""
+
 
 class MaskedMean(keras.layers.Layer):
     """Mean over the real steps; zeros for a clip without any.
@@ -49,6 +52,9 @@ class MaskedMean(keras.layers.Layer):
         """Sum of the real steps over their number."""
         return masked_mean(inputs, mask)[:, None]
 
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        """There are no steps any more."""
+
 
 class BlockStandardize(keras.layers.Layer):
     """Subtract each feature's mean over the training clips; divide each block by one number.
@@ -56,7 +62,7 @@ class BlockStandardize(keras.layers.Layer):
     That number is the mean deviation of the block.  A deviation for each feature would blow up
     the features that are nearly always zero: on real clips that costs 3 to 6 points of accuracy.
 
-    Input shape: (B,N,D), N blocks.  Output shape: the same.
+    Input shape: (B,N,D), N blocks.  Output shape: (B,N*D).
     """
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -71,8 +77,9 @@ class BlockStandardize(keras.layers.Layer):
         self.scale.assign(1.0 / np.maximum(values.std(0).mean(1, keepdims=True), 1e-6))
 
     def call(self, inputs: Any) -> Any:
-        """(x - mean) * scale."""
-        return (inputs - self.mean) * self.scale
+        """(x - mean) * scale, the blocks side by side."""
+        # Keras's Flatten bakes a batch of one into an OpenVINO export; a plain -1 does not.
+        return ops.reshape((inputs - self.mean) * self.scale, (-1, math.prod(self.mean.shape)))
 
 
 class AttentionPooling(keras.layers.Layer):
@@ -92,6 +99,9 @@ class AttentionPooling(keras.layers.Layer):
         scores = ops.where(mask[..., None], ops.matmul(inputs, self.score), -1e9)
         weights = ops.exp(scores - ops.max(scores, axis=1, keepdims=True)) * real
         return ops.sum(weights * inputs, 1) / ops.maximum(ops.sum(weights, 1), 1e-9)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        """There are no steps any more."""
 
 
 def masked_mean(inputs: Any, mask: Any) -> Any:

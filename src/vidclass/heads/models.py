@@ -64,6 +64,5 @@ def gru_attention(frames: int, width: int, classes: int) -> keras.Model:
 
 def _linear(inputs: dict[str, Any], pooled: Any, classes: int, name: str) -> keras.Model:
     """A linear classifier of pooled features (B,N,D); it starts from no opinion."""
-    flat = layers.Flatten()(BlockStandardize()(pooled))
-    logits = layers.Dense(classes, kernel_initializer="zeros")(flat)
+    logits = layers.Dense(classes, kernel_initializer="zeros")(BlockStandardize()(pooled))
     return keras.Model(inputs, logits, name=name)

@@ -20,7 +20,7 @@ DEFAULT_BACKBONE = "efficientnet_lite0"
 DEFAULT_HEAD = "temporal"
 
 # Linear heads are convex: small steps, a cosine to zero, and smoothed labels in place of dropout.
-_LINEAR = TrainingConfig(epochs=60, learning_rate=1e-4, label_smoothing=0.1)
+_LINEAR = TrainingConfig(epochs=60, learning_rate=1e-4, label_smoothing=0.1, patience=10)
 _RECURRENT = TrainingConfig(epochs=60, learning_rate=1e-3, label_smoothing=0.1, patience=20)
 _EXAMPLE = TrainingConfig(
     epochs=10, learning_rate=1e-3, cosine=False, balance_classes=False, refit=False

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
+from vidclass import __version__
 from vidclass.bundle.read import Bundle
 from vidclass.bundle.write import write_bundle
 from vidclass.config import RunConfig, SplitConfig
@@ -185,7 +185,7 @@ def _finish(result: RunResult, *, seconds: float) -> None:
     write_text(result.folder / names.METRICS, json.dumps(metrics, indent=1) + "\n")
     facts = {
         "schema": 1,
-        "vidclass": version("vidclass"),
+        "vidclass": __version__,
         "best_epoch": result.best_epoch,
         "clips": result.sizes,
         "failed": len(result.extraction.failures),

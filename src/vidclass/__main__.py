@@ -1,0 +1,5 @@
+"""`python -m vidclass`."""
+
+from vidclass.cli.main import main
+
+main()
