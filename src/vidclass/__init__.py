@@ -1,9 +1,65 @@
-"""Turn a folder of labelled videos into a trained, honest, fast, deployable classifier."""
+"""Turn a folder of labelled videos into a trained, honest, fast, deployable classifier.
+
+>>> import vidclass
+>>> manifest = vidclass.Manifest.from_source("clips")           # doctest: +SKIP
+>>> run = vidclass.train(manifest, "run", vidclass.run_config())  # doctest: +SKIP
+>>> vidclass.Classifier.load(run.bundle).predict("new.mp4")     # doctest: +SKIP
+"""
 
 import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vidclass.bundle.read import Bundle
+    from vidclass.data.manifest import Manifest
+    from vidclass.evaluation.evaluate import evaluate
+    from vidclass.features.extract import extract
+    from vidclass.features.networks import feature_maker
+    from vidclass.inference.classifier import Classifier
+    from vidclass.training.crossval import cross_validate
+    from vidclass.training.recipes import run_config
+    from vidclass.training.run import train
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Bundle",
+    "Classifier",
+    "Manifest",
+    "__version__",
+    "cross_validate",
+    "evaluate",
+    "extract",
+    "feature_maker",
+    "run_config",
+    "train",
+]
 
 # Keras picks its back end once, when it is first imported; without a wish of the user's it would
 # look for TensorFlow, which vidclass does not need.
 os.environ.setdefault("KERAS_BACKEND", "jax")
+
+_HOMES = {
+    "Bundle": "vidclass.bundle.read",
+    "Classifier": "vidclass.inference.classifier",
+    "Manifest": "vidclass.data.manifest",
+    "cross_validate": "vidclass.training.crossval",
+    "evaluate": "vidclass.evaluation.evaluate",
+    "extract": "vidclass.features.extract",
+    "feature_maker": "vidclass.features.networks",
+    "run_config": "vidclass.training.recipes",
+    "train": "vidclass.training.run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used, so that importing vidclass stays light."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'vidclass' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return sorted(__all__)

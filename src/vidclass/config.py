@@ -83,6 +83,8 @@ class FeatureConfig(FrozenConfig):
 class TrainingConfig(FrozenConfig):
     """How a head is fitted.
 
+    `optimizer`: Adam, or stochastic gradient descent with Nesterov momentum of 0.9.
+    `weight_decay`: decoupled, on everything but biases; Adam only.
     `cosine`: let the learning rate fall to zero along half a cosine over the epochs.
     `patience`: epochs without a better validation loss after which training stops; None trains
     all `epochs`.  The weights of the best epoch are kept either way.
@@ -94,6 +96,7 @@ class TrainingConfig(FrozenConfig):
 
     epochs: Annotated[int, Field(ge=1)] = 60
     batch_size: Annotated[int, Field(ge=1)] = 32
+    optimizer: Literal["adam", "sgd"] = "adam"
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
     cosine: bool = True
     weight_decay: Annotated[float, Field(ge=0)] = 0.0

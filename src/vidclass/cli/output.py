@@ -40,9 +40,6 @@ STAGES = {
     "unpack": "unpacking",
 }
 
-# Shown for a stage only if it takes longer than this, so that quick work prints nothing.
-PATIENCE_S = 0.5
-
 
 def out() -> Console:
     """Results: standard output."""
@@ -90,7 +87,8 @@ def _lines(console: Console) -> Progress:
         if now - told.setdefault(stage, now) < 10:
             return
         told[stage] = now
-        left = f", {(now - begun) * (total - done) / done:.0f} s left" if done and total else ""
+        # The first step may include a compilation: its time says nothing about the rest.
+        left = f", {(now - begun) * (total - done) / done:.0f} s left" if done > 1 and total else ""
         console.print(f"{STAGES.get(stage, stage)}: {done} of {total or '?'}{left}", markup=False)
 
     return tell

@@ -33,8 +33,9 @@ def mean(frames: int, width: int, classes: int) -> keras.Model:
 def temporal(frames: int, width: int, classes: int) -> keras.Model:
     """The default: mean, change and two cosines over time, then a linear layer.
 
-    It has the order of the frames and nothing to overfit with: the best of what was tried on a
-    few hundred real clips (docs/accuracy.md).
+    It has the order of the frames and little to overfit with: the best of what was tried on a
+    few hundred real clips (docs/accuracy.md).  Order counts from the clip's first frame to its
+    last; a direction that repeats within the clip at any phase needs a recurrent head.
     """
     inputs, features, mask = _inputs(frames, width)
     return _linear(inputs, TemporalPooling()(features, mask), classes, "temporal")

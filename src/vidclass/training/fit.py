@@ -209,6 +209,8 @@ def _optimizer(config: TrainingConfig, clips: int) -> Any:
     if config.cosine:
         steps = config.epochs * -(-clips // config.batch_size)
         rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, steps)
+    if config.optimizer == "sgd":
+        return keras.optimizers.SGD(rate, momentum=0.9, nesterov=True)
     if config.weight_decay:
         optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay)
         optimizer.exclude_from_weight_decay(var_names=["bias"])

@@ -52,7 +52,7 @@ class RunResult:
 
 def train(
     manifest: Manifest,
-    out: Path,
+    out: str | Path,
     config: RunConfig,
     *,
     store_folder: Path | None = None,
@@ -69,6 +69,7 @@ def train(
         VideoError: a video cannot be read, and `strict` is set.
     """
     started = time.monotonic()
+    out = Path(out)
     names.prepare_run_folder(out, overwrite=overwrite)
     names.write_config(out, config)
     divide(manifest, config.split, seed=config.training.seed)  # refuse before the work
