@@ -31,7 +31,7 @@ FPS = 25
 
 def growing(look: Look, rng: np.random.Generator, count: int) -> list[UInt8Array]:
     """An object grows from a speck until it is as high as the picture or more."""
-    smallest, largest = rng.uniform(14, 36), rng.uniform(220, 320)
+    smallest, largest = rng.uniform(12, 28), rng.uniform(240, 330)
     sizes = (smallest * (largest / smallest) ** _ramp(rng, count)).round().astype(int).tolist()
     tilted = sprite(look).rotate(rng.uniform(0, 360), Image.Resampling.BILINEAR)
     scaled = {size: _scaled(tilted, size) for size in set(sizes)}
@@ -74,7 +74,7 @@ def blinking(look: Look, rng: np.random.Generator, count: int) -> list[UInt8Arra
     """An object comes and goes all at once, again and again."""
     still = _scaled(sprite(look), rng.uniform(110, 190))
     tilted = still.rotate(rng.uniform(0, 360), Image.Resampling.BILINEAR)
-    period = rng.uniform(12, 26) / look.pace
+    period = count / rng.uniform(3, 7)  # often enough not to look like one coming or going
     phase = rng.uniform(0, period)
     shown = (tilted if (i + phase) % period < period / 2 else None for i in range(count))
     return _filmed(look, rng, count, _placed(look, rng, shown))

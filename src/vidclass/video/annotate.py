@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from vidclass.errors import ConfigError, ShapeError
@@ -17,6 +18,7 @@ from vidclass.video.write import written_beside
 
 MIN_WIDTH = 200  # pixels; narrower frames are enlarged, else no label can be read
 PALETTE_FRAMES = 12  # frames that the palette of a GIF is chosen from
+DITHER = 10  # of 255: how far apart the dots of a GIF that smooth a shade are
 
 INK, DIM_INK = (255, 255, 255), (168, 178, 194)
 PANEL, TRACK = (22, 27, 38), (38, 46, 62)
@@ -82,9 +84,11 @@ def write_gif(path: Path, frames: UInt8Array, *, fps: float) -> None:
     if not fps > 0:
         raise ConfigError(f"fps={fps!r} must be above 0")
     palette = _common_palette(frames)
-    # Without dithering: its dots would shimmer from frame to frame and double the file.
+    dots = _dots(*frames.shape[1:3])
     pictures = [
-        Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE)
+        Image.fromarray((frame + dots).clip(0, 255).astype(np.uint8)).quantize(
+            palette=palette, dither=Image.Dither.NONE
+        )
         for frame in frames
     ]
     with written_beside(path) as temp:
@@ -110,6 +114,17 @@ def _common_palette(frames: UInt8Array) -> Image.Image:
     chosen = np.linspace(0, len(frames) - 1, min(len(frames), PALETTE_FRAMES)).astype(int)
     mosaic = frames[chosen].reshape(-1, frames.shape[2], 3)
     return Image.fromarray(mosaic).quantize(255, method=Image.Quantize.MEDIANCUT)
+
+
+def _dots(height: int, width: int) -> NDArray[np.int16]:
+    """What to add to a frame so that few colours give smooth shades; (H,W,1), mean about 0.
+
+    The pattern stands still.  Pillow's own dithering follows the picture: its dots shimmer from
+    frame to frame, and the file is twice as large.
+    """
+    bayer = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]])
+    tile = np.round(DITHER * (bayer / 16 - 15 / 32)).astype(np.int16)
+    return np.tile(tile, (-(-height // 4), -(-width // 4)))[:height, :width, None]
 
 
 def _panel(width: int, lines: Sequence[str], fractions: Sequence[float]) -> Image.Image:
