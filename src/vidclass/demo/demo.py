@@ -119,7 +119,7 @@ def _head_result(head: str, metrics: Metrics) -> HeadResult:
 
 def _predict_one(folder: Path, run: RunResult, manifest: Manifest) -> tuple[Prediction, str, Path]:
     clips = manifest.where(split="test").clips()
-    clip = next(clip for clip in clips if clip.label in REVERSAL_PAIRS[0])
+    clip = next(clip for clip in clips if clip.label in REVERSAL_PAIRS[-1])
     prediction = Classifier.load(run.bundle).predict(clip.video)
     draw_gif(folder / GIF, prediction)
     return prediction, clip.label, folder / GIF
