@@ -37,6 +37,7 @@ app = typer.Typer(
     "130 interrupted.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # Rich would double the time that --help takes
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
