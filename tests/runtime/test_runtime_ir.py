@@ -131,22 +131,30 @@ def test_an_entry_that_stays_damaged_is_an_error(
         ensure_ir(made("tiny"))
 
 
-@pytest.mark.slow
-def test_two_processes_at_once_both_get_the_same_ir(made: Made, own_cache: Path) -> None:
+def test_two_processes_at_once_both_get_the_same_ir(
+    tiny_ir: IrFiles, made: Made, own_cache: Path
+) -> None:
     script = (
-        "from vidclass.runtime.ir import ensure_ir\n"
+        "import shutil, sys, time\n"
+        "from vidclass.runtime import ir\n"
         "from vidclass.runtime.recipe import NetworkRecipe\n"
+        "def copy(recipe, folder, refused):\n"
+        "    print('making', flush=True)\n"
+        "    sys.stdin.readline()\n"
+        "    shutil.copytree(sys.argv[1], folder, dirs_exist_ok=True)\n"
+        "ir._make = copy\n"
         "recipe = NetworkRecipe('made_networks:tiny', {'size': 32}, identity='test', frames=True)\n"
-        "print(ensure_ir(recipe).xml)"
+        "print(ir.ensure_ir(recipe).xml)"
     )
-    both = [
-        subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    printed = [process.communicate()[0] for process in both]
+    command = [sys.executable, "-c", script, str(tiny_ir.xml.parent)]
+    pipe = subprocess.PIPE
+    both = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) for _ in range(2)]
+    assert [process.stdout and process.stdout.readline() for process in both] == ["making\n"] * 2
+    printed = [process.communicate("\n")[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
-    assert len(set(printed)) == 1
-    assert [path.name for path in own_cache.iterdir()] == [made("tiny").fingerprint()]
+    xml = own_cache / made("tiny").fingerprint() / "model.xml"
+    assert printed == [f"{xml}\n"] * 2
+    assert list(own_cache.iterdir()) == [xml.parent]
 
 
 @pytest.mark.slow
@@ -166,38 +174,72 @@ def test_a_network_with_other_numbers_is_refused_and_remembered(
         ensure_ir(recipe)
 
 
+class Finished:
+    """A child process that has come to its end."""
+
+    def __init__(self, returncode: int = 0, output: str = "") -> None:
+        self.returncode, self._output = returncode, output
+
+    def communicate(self) -> tuple[str, None]:
+        return self._output, None
+
+    kill = wait = communicate
+
+
 @pytest.mark.slow
-def test_missing_weights_cross_the_process_border(made: Made, own_cache: Path) -> None:
+def test_missing_weights_cross_the_process_border(
+    made: Made, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = ir._start
+    monkeypatch.setattr(
+        ir, "_start", lambda task, *rest: start(task, *rest) if task == "export" else Finished()
+    )
     with pytest.raises(WeightsError, match=r"the weights of size=32 are not here: fetch them"):
         ensure_ir(made("without_weights"))
     assert list(own_cache.iterdir()) == []
 
 
-@pytest.mark.slow
-def test_a_defect_in_a_child_is_shown(made: Made, own_cache: Path) -> None:
-    message = r"(?s)the export of a network failed in a child.*ZeroDivisionError: a defect of size"
+def test_a_defect_in_a_child_is_shown(
+    made: Made, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = "\n".join(f"line {k}" for k in range(20)) + "\nZeroDivisionError: a defect\n"
+    monkeypatch.setattr(ir, "_start", lambda *_: Finished(1, output))
+    message = r"the export of a network failed in a child process:\nline 13\n(.*\n)*.*: a defect$"
     with pytest.raises(RuntimeRouteError, match=message):
-        ensure_ir(made("defective"))
+        ensure_ir(made("tiny"))
     assert list(own_cache.iterdir()) == []
+
+
+def export(recipe: NetworkRecipe, folder: Path) -> OpenVinoNetwork:
+    child = ir._start("export", recipe, folder, "openvino")
+    output, _ = child.communicate()
+    assert child.returncode == 0, output
+    return OpenVinoNetwork.from_files(folder / "model.xml", folder / "model.bin")
 
 
 @pytest.mark.slow
 def test_a_network_that_refuses_channels_first_is_exported_as_it_is(
-    made: Made, own_cache: Path
+    made: Made, tiny_ir: IrFiles, tmp_path: Path
 ) -> None:
-    recipe = made("only_channels_last")
-    files = ensure_ir(recipe)
-    network = OpenVinoNetwork.from_files(files.xml, files.bin)
-    assert network.run(**probe_inputs(recipe)).shape == (3, 4)
+    network = export(made("only_channels_last"), tmp_path)
+    inputs = probe_inputs(made("tiny"))
+    expected = OpenVinoNetwork.from_files(tiny_ir.xml, tiny_ir.bin).run(**inputs)
+    np.testing.assert_allclose(network.run(**inputs), expected, atol=1e-5)
 
 
 @pytest.mark.slow
-def test_a_head_is_exported_with_its_two_inputs(made: Made, own_cache: Path) -> None:
-    recipe = made("head")
-    files = ensure_ir(recipe)
-    inputs = probe_inputs(recipe)
-    outputs = OpenVinoNetwork.from_files(files.xml, files.bin).run(**inputs)
+def test_a_head_is_exported_with_its_two_inputs(made: Made, tmp_path: Path) -> None:
+    inputs = probe_inputs(made("head"))
+    outputs = export(made("head"), tmp_path).run(**inputs)
     np.testing.assert_allclose(outputs, inputs["features"].sum(1), atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_head_that_cannot_be_exported_is_not_tried_again(made: Made, tmp_path: Path) -> None:
+    recipe = NetworkRecipe(made("defective").builder, {"size": 3}, "test", frames=False)
+    child = ir._start("export", recipe, tmp_path, "openvino")
+    assert child.communicate()[0].count("ZeroDivisionError: a defect of size 3") == 1
+    assert child.returncode == 1
 
 
 class Answer:
@@ -239,14 +281,6 @@ def test_parity_is_the_largest_difference_as_a_part_of_the_largest_output(
 def test_a_network_of_nans_does_not_pass(
     made: Made, own_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Finished:
-        returncode = 0
-
-        def communicate(self) -> tuple[str, None]:
-            return "", None
-
-        kill = wait = communicate
-
     monkeypatch.setattr(ir, "_start", lambda *_: Finished())
     monkeypatch.setattr(ir, "_parity", lambda *_: float("nan"))
     with pytest.raises(RuntimeRouteError, match=r"differs from Keras by nan"):

@@ -79,5 +79,7 @@ sys.modules["openvino"] = types.ModuleType("openvino")
 import vidclass.runtime.openvino
 print("openvino_telemetry" in sys.modules)
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "False"
