@@ -8,7 +8,7 @@ import re
 import pytest
 
 from vidclass import errors
-from vidclass.errors import ConfigError, VideoError, VidclassError, require_choice
+from vidclass.errors import ConfigError, VidclassError, VideoError, require_choice
 
 
 def all_errors() -> set[type[VidclassError]]:
