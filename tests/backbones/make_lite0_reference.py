@@ -1,4 +1,4 @@
-"""Make `lite0_reference.npz`: what the PyTorch original of EfficientNet-Lite0 says of some pictures.
+"""Make `lite0_reference.npz`: the PyTorch original's EfficientNet-Lite0 features.
 
 Run by hand, once; needs `torch` and `efficientnet_lite_pytorch` beside vidclass's own dependencies,
 and the folder of real clips beside the checkout:

@@ -118,14 +118,10 @@ def test_a_larger_relative_scales_width_and_depth() -> None:
     assert [model.get_layer(names[index]).filters for index in (0, 1, -1)] == [16, 24, 352]
 
 
-def tiny_checkpoint() -> dict[str, NDArray[Any]]:
-    return {"_conv_stem.weight": np.zeros((32, 3, 3, 3), "float32")}
-
-
 def test_a_checkpoint_without_a_tensor_is_refused() -> None:
     model = build_efficientnet_lite(size=32)
     with pytest.raises(WeightsError, match=r"stem_bn: the checkpoint has no tensor '_bn0.weight'"):
-        assign_torch_weights(model, tiny_checkpoint())
+        assign_torch_weights(model, {"_conv_stem.weight": np.zeros((32, 3, 3, 3), "float32")})
 
 
 def test_a_tensor_of_another_shape_is_refused() -> None:

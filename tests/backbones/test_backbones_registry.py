@@ -28,7 +28,6 @@ def test_an_entry_states_its_facts(backbone: Backbone) -> None:
 
 
 def test_every_network_of_keras_applications_is_there() -> None:
-    # These two never were in the table of Keras's own documentation of feature extractors.
     found = {name for name in dir(keras.applications) if name[0].isupper()}
     assert found == set(APPLICATIONS)
     assert set(backbones) == {"efficientnet_lite0", *APPLICATIONS}
