@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,6 +14,15 @@ from numpy.typing import NDArray
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 _BITS = 8
 _TICKS_PER_S = 1000
+
+
+@pytest.fixture(scope="session", autouse=True)
+def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache of this session's own: the user's stays untouched, networks are made once."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VIDCLASS_CACHE", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidclass.backbones.loading import load_weights_file, named_weights_id, randomise
-from vidclass.errors import WeightsError
+from vidclass.errors import ConfigError, WeightsError
 
 if TYPE_CHECKING:
     import keras
@@ -77,6 +77,10 @@ def build(name: str, *, size: int, weights: str) -> keras.Model:
 
     Input shape: (B, size, size, 3) RGB in [0, 255], or channels first.
     Output shape: (B, D).
+
+    Raises:
+        WeightsError: the weights cannot be fetched, or are not this network's.
+        ConfigError: the network cannot take pictures as small as `size`.
     """
     import keras
 
@@ -87,10 +91,16 @@ def build(name: str, *, size: int, weights: str) -> keras.Model:
     imagenet = "imagenet" if weights == "imagenet" else None
     try:
         network = make(include_top=False, weights=imagenet, pooling="avg", input_shape=shape)
-    except Exception as error:
-        if "URL fetch failure" not in str(error):  # the only thing Keras raises when offline
-            raise
-        raise _cannot_fetch(name, str(error)) from error
+    except Exception as error:  # Keras raises bare Exception and ValueError: only the words tell
+        text = str(error)
+        if "URL fetch failure" in text or "Incomplete or corrupted file" in text:
+            raise _cannot_fetch(name, text) from error
+        if "Input size must be at least" in text:
+            raise ConfigError(
+                f"size={size} is too small for {name}: {text}. Give a larger size; its own is "
+                f"{app.size}"
+            ) from error
+        raise
     inputs = keras.Input(shape, name="frames")
     preprocess = import_module(f"keras.applications.{app.module}").preprocess_input
     model = keras.Model(inputs, network(preprocess(inputs)), name=name.lower())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import lance
 import numpy as np
 import pyarrow as pa
 
-from vidclass.errors import StoreError
+from vidclass.errors import ShapeError, StoreError
 from vidclass.files import cache_folder, write_text
 from vidclass.types import ClipFeatures
 
@@ -70,10 +71,17 @@ class FeatureStore:
 
         Raises:
             StoreError: the folder cannot be written.
+            ShapeError: features are not as wide as the store's.
         """
         if not clips:
             return
         values = [features for _, features in clips.values()]
+        for key, value in zip(clips, values, strict=True):
+            if value.features.shape[1] != self._width:
+                raise ShapeError(
+                    f"the features of clip {key} are {value.features.shape[1]} wide, but those in "
+                    f"{self._uri} are {self._width} wide"
+                )
         columns = [
             pa.array(list(clips), pa.string()),
             pa.array([video for video, _ in clips.values()], pa.string()),
@@ -82,16 +90,28 @@ class FeatureStore:
         ]
         table = pa.Table.from_arrays(columns, schema=self._schema)
         try:
-            self._uri.parent.mkdir(parents=True, exist_ok=True)
-            if not self._uri.exists():
-                write_text(self._uri.with_suffix(".json"), self._description)
-            mode = "append" if self._uri.exists() else "create"
-            lance.write_dataset(table, str(self._uri), mode=mode)
+            self._write(table)
         except Exception as error:
             raise StoreError(
                 f"cannot write features to {self._uri}: {error}. What was stored before is kept; "
                 "free some disk space, or name another folder with --store"
             ) from error
+
+    def _write(self, table: pa.Table) -> None:
+        if not self._begun():
+            write_text(self._uri.with_suffix(".json"), self._description)
+            try:
+                lance.write_dataset(table, str(self._uri), mode="create")
+                return
+            except OSError:
+                if not self._begun():
+                    raise
+                # Somebody else began the table in the meantime: append to theirs.
+        lance.write_dataset(table, str(self._uri), mode="append")
+
+    def _begun(self) -> bool:
+        """Whether the table has a version; one whose first append is under way has none yet."""
+        return any((self._uri / "_versions").glob("*.manifest"))
 
     def _nested(self, arrays: Sequence[np.ndarray[Any, Any]]) -> pa.Array:
         flat = pa.array(np.concatenate([array.ravel() for array in arrays]), pa.float16())
@@ -107,7 +127,7 @@ class FeatureStore:
 
     def _refresh(self) -> lance.LanceDataset | None:
         """The newest version of the table, with the map from keys to rows brought up to date."""
-        if not self._uri.exists():
+        if not self._begun():
             return None
         try:
             dataset = lance.dataset(str(self._uri))
@@ -123,8 +143,10 @@ class FeatureStore:
         """Join the small files that many appends leave; readers go on undisturbed."""
         dataset = self._refresh()
         if dataset is not None and len(dataset.get_fragments()) > 8:
-            dataset.optimize.compact_files()
-            dataset.cleanup_old_versions(older_than=timedelta(days=1))
+            # When two processes join them at once one of them gives up, and nothing is lost.
+            with suppress(OSError):
+                dataset.optimize.compact_files()
+                dataset.cleanup_old_versions(older_than=timedelta(days=1))
 
     def _unreadable(self, error: Exception) -> StoreError:
         return StoreError(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -72,12 +74,10 @@ def _checked(folder: Path) -> IrFiles | None:
 
 
 def _discard(folder: Path) -> None:
-    if folder.exists():
-        damaged = folder.with_name(f".{folder.name}.damaged.{os.getpid()}")
+    damaged = folder.with_name(f".{folder.name}.damaged.{os.getpid()}")
+    with suppress(FileNotFoundError):  # it was never there, or another process was quicker
         folder.rename(damaged)
-        for path in damaged.iterdir():
-            path.unlink()
-        damaged.rmdir()
+        shutil.rmtree(damaged)
 
 
 def _make(recipe: NetworkRecipe, folder: Path, refused: Path) -> None:

@@ -1,0 +1,188 @@
+"""One contract for every backbone in the table."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from vidclass.backbones import keras_applications, loading
+from vidclass.backbones.keras_applications import APPLICATIONS
+from vidclass.backbones.registry import Backbone, backbones, build_backbone, get_backbone
+from vidclass.errors import ConfigError, WeightsError
+
+SMALL = ("MobileNetV3Small", "MobileNetV2", "MobileNet")
+
+
+@pytest.mark.parametrize("backbone", backbones.values(), ids=backbones)
+def test_an_entry_states_its_facts(backbone: Backbone) -> None:
+    assert backbones[backbone.name] is backbone
+    assert min(backbone.size, backbone.width, backbone.parameters) > 0
+    assert backbone.weights
+    assert backbone.weights_id("random") != backbone.weights_id("imagenet")
+
+
+def test_every_network_of_keras_applications_is_there() -> None:
+    found = {name for name in dir(keras.applications) if name[0].isupper()}
+    assert found == set(APPLICATIONS)
+    assert set(backbones) == {"efficientnet_lite0", *APPLICATIONS}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SMALL)
+def test_a_built_network_is_as_declared(name: str) -> None:
+    backbone = get_backbone(name)
+    model = build_backbone(name, backbone.size, "random")
+    assert model.input_shape == (None, backbone.size, backbone.size, 3)
+    assert model.output_shape == (None, backbone.width)
+    assert model.count_params() == backbone.parameters
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["DenseNet121", "EfficientNetB0", "EfficientNetV2B0", "InceptionV3", "ResNet50"]
+)
+def test_a_larger_network_is_as_declared(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Its shape tells as much without the random numbers, which take most of the time.
+    monkeypatch.setattr(keras_applications, "randomise", lambda _: None)
+    backbone = get_backbone(name)
+    model = build_backbone(name, backbone.size, "random")
+    assert model.output_shape == (None, backbone.width)
+    assert model.count_params() == backbone.parameters
+
+
+def test_preprocessing_is_inside() -> None:
+    model = build_backbone("MobileNetV3Small", 32, "random")
+    inner = model.get_layer("MobileNetV3Small")
+    frames = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype("float32")
+    preprocess = keras.applications.mobilenet_v3.preprocess_input
+    expected = inner(preprocess(frames.copy()))
+    np.testing.assert_allclose(model(frames), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_random_weights_are_the_same_each_time() -> None:
+    first = build_backbone("MobileNetV3Small", 32, "random").get_weights()
+    again = build_backbone("MobileNetV3Small", 32, "random").get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+
+
+def test_random_weights_keep_signals_alive() -> None:
+    model = build_backbone("MobileNetV3Small", 32, "random")
+    frames = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype("float32")
+    features = np.asarray(model(frames))
+    assert 1e-3 < np.abs(features).max() < 1e4
+
+
+def test_an_unknown_name_names_the_nearest() -> None:
+    message = r"backbone='InceptionV4' is not one of .* Did you mean 'InceptionV3'\?"
+    with pytest.raises(ConfigError, match=message):
+        get_backbone("InceptionV4")
+
+
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "MobileNetV3Small"])
+def test_a_missing_weights_file_is_named(name: str) -> None:
+    message = rf"weights='mine.h5' of {name} is neither 'imagenet' nor 'random' nor a file"
+    with pytest.raises(WeightsError, match=message):
+        get_backbone(name).weights_id("mine.h5")
+    with pytest.raises(WeightsError, match=message):
+        get_backbone(name).build(size=32, weights="mine.h5")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("content", ["no HDF5", "another network"])
+def test_a_weights_file_that_does_not_fit_is_named(content: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.weights.h5"
+    if content == "no HDF5":
+        file.write_text(content)
+    else:
+        inputs = keras.Input((4,))
+        keras.Model(inputs, keras.layers.Dense(3)(inputs)).save_weights(file)
+    with pytest.raises(WeightsError, match=r"mine.weights.h5 does not hold weights of MobileNetV3"):
+        build_backbone("MobileNetV3Small", 32, str(file))
+
+
+def test_own_weights_of_an_application_are_loaded(tmp_path: Path) -> None:
+    model = build_backbone("MobileNetV3Small", 32, "random")
+    inner = model.get_layer("MobileNetV3Small")
+    inner.set_weights([weight + 0.25 for weight in inner.get_weights()])
+    file = tmp_path / "mine.weights.h5"
+    inner.save_weights(file)
+    loaded = build_backbone("MobileNetV3Small", 32, str(file))
+    for found, expected in zip(loaded.get_weights(), inner.get_weights(), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    keras_id = get_backbone("MobileNetV3Small").weights_id(str(file))
+    assert keras_id.endswith(loading.sha256_of(file))
+
+
+def raising(error: Exception) -> Callable[..., Any]:
+    def make(**_: Any) -> Any:
+        raise error
+
+    return make
+
+
+URL = "https://files.test/inception_v3/inception_v3_notop.h5"
+
+
+@pytest.mark.parametrize(
+    "reason", ["None -- [Errno -2] Name or service not known", "404 -- Not Found"]
+)
+def test_weights_that_cannot_be_fetched_say_where_to_put_them(
+    reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The words are those of keras.utils.get_file, which raises a bare Exception.
+    error = Exception(f"URL fetch failure on {URL}: {reason}")
+    monkeypatch.setattr(keras.applications, "InceptionV3", raising(error))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    with pytest.raises(WeightsError) as caught:
+        build_backbone("InceptionV3", 299, "imagenet")
+    target = tmp_path / "models" / "inception_v3_notop.h5"
+    assert str(caught.value) == (
+        "the ImageNet weights of InceptionV3 are not on this machine and cannot be fetched: "
+        f"{error}. Download {URL} where there is a network and put it here: {target}"
+    )
+
+
+def test_keras_still_says_so_when_it_cannot_fetch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real path through Keras, with its download pointed at a port that nobody listens to."""
+    from keras.src.utils import file_utils
+
+    fetch = file_utils.urlretrieve
+    monkeypatch.setattr(
+        file_utils, "urlretrieve", lambda _, *rest: fetch("http://127.0.0.1:9/x.h5", *rest)
+    )
+    monkeypatch.setattr(file_utils.config, "keras_home", lambda: str(tmp_path))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    message = (
+        r"the ImageNet weights of MobileNetV3Small are not on this machine .*Connection refused.* "
+        rf"put it here: {tmp_path}{os.sep}models{os.sep}weights_mobilenet_v3_small\S+\.h5$"
+    )
+    with pytest.raises(WeightsError, match=message):
+        build_backbone("MobileNetV3Small", 224, "imagenet")
+
+
+def test_a_corrupt_download_is_an_expected_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = ValueError("Incomplete or corrupted file detected. The md5 file hash does not match.")
+    monkeypatch.setattr(keras.applications, "InceptionV3", raising(error))
+    message = r"cannot be fetched: Incomplete or corrupted file detected.* Download its ImageNet"
+    with pytest.raises(WeightsError, match=message):
+        build_backbone("InceptionV3", 299, "imagenet")
+
+
+def test_pictures_too_small_for_a_network_are_refused() -> None:
+    message = r"size=32 is too small for InceptionV3: .*at least 75x75.* its own is 299"
+    with pytest.raises(ConfigError, match=message):
+        build_backbone("InceptionV3", 32, "random")
+
+
+def test_other_errors_of_keras_are_raised_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keras.applications, "InceptionV3", raising(ValueError("a defect")))
+    with pytest.raises(ValueError, match="a defect"):
+        build_backbone("InceptionV3", 299, "random")

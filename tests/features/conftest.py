@@ -1,0 +1,35 @@
+"""A fake network, and manifests of tiny videos."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import polars as pl
+import pytest
+from fake_network import FakeMaker
+
+from vidclass.data.manifest import Manifest
+from vidclass.data.rows import SCHEMA
+
+
+@pytest.fixture
+def fake() -> FakeMaker:
+    return FakeMaker()
+
+
+@pytest.fixture
+def manifest_of() -> Callable[..., Manifest]:
+    """A manifest of videos; `spans` gives (start_s, stop_s) of each."""
+
+    def make(
+        videos: Sequence[Path], spans: Sequence[tuple[float, float | None]] | None = None
+    ) -> Manifest:
+        spans = spans or [(0.0, None)] * len(videos)
+        rows = [
+            (str(video), "a", None, None, None, start_s, stop_s)
+            for video, (start_s, stop_s) in zip(videos, spans, strict=True)
+        ]
+        return Manifest(pl.DataFrame(rows, schema=dict(SCHEMA), orient="row"))
+
+    return make

@@ -1,0 +1,32 @@
+"""Recipes of made networks that child processes can build."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from vidclass.runtime.ir import IrFiles, ensure_ir
+from vidclass.runtime.recipe import NetworkRecipe
+
+
+@pytest.fixture(scope="session")
+def made() -> Iterator[Callable[..., NetworkRecipe]]:
+    """The recipe of a network in `made_networks`, with the path that lets children import it."""
+
+    def recipe(name: str) -> NetworkRecipe:
+        arguments = {"frames": 5, "width": 3} if name == "head" else {"size": 32}
+        return NetworkRecipe(f"made_networks:{name}", arguments, "test", frames=name != "head")
+
+    here = str(Path(__file__).parent)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join([here, os.environ.get("PYTHONPATH", "")]))
+        yield recipe
+
+
+@pytest.fixture(scope="session")
+def tiny_ir(made: Callable[..., NetworkRecipe], session_cache: Path) -> IrFiles:
+    """The IR of the tiny network, made once."""
+    return ensure_ir(made("tiny"))

@@ -1,0 +1,56 @@
+"""Networks for the tests of the runtime; its children import them by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+from vidclass.errors import WeightsError
+
+WIDTH = 4
+
+
+def tiny(size: int, scale: float = 1.0) -> Any:
+    """One convolution, averaged over the picture: (B,size,size,3) to (B,4)."""
+    first = keras.config.image_data_format() == "channels_first"
+    inputs = keras.Input((3, size, size) if first else (size, size, 3), name="frames")
+    x = layers.Rescaling(1 / 255)(inputs)
+    x = layers.Conv2D(WIDTH, 3, strides=2, padding="same")(x)
+    model = keras.Model(inputs, layers.GlobalAveragePooling2D()(x))
+    kernel = np.linspace(-1, 1, 27 * WIDTH, dtype="float32").reshape(3, 3, 3, WIDTH)
+    model.set_weights([kernel * scale, np.arange(WIDTH, dtype="float32")])
+    return model
+
+
+def only_channels_last(size: int) -> Any:
+    """Like DenseNet, it refuses the other layout."""
+    if keras.config.image_data_format() == "channels_first":
+        raise ValueError("channels_first is not supported")
+    return tiny(size)
+
+
+def other_numbers_by_backend(size: int) -> Any:
+    """What a wrong export looks like: the numbers depend on who computes them."""
+    return tiny(size, scale=1.5 if keras.config.backend() == "openvino" else 1.0)
+
+
+def without_weights(size: int) -> Any:
+    """Fails as a backbone does whose weights are not at hand."""
+    raise WeightsError(f"the weights of size={size} are not here: fetch them")
+
+
+def defective(size: int) -> Any:
+    """Fails in a way that nobody expected."""
+    raise ZeroDivisionError(f"a defect of size {size}")
+
+
+def head(frames: int, width: int) -> Any:
+    """The sum of real features, (B,width); inputs `features` and `mask`."""
+    features = keras.Input((frames, width), name="features")
+    mask = keras.Input((frames,), dtype="bool", name="mask")
+    weight = keras.ops.expand_dims(keras.ops.cast(mask, "float32"), -1)
+    total = keras.ops.sum(features * weight, axis=1)
+    return keras.Model({"features": features, "mask": mask}, total)
