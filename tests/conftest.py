@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -10,6 +11,9 @@ import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
+# A test may import Keras before vidclass, which would have chosen.
+os.environ.setdefault("KERAS_BACKEND", "jax")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 _BITS = 8
@@ -127,3 +131,24 @@ def _write_silence(container: av.container.OutputContainer, stream: av.AudioStre
     frame.sample_rate, frame.pts = 8000, 0
     container.mux(stream.encode(frame))
     container.mux(stream.encode(None))
+
+
+@pytest.fixture(scope="session")
+def tiny_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of two classes, five groups each; read only."""
+    from tiny_set import write_set
+
+    return write_set(tmp_path_factory.mktemp("tiny_set"))
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_set: Path, session_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run on `tiny_set`; read only."""
+    from tiny_set import QUICK
+    from vidclass.data.manifest import Manifest
+    from vidclass.training.recipes import run_config
+    from vidclass.training.run import train
+
+    config = run_config(features=QUICK, training={"epochs": 30, "learning_rate": 0.01})
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    return train(Manifest.from_source(tiny_set), folder, config).folder

@@ -58,12 +58,17 @@ def parse_info(text: bytes, path: object) -> BundleInfo:
     """The description in a bundle.
 
     Raises:
-        BundleError: it is of another version, or damaged.
+        BundleError: it is of another version, or damaged, or lacks a part.
     """
     try:
-        return BundleInfo.model_validate_json(text)
+        info = BundleInfo.model_validate_json(text)
     except ValidationError as error:
         raise BundleError(
             f"{path}: the description inside is damaged, or of another version of vidclass: "
             f"{one_line(error)}"
         ) from error
+    backbone = (BACKBONE_XML, BACKBONE_BIN) if info.route == "openvino" else ()
+    for name in (HEAD_XML, HEAD_BIN, *backbone):
+        if name not in info.sha256:
+            raise BundleError(f"{path}: the description inside lists no part {name!r}")
+    return info

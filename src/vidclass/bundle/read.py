@@ -51,7 +51,9 @@ class Bundle:
                 parts = {name: archive.read(name) for name in info.sha256}
         except FileNotFoundError as error:
             raise BundleError(f"{path}: there is no such bundle") from error
-        except (zipfile.BadZipFile, KeyError, OSError, EOFError, NotImplementedError) as error:
+        except BundleError:
+            raise
+        except Exception as error:  # zipfile and its decompressors raise many kinds for damage
             raise BundleError(f"{path} is not a whole bundle: {error}") from error
         for name, expected in info.sha256.items():
             if hashlib.sha256(parts[name]).hexdigest() != expected:

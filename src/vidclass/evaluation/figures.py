@@ -19,8 +19,11 @@ def confusion_figure(metrics: Metrics) -> Figure:
     axes = figure.subplots()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     ticks = range(len(counts))
-    axes.set_xticks(ticks, metrics.labels, rotation=60, ha="right", rotation_mode="anchor")
-    axes.set_yticks(ticks, metrics.labels)
+    # Dollar signs in a label are no formula.
+    axes.set_xticks(
+        ticks, metrics.labels, parse_math=False, rotation=60, ha="right", rotation_mode="anchor"
+    )
+    axes.set_yticks(ticks, metrics.labels, parse_math=False)
     axes.set(xlabel="predicted", ylabel="true")
     if len(counts) <= 30:  # beyond that no number can be read
         for row, column in np.argwhere(counts > 0):

@@ -99,9 +99,11 @@ class AttentionPooling(keras.layers.Layer):
         """Softmax of the scores of the real steps."""
         real = ops.cast(mask, inputs.dtype)[..., None]
         # Steps that are not real must not set the maximum, or the others could all underflow.
-        scores = ops.where(mask[..., None], ops.matmul(inputs, self.score), -1e9)
+        # Float16 ends at -65,504.
+        scores = ops.where(mask[..., None], ops.matmul(inputs, self.score), -6e4)
         weights = ops.exp(scores - ops.max(scores, axis=1, keepdims=True)) * real
-        return ops.sum(weights * inputs, 1) / ops.maximum(ops.sum(weights, 1), 1e-9)
+        # The best real step weighs 1, so the sum is below 1 only where there is none.
+        return ops.sum(weights * inputs, 1) / ops.maximum(ops.sum(weights, 1), 1.0)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
         """There are no steps any more."""
@@ -110,4 +112,6 @@ class AttentionPooling(keras.layers.Layer):
 def masked_mean(inputs: Any, mask: Any) -> Any:
     """Mean over real steps.  inputs (B,T,D), mask (B,T) -> (B,D); all-masked rows give 0."""
     real = ops.cast(mask, inputs.dtype)[..., None]
-    return ops.sum(inputs * real, 1) / ops.maximum(ops.sum(real, 1), 1)
+    # Not a product: what stands in padded steps may be infinite.
+    steps = ops.where(mask[..., None], inputs, 0.0)
+    return ops.sum(steps, 1) / ops.maximum(ops.sum(real, 1), 1)

@@ -104,7 +104,7 @@ def cross_validate(
         manifest, maker, store_folder=store_folder, progress=progress, strict=strict
     )
     clips = readable_manifest(extraction)
-    labels = manifest.labels
+    labels = clips.labels  # a class of which nothing can be read is in no score
     data = examples(extraction, labels, config.features.sampling.frames)
     assigned = fold_assignments(clips, folds=folds, seed=config.training.seed)
     numbers = sorted(set(assigned.tolist()))

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from vidclass.errors import RunError, VideoError
+from vidclass.training import folder as names
+from vidclass.training.folder import find_bundle, prepare_run_folder, write_history, write_ledger
+from vidclass.types import Failure
+
+
+def test_a_new_or_empty_folder_is_made(tmp_path: Path) -> None:
+    prepare_run_folder(tmp_path / "new" / "run", overwrite=False)
+    assert (tmp_path / "new" / "run").is_dir()
+    prepare_run_folder(tmp_path / "new" / "run", overwrite=False)
+
+
+def test_what_is_there_is_not_lost(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("mine")
+    with pytest.raises(RunError, match="file is a file: name a folder for the run"):
+        prepare_run_folder(file, overwrite=True)
+    with pytest.raises(RunError, match="is not empty and not a run: name a new folder"):
+        prepare_run_folder(tmp_path, overwrite=True)
+    assert file.read_text() == "mine"
+    with pytest.raises(RunError, match="cannot write into .*below: Not a directory"):
+        prepare_run_folder(file / "below", overwrite=False)
+
+
+def test_a_finished_run_stays_and_an_unfinished_one_goes_on(tmp_path: Path) -> None:
+    (tmp_path / names.CONFIG).write_text("{}")
+    prepare_run_folder(tmp_path, overwrite=False)
+    (tmp_path / names.COMPLETE).write_text("{}")
+    with pytest.raises(RunError, match="holds a finished run: .* pass --overwrite"):
+        prepare_run_folder(tmp_path, overwrite=False)
+    assert (tmp_path / names.COMPLETE).exists()
+    prepare_run_folder(tmp_path, overwrite=True)
+    assert not (tmp_path / names.COMPLETE).exists()  # from now on it is unfinished
+
+
+def test_the_ledger_is_there_only_with_failures(tmp_path: Path) -> None:
+    path = tmp_path / names.LEDGER
+    error = VideoError("ä.avi", "it is empty", hint="Get it again.", stage="probe")
+    assert write_ledger(path, [Failure.of("ä.avi", error)])
+    assert json.loads(path.read_text(encoding="utf-8")) == {
+        "video": "ä.avi",
+        "stage": "probe",
+        "error_type": "VideoError",
+        "message": "ä.avi: it is empty. Get it again.",
+        "hint": "Get it again.",
+    }
+    assert not write_ledger(path, [])
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("validated", [True, False])
+def test_the_history_is_a_table_and_a_figure(tmp_path: Path, validated: bool) -> None:
+    row = {"loss": 1.0, "accuracy": 0.5}
+    if validated:
+        row |= {"val_loss": 1.0, "val_accuracy": 0.5}
+    history = [{"epoch": float(epoch), **row} for epoch in (1, 2)]
+    write_history(tmp_path, history, 2)
+    table = pl.read_csv(tmp_path / names.HISTORY)
+    assert table.columns == list(history[0])
+    assert table.rows() == [tuple(row.values()) for row in history]
+    assert (tmp_path / names.HISTORY_FIGURE).read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_bundle_of_a_run_is_found_once_it_is_finished(tmp_path: Path) -> None:
+    assert find_bundle(tmp_path / "x.vidclass") == tmp_path / "x.vidclass"
+    with pytest.raises(RunError, match="is not a finished run: train it again"):
+        find_bundle(tmp_path)
+    (tmp_path / names.COMPLETE).write_text("{}")
+    assert find_bundle(tmp_path) == tmp_path / names.BUNDLE
