@@ -23,8 +23,8 @@ from vidclass.runtime.recipe import NetworkRecipe, probe_inputs
 # The largest allowed difference from Keras, as a part of the largest reference output.  Float32
 # routes differ by rounding alone, about 1e-6; a wrong route is off by 0.1 or more.
 PARITY_TOLERANCE = 1e-4
-# Keras on NumPy computes its convolutions by JAX, but does not compile an initialiser for each shape
-# of weights, which takes JAX 20 s for a small network.
+# Keras on NumPy computes its convolutions by JAX, but does not compile an initialiser for each
+# shape of weights, which takes JAX 20 s for a small network.
 REFERENCE_BACKEND = "numpy"
 
 
