@@ -15,8 +15,7 @@ VidclassError
  ├─ StoreError           the feature store cannot be read or written
  ├─ BundleError          a file is not a whole, readable bundle
  ├─ RunError             a run folder is missing, incomplete or of another configuration
- ├─ JobFailedError       the work was done, and nothing usable came out of it
- └─ MissingExtraError    an optional dependency is not installed
+ └─ JobFailedError       the work was done, and nothing usable came out of it
 ```
 """
 
@@ -106,10 +105,6 @@ class RunError(VidclassError):
 
 class JobFailedError(VidclassError):
     """The work was done, and nothing usable came out of it."""
-
-
-class MissingExtraError(VidclassError):
-    """An optional dependency is not installed."""
 
 
 def require_choice(name: str, value: str, allowed: Collection[str]) -> str:

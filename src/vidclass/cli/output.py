@@ -110,6 +110,20 @@ def tell_notes(notes: Iterable[str]) -> None:
         err().print(f"note: {note}", markup=False)
 
 
+def ledger_beside(failures: Sequence[Failure], *outputs: str | Path | None) -> Path | None:
+    """Write the ledger beside the first of `outputs` that is a file, and return its path.
+
+    Without failures, or where all goes to standard output, there is none.
+    """
+    from vidclass.training.folder import write_ledger
+
+    files = [Path(output) for output in outputs if output not in (None, "-")]
+    if not files:
+        return None
+    ledger = files[0].with_name(f"{files[0].name}.ledger.jsonl")
+    return ledger if write_ledger(ledger, failures) else None
+
+
 def closing_line(ok: int, failures: Sequence[Failure], ledger: Path | None = None) -> None:
     """`N ok, M failed`, with the failures and where they are listed."""
     console = err()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -58,7 +59,7 @@ def report_run(result: RunResult) -> None:
     closing_line(result.extraction.ok, failures, ledger if failures else None)
 
 
-def report_crossval(result: CrossValidation, *, quiet: bool) -> None:
+def report_crossval(result: CrossValidation, *, ledger: Path | None, quiet: bool) -> None:
     """The folds; with `quiet`, only notes and the closing line."""
     tell_notes(result.notes)
     if not quiet:
@@ -73,16 +74,18 @@ def report_crossval(result: CrossValidation, *, quiet: bool) -> None:
             f"{percent(result.accuracy_std)}"
         )
         show(class_table(result.pooled))
-    closing_line(result.extraction.ok, result.extraction.failures)
+    closing_line(result.extraction.ok, result.extraction.failures, ledger)
 
 
-def report_evaluation(result: Evaluation, notes: tuple[str, ...], *, quiet: bool) -> None:
+def report_evaluation(
+    result: Evaluation, notes: tuple[str, ...], *, ledger: Path | None, quiet: bool
+) -> None:
     """Metrics of a classifier; with `quiet`, only notes and the closing line."""
     tell_notes(notes)
     if not quiet:
         say(summary(result.metrics))
         show(class_table(result.metrics))
-    closing_line(result.extraction.ok, result.extraction.failures)
+    closing_line(result.extraction.ok, result.extraction.failures, ledger)
 
 
 def report_demo(result: DemoResult) -> None:

@@ -117,7 +117,7 @@ def crossval_command(
     strict: Strict = False,
 ) -> None:
     """Measure a recipe by cross-validation over folds that share no group."""
-    from vidclass.cli.output import progress_bars, write_json
+    from vidclass.cli.output import ledger_beside, progress_bars, write_json
     from vidclass.cli.reports import report_crossval
     from vidclass.data.manifest import Manifest
     from vidclass.training.crossval import cross_validate
@@ -144,7 +144,8 @@ def crossval_command(
         )
     if json_file is not None:
         write_json(json_file, result.to_json())
-    report_crossval(result, quiet=json_file == "-")
+    ledger = ledger_beside(result.extraction.failures, json_file)
+    report_crossval(result, ledger=ledger, quiet=json_file == "-")
 
 
 def extract_command(

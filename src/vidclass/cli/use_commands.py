@@ -55,7 +55,7 @@ def predict_command(
     strict: Strict = False,
 ) -> None:
     """Name the clips in videos, most probable label first."""
-    from vidclass.cli.output import closing_line, progress_bars
+    from vidclass.cli.output import closing_line, ledger_beside, progress_bars
     from vidclass.cli.predictions import (
         predict_all,
         print_predictions,
@@ -80,7 +80,8 @@ def predict_command(
         write_predictions_csv(csv_file, predictions, classifier.labels)
     if "-" not in (json_file, csv_file):
         print_predictions(predictions, top=top)
-    closing_line(len(predictions) - len(failures), failures)
+    ledger = ledger_beside(failures, json_file, csv_file, gif)
+    closing_line(len(predictions) - len(failures), failures, ledger)
     if len(failures) == len(predictions):
         raise typer.Exit(1)
 
@@ -102,7 +103,7 @@ def evaluate_command(
 ) -> None:
     """Measure a classifier on labelled clips."""
     from vidclass.bundle.read import Bundle
-    from vidclass.cli.output import progress_bars, write_json
+    from vidclass.cli.output import ledger_beside, progress_bars, write_json
     from vidclass.cli.reports import report_evaluation
     from vidclass.data.manifest import Manifest
     from vidclass.errors import ManifestError
@@ -122,4 +123,6 @@ def evaluate_command(
         write_json(json_file, result.metrics.to_json())
     if report is not None:
         write_page(report, result, title=f"{bundle.path.name} on {source}")
-    report_evaluation(result, (*manifest.notes, *result.extraction.notes), quiet=json_file == "-")
+    notes = (*manifest.notes, *result.extraction.notes)
+    ledger = ledger_beside(result.extraction.failures, json_file, report)
+    report_evaluation(result, notes, ledger=ledger, quiet=json_file == "-")

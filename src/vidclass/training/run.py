@@ -70,10 +70,10 @@ def train(
     """
     started = time.monotonic()
     out = Path(out)
-    names.prepare_run_folder(out, overwrite=overwrite)
-    names.write_config(out, config)
     divide(manifest, config.split, seed=config.training.seed)  # refuse before the work
     maker = feature_maker(config.features)
+    names.prepare_run_folder(out, overwrite=overwrite)
+    names.write_config(out, config)
     extraction = extract(
         manifest, maker, store_folder=store_folder, progress=progress, strict=strict
     )
