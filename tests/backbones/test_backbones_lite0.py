@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 
 from vidclass.backbones import lite_weights
 from vidclass.backbones.efficientnet_lite import (
+    _blocks,
+    _scaled_width,
     assign_torch_weights,
     build_efficientnet_lite,
 )
-from vidclass.backbones.registry import get_backbone
 from vidclass.config import FeatureConfig
 from vidclass.errors import WeightsError
 from vidclass.features.networks import backbone_recipe
@@ -100,36 +101,40 @@ def test_openvino_matches_the_original(reference: dict[str, NDArray[Any]]) -> No
     assert relative_difference(features, reference["features"][:SYNTHETIC]) < TOLERANCE
 
 
-@pytest.mark.slow
-def test_width_and_parameters_are_as_declared() -> None:
-    backbone = get_backbone("efficientnet_lite0")
-    model = backbone.build(size=backbone.size, weights="random")
-    assert model.output_shape == (None, backbone.width)
-    assert model.count_params() == backbone.parameters
-
-
 def test_a_larger_relative_scales_width_and_depth() -> None:
-    # The facts of EfficientNet-Lite2: width 1.1, depth 1.2; stem and head stay as they are.
-    model = build_efficientnet_lite(size=260, width=1.1, depth=1.2)
-    names = [layer.name for layer in model.layers if layer.name.endswith("project_conv")]
-    assert len(names) == 1 + 3 + 3 + 4 + 4 + 5 + 1
-    assert model.get_layer("stem_conv").filters == 32
-    assert model.get_layer("head_conv").filters == 1280
-    assert [model.get_layer(names[index]).filters for index in (0, 1, -1)] == [16, 24, 352]
+    # EfficientNet-Lite2 is 1.1 times as wide and 1.2 times as deep; its last stage stays single.
+    blocks = _blocks(1.1, 1.2)
+    assert [block.width for block in blocks] == (
+        [16] + 3 * [24] + 3 * [48] + 4 * [88] + 4 * [120] + 5 * [208] + [352]
+    )
+    assert [k for k, block in enumerate(blocks) if block.stride == 2] == [1, 4, 7, 15]
 
 
-def test_a_checkpoint_without_a_tensor_is_refused() -> None:
-    model = build_efficientnet_lite(size=32)
+@pytest.mark.parametrize("width", range(8, 400, 8))
+@pytest.mark.parametrize("factor", [1.0, 1.1, 1.2, 1.4])
+def test_scaled_widths_are_multiples_of_eight_and_never_much_less(
+    width: int, factor: float
+) -> None:
+    scaled = _scaled_width(width, factor)
+    assert scaled % 8 == 0
+    assert 0.9 * width * factor <= scaled <= width * factor + 8
+
+
+@pytest.fixture(scope="module")
+def untrained() -> Any:
+    return build_efficientnet_lite(size=32)
+
+
+def test_a_checkpoint_without_a_tensor_is_refused(untrained: Any) -> None:
     with pytest.raises(WeightsError, match=r"stem_bn: the checkpoint has no tensor '_bn0.weight'"):
-        assign_torch_weights(model, {"_conv_stem.weight": np.zeros((32, 3, 3, 3), "float32")})
+        assign_torch_weights(untrained, {"_conv_stem.weight": np.zeros((32, 3, 3, 3), "float32")})
 
 
-def test_a_tensor_of_another_shape_is_refused() -> None:
-    model = build_efficientnet_lite(size=32)
+def test_a_tensor_of_another_shape_is_refused(untrained: Any) -> None:
     tensors = {"_conv_stem.weight": np.zeros((16, 3, 3, 3), "float32")}
     message = r"stem_conv: expected shapes \[\(3, 3, 3, 32\)\], received: \[\(3, 3, 3, 16\)\]"
     with pytest.raises(WeightsError, match=message):
-        assign_torch_weights(model, tensors)
+        assign_torch_weights(untrained, tensors)
 
 
 def test_a_missing_package_of_weights_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,14 +160,17 @@ def test_weights_are_identified_without_loading_them(tmp_path: Path) -> None:
     assert lite_weights.weights_id("efficientnet_lite0", str(file)) != ids[2]
 
 
-def test_own_weights_are_loaded(tmp_path: Path) -> None:
-    def build(weights: str) -> Any:
-        return lite_weights.build("efficientnet_lite0", size=32, weights=weights)
-
-    model = build("random")
+@pytest.mark.slow
+def test_own_weights_are_loaded(untrained: Any, tmp_path: Path) -> None:
     file = tmp_path / "own.weights.h5"
-    changed = [weight + 0.5 for weight in model.get_weights()]
-    model.set_weights(changed)
-    model.save_weights(file)
-    for found, expected in zip(build(str(file)).get_weights(), changed, strict=True):
+    untrained.save_weights(file)
+    loaded = lite_weights.build("efficientnet_lite0", size=32, weights=str(file))
+    for found, expected in zip(loaded.get_weights(), untrained.get_weights(), strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.slow
+def test_random_weights_give_features() -> None:
+    model = lite_weights.build("efficientnet_lite0", size=32, weights="random")
+    frames = np.random.default_rng(0).uniform(0, 255, (1, 32, 32, 3)).astype("float32")
+    assert np.asarray(model.predict_on_batch(frames)).any()
