@@ -10,6 +10,8 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from vidclass.version import __version__
+
 if TYPE_CHECKING:
     from vidclass.bundle.read import Bundle
     from vidclass.data.manifest import Manifest
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
     from vidclass.training.crossval import cross_validate
     from vidclass.training.recipes import run_config
     from vidclass.training.run import train
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Bundle",

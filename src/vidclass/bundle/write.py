@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from vidclass import __version__
 from vidclass.bundle import format as names
 from vidclass.bundle.format import BundleInfo
 from vidclass.config import FeatureConfig
@@ -17,6 +16,7 @@ from vidclass.features.networks import backbone_recipe, feature_maker
 from vidclass.files import replacing, sha256_of
 from vidclass.runtime.ir import IrFiles, ensure_ir
 from vidclass.runtime.recipe import NetworkRecipe
+from vidclass.version import __version__
 
 
 def head_recipe(

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from vidclass import __version__
 from vidclass.cli import data_commands, info_commands, train_commands, use_commands
 from vidclass.errors import ConfigError, VidclassError
+from vidclass.version import __version__
 
 FAILED, WRONG, INTERRUPTED = 1, 2, 130
 

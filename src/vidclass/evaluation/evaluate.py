@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from vidclass.bundle.read import Bundle
 from vidclass.data.manifest import Manifest
-from vidclass.errors import JobFailedError, ManifestError
+from vidclass.errors import ManifestError
 from vidclass.evaluation.metrics import Metrics, compute_metrics
 from vidclass.features.extract import Extraction, extract
 from vidclass.types import Progress, no_progress
@@ -56,13 +56,8 @@ def evaluate(
     extraction = extract(
         manifest, bundle.maker(), store_folder=store_folder, progress=progress, strict=strict
     )
-    rows = np.flatnonzero([clip is not None for clip in extraction.clips])
-    if len(rows) == 0:
-        raise JobFailedError(
-            f"none of the {len(manifest)} clips could be read. The first one: "
-            f"{extraction.failures[0].message}"
-        )
-    probabilities = bundle.probabilities([clip for clip in extraction.clips if clip is not None])
+    rows, clips = extraction.readable()
+    probabilities = bundle.probabilities(clips)
     names = manifest.table["label"]
     truth = np.array([bundle.labels.index(names[int(row)]) for row in rows], np.int64)
     metrics = compute_metrics(probabilities, truth, bundle.labels, failed=len(extraction.failures))

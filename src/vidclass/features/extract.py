@@ -9,9 +9,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vidclass.data.manifest import Clip, Manifest
 from vidclass.engine.local import Done, run_each
-from vidclass.errors import VidclassError, VideoError
+from vidclass.errors import JobFailedError, VidclassError, VideoError
 from vidclass.features.clip import decode_for, features_of
 from vidclass.features.networks import FeatureMaker
 from vidclass.features.store import FeatureStore, default_store_folder
@@ -44,6 +47,20 @@ class Extraction:
     def ok(self) -> int:
         """How many clips have features."""
         return sum(clip is not None for clip in self.clips)
+
+    def readable(self) -> tuple[NDArray[np.int64], list[ClipFeatures]]:
+        """The rows of the manifest that have features, and those features.
+
+        Raises:
+            JobFailedError: none has.
+        """
+        found = [(row, clip) for row, clip in enumerate(self.clips) if clip is not None]
+        if not found:
+            first = self.failures[0].message if self.failures else "there are no clips"
+            raise JobFailedError(
+                f"none of the {len(self.clips)} clips could be read. The first one: {first}"
+            )
+        return np.array([row for row, _ in found], np.int64), [clip for _, clip in found]
 
 
 def extract(

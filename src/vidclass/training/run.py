@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from vidclass import __version__
 from vidclass.bundle.read import Bundle
 from vidclass.bundle.write import write_bundle
 from vidclass.config import RunConfig, SplitConfig
@@ -21,9 +20,10 @@ from vidclass.features.extract import Extraction, extract
 from vidclass.features.networks import feature_maker
 from vidclass.files import write_text
 from vidclass.training import folder as names
-from vidclass.training.examples import examples, readable, readable_manifest
+from vidclass.training.examples import examples, readable_manifest
 from vidclass.training.fit import Examples, FittedHead, fit_head
 from vidclass.types import Progress, no_progress
+from vidclass.version import __version__
 
 
 @dataclass(frozen=True)
@@ -170,14 +170,10 @@ def _measure(
         truth, probabilities = fitted.validation
         metrics["validation"] = compute_metrics(probabilities, truth, clips.labels)
     if len(rows):
-        order = readable(extraction)
-        features = [extraction.clips[order[row]] for row in rows]
+        _, features = extraction.readable()
         truth = np.array([clips.labels.index(clips.table["label"][int(row)]) for row in rows])
-        metrics["test"] = compute_metrics(
-            bundle.probabilities([clip for clip in features if clip is not None]),
-            truth,
-            clips.labels,
-        )
+        probabilities = bundle.probabilities([features[row] for row in rows])
+        metrics["test"] = compute_metrics(probabilities, truth, clips.labels)
     return metrics
 
 
