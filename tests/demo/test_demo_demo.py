@@ -1,0 +1,65 @@
+"""The whole demo, at its full size: what it prints, makes and finds out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from vidclass.cli.main import app
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    folder = tmp_path_factory.mktemp("demo") / "out"
+    return folder, CliRunner().invoke(app, ["demo", "--out", str(folder)])
+
+
+def accuracies(output: str, head: str) -> tuple[float, float]:
+    """All classes and reversal pairs, in per cent, from the printed table."""
+    found = re.search(rf"\({head}\)\D+([\d.]+) %\D+([\d.]+) %", output)
+    if found is None:
+        raise ValueError(f"no row for {head} in:\n{output}")
+    return float(found[1]), float(found[2])
+
+
+def test_it_ends_well_and_names_what_it_made(demo: tuple[Path, Result]) -> None:
+    folder, result = demo
+    assert result.exit_code == 0, result.output
+    assert "150 ok, 0 failed" in result.stderr
+    for name in ("summary.html", "prediction.gif", "run/model.vidclass", "run/metrics.json"):
+        assert (folder / name).is_file(), name
+        assert name.split("/")[-1] in result.stdout or name.endswith(".json")
+
+
+def test_only_order_tells_the_reversal_pairs_apart(demo: tuple[Path, Result]) -> None:
+    _, result = demo
+    assert accuracies(result.stdout, "mean")[1] <= 65
+    everything, pairs = accuracies(result.stdout, "temporal")
+    assert pairs >= 95
+    assert everything >= 95
+
+
+def test_the_gif_moves_and_the_page_holds_the_figures(demo: tuple[Path, Result]) -> None:
+    folder, result = demo
+    with Image.open(folder / "prediction.gif") as picture:
+        assert (picture.format, picture.n_frames) == ("GIF", 20)
+    page = (folder / "summary.html").read_text(encoding="utf-8")
+    for head in ("mean", "gru", "temporal"):
+        assert f"{accuracies(result.stdout, head)[1]:.1f} %" in page
+    assert "http://" not in page
+    assert "https://" not in page
+
+
+def test_the_probabilities_are_sorted_and_add_up(demo: tuple[Path, Result]) -> None:
+    _, result = demo
+    block = result.stdout.split("which is ")[1].split("bundle:")[0]
+    scores = [float(text) for text in re.findall(r"([\d.]+) %", block)]
+    assert len(scores) == 6
+    assert scores == sorted(scores, reverse=True)
+    assert sum(scores) == pytest.approx(100, abs=0.5)
