@@ -180,24 +180,26 @@ def test_two_writers_may_begin_a_table_at_once(
     ours, theirs = open_store(tmp_path), open_store(tmp_path)
     write = lance.write_dataset
 
-    def late(*args: Any, mode: str) -> Any:
+    def late(*args: Any, mode: str) -> None:
         monkeypatch.setattr(lance, "write_dataset", write)
         theirs.append({"b": ("b.avi", clip(2))})
-        return write(*args, mode=mode)
+        write(*args, mode=mode)
 
     monkeypatch.setattr(lance, "write_dataset", late)
     ours.append({"a": ("a.avi", clip(1))})
     assert ours.missing(["a", "b"]) == set()
 
 
-def test_a_table_whose_first_append_never_ended_is_begun_again(tmp_path: Path) -> None:
-    data = tmp_path / "settings.lance" / "data"
-    data.mkdir(parents=True)
-    (data / "half.lance").write_bytes(b"half")
-    store = open_store(tmp_path)
-    assert store.missing(["a"]) == {"a"}
-    store.append({"a": ("a.avi", clip(1))})
-    assert same(store.read(["a"])["a"], clip(1))
+def test_a_table_that_could_not_be_begun_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(lance, "write_dataset", full)
+    with pytest.raises(StoreError, match=r"cannot write .*: No space left on device. What was"):
+        open_store(tmp_path).append({"a": ("a.avi", clip(1))})
+    assert list(tmp_path.iterdir()) == []
 
 
 WRITER = """
@@ -223,16 +225,21 @@ def start_writer(folder: Path, name: str, count: int) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
 
 
-def go(writer: subprocess.Popen[str]) -> None:
-    if writer.stdout is None or writer.stdin is None:
-        raise ValueError("the writer has no pipes")
+def wait_until_ready(writer: subprocess.Popen[str]) -> None:
+    assert writer.stdout is not None
     assert writer.stdout.readline() == "ready\n"
+
+
+def go(writer: subprocess.Popen[str]) -> None:
+    assert writer.stdin is not None
     writer.stdin.write("\n")
     writer.stdin.flush()
 
 
 def test_two_processes_lose_nothing(tmp_path: Path) -> None:
     writers = [start_writer(tmp_path, name, 10) for name in "ab"]
+    for writer in writers:
+        wait_until_ready(writer)
     for writer in writers:
         go(writer)
     for writer in writers:
@@ -250,6 +257,7 @@ def test_two_processes_lose_nothing(tmp_path: Path) -> None:
 def test_a_killed_writer_leaves_what_it_had_appended(tmp_path: Path) -> None:
     for attempt, delay_s in enumerate((0.0, 0.004, 0.02, 0.05)):
         writer = start_writer(tmp_path, f"run{attempt}-", 10_000)
+        wait_until_ready(writer)
         go(writer)
         time.sleep(delay_s)
         writer.send_signal(signal.SIGKILL)

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from vidclass.errors import ShapeError, StoreError
-from vidclass.files import cache_folder, write_text
+from vidclass.files import cache_folder, making_folder, write_text
 from vidclass.types import ClipFeatures
 
 
@@ -90,28 +90,24 @@ class FeatureStore:
         ]
         table = pa.Table.from_arrays(columns, schema=self._schema)
         try:
-            self._write(table)
+            if not self._uri.exists():
+                self._begin()
+            lance.write_dataset(table, str(self._uri), mode="append")
         except Exception as error:
             raise StoreError(
                 f"cannot write features to {self._uri}: {error}. What was stored before is kept; "
                 "free some disk space, or name another folder with --store"
             ) from error
 
-    def _write(self, table: pa.Table) -> None:
-        if not self._begun():
-            write_text(self._uri.with_suffix(".json"), self._description)
-            try:
-                lance.write_dataset(table, str(self._uri), mode="create")
-                return
-            except OSError:
-                if not self._begun():
-                    raise
-                # Somebody else began the table in the meantime: append to theirs.
-        lance.write_dataset(table, str(self._uri), mode="append")
+    def _begin(self) -> None:
+        """Put an empty table in place, in one step.
 
-    def _begun(self) -> bool:
-        """Whether the table has a version; one whose first append is under way has none yet."""
-        return any((self._uri / "_versions").glob("*.manifest"))
+        Lance's own way to create a table is to overwrite it: of two processes that begin at once
+        one would lose its clips.
+        """
+        with making_folder(self._uri) as temp:
+            lance.write_dataset(self._schema.empty_table(), str(temp), mode="overwrite")
+        write_text(self._uri.with_suffix(".json"), self._description)
 
     def _nested(self, arrays: Sequence[np.ndarray[Any, Any]]) -> pa.Array:
         flat = pa.array(np.concatenate([array.ravel() for array in arrays]), pa.float16())
@@ -127,7 +123,7 @@ class FeatureStore:
 
     def _refresh(self) -> lance.LanceDataset | None:
         """The newest version of the table, with the map from keys to rows brought up to date."""
-        if not self._begun():
+        if not self._uri.exists():
             return None
         try:
             dataset = lance.dataset(str(self._uri))
