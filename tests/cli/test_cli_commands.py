@@ -191,7 +191,9 @@ def test_evaluate(run: Run, bundle: Path, tiny_set: Path, bad: Path, tmp_path: P
     done = run("evaluate", bundle, table, "--json", tmp_path / "m.json", *store)
     value = json.loads((tmp_path / "m.json").read_text())
     assert (value["videos"], value["failed"]) == (1, 1)
-    assert done.stderr.splitlines()[-1] == "1 ok, 1 failed"
+    ledger = tmp_path / "m.json.ledger.jsonl"
+    assert done.stderr.splitlines()[-1] == f"1 ok, 1 failed (listed in {ledger})"
+    assert [json.loads(line)["video"] for line in ledger.read_text().splitlines()] == [str(bad)]
     assert run("evaluate", bundle, table, "--strict", *store, exit_code=1).stdout == ""
     done = run("evaluate", bundle, table, "--split", "test", exit_code=1)
     assert "has no clips of the split 'test'" in done.stderr

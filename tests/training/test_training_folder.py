@@ -6,39 +6,49 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from vidclass.config import RunConfig
 from vidclass.errors import RunError, VideoError
 from vidclass.training import folder as names
 from vidclass.training.folder import find_bundle, prepare_run_folder, write_history, write_ledger
 from vidclass.types import Failure
 
+CONFIG = RunConfig()
+
 
 def test_a_new_or_empty_folder_is_made(tmp_path: Path) -> None:
-    prepare_run_folder(tmp_path / "new" / "run", overwrite=False)
+    prepare_run_folder(tmp_path / "new" / "run", CONFIG, overwrite=False)
     assert (tmp_path / "new" / "run").is_dir()
-    prepare_run_folder(tmp_path / "new" / "run", overwrite=False)
+    prepare_run_folder(tmp_path / "new" / "run", CONFIG, overwrite=False)
 
 
 def test_what_is_there_is_not_lost(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("mine")
     with pytest.raises(RunError, match="file is a file: name a folder for the run"):
-        prepare_run_folder(file, overwrite=True)
+        prepare_run_folder(file, CONFIG, overwrite=True)
     with pytest.raises(RunError, match="is not empty and not a run: name a new folder"):
-        prepare_run_folder(tmp_path, overwrite=True)
+        prepare_run_folder(tmp_path, CONFIG, overwrite=True)
     assert file.read_text() == "mine"
     with pytest.raises(RunError, match="cannot write into .*below: Not a directory"):
-        prepare_run_folder(file / "below", overwrite=False)
+        prepare_run_folder(file / "below", CONFIG, overwrite=False)
 
 
 def test_a_finished_run_stays_and_an_unfinished_one_goes_on(tmp_path: Path) -> None:
-    (tmp_path / names.CONFIG).write_text("{}")
-    prepare_run_folder(tmp_path, overwrite=False)
+    names.write_config(tmp_path, CONFIG)
+    prepare_run_folder(tmp_path, CONFIG, overwrite=False)
     (tmp_path / names.COMPLETE).write_text("{}")
     with pytest.raises(RunError, match="holds a finished run: .* pass --overwrite"):
-        prepare_run_folder(tmp_path, overwrite=False)
+        prepare_run_folder(tmp_path, CONFIG, overwrite=False)
     assert (tmp_path / names.COMPLETE).exists()
-    prepare_run_folder(tmp_path, overwrite=True)
+    prepare_run_folder(tmp_path, CONFIG, overwrite=True)
     assert not (tmp_path / names.COMPLETE).exists()  # from now on it is unfinished
+
+
+def test_an_unfinished_run_of_another_configuration_is_not_continued(tmp_path: Path) -> None:
+    names.write_config(tmp_path, RunConfig(head="mean"))
+    with pytest.raises(RunError, match="an unfinished run of another configuration: name a new"):
+        prepare_run_folder(tmp_path, CONFIG, overwrite=False)
+    prepare_run_folder(tmp_path, CONFIG, overwrite=True)
 
 
 def test_the_ledger_is_there_only_with_failures(tmp_path: Path) -> None:

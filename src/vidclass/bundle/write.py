@@ -14,6 +14,7 @@ from vidclass.config import FeatureConfig
 from vidclass.errors import RuntimeRouteError
 from vidclass.features.networks import backbone_recipe, feature_maker
 from vidclass.files import replacing, sha256_of
+from vidclass.heads.registry import REVISION
 from vidclass.runtime.ir import IrFiles, ensure_ir
 from vidclass.runtime.recipe import NetworkRecipe
 from vidclass.version import __version__
@@ -28,10 +29,13 @@ def head_recipe(
         "frames": frames,
         "width": width,
         "classes": classes,
-        "weights": str(weights.resolve()),
     }
     return NetworkRecipe(
-        "vidclass.heads.registry:load_head", arguments, identity=sha256_of(weights), frames=False
+        "vidclass.heads.registry:load_head",
+        arguments,
+        identity=f"heads-{REVISION}-{sha256_of(weights)}",
+        frames=False,
+        files={"weights": str(weights.resolve())},
     )
 
 

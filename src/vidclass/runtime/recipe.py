@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import version
 from typing import Any
@@ -28,6 +28,8 @@ class NetworkRecipe:
         builder: `package.module:function`.
         arguments: Keyword arguments, plain JSON values.
         identity: What else changes the numbers: checksums of the weights.
+        files: Further arguments that are paths: what they hold is in `identity`, where they lie
+            changes nothing.
         frames: True for a backbone, whose input is frames (B,H,W,3) uint8 and whose layout may
             be chosen; False for a head, whose inputs are `features` and `mask`.
     """
@@ -36,11 +38,12 @@ class NetworkRecipe:
     arguments: dict[str, Any]
     identity: str
     frames: bool
+    files: dict[str, str] = field(default_factory=dict)
 
     def build(self) -> Any:
         """The Keras model, under this process's back end."""
         module, _, function = self.builder.partition(":")
-        return getattr(import_module(module), function)(**self.arguments)
+        return getattr(import_module(module), function)(**self.arguments, **self.files)
 
     def fingerprint(self) -> str:
         """A key that changes with anything that changes the made network."""

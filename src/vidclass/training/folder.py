@@ -26,14 +26,15 @@ LEDGER = "ledger.jsonl"
 COMPLETE = "run.json"
 
 
-def prepare_run_folder(folder: Path, *, overwrite: bool) -> None:
+def prepare_run_folder(folder: Path, config: RunConfig, *, overwrite: bool) -> None:
     """Make the folder, or make sure that writing into it loses nothing.
 
     An unfinished run is continued: its features are in the store, and fitting a head from them
     gives the same numbers again.
 
     Raises:
-        RunError: it holds a finished run, or files that are not a run's.
+        RunError: it holds a finished run, an unfinished one of another configuration, or files
+            that are not a run's.
     """
     if folder.exists() and not folder.is_dir():
         raise RunError(f"{folder} is a file: name a folder for the run")
@@ -42,6 +43,11 @@ def prepare_run_folder(folder: Path, *, overwrite: bool) -> None:
             raise RunError(f"{folder} is not empty and not a run: name a new folder")
         if (folder / COMPLETE).exists() and not overwrite:
             raise RunError(f"{folder} holds a finished run: name a new folder, or pass --overwrite")
+        if not overwrite and (folder / CONFIG).read_text(encoding="utf-8") != _as_text(config):
+            raise RunError(
+                f"{folder} holds an unfinished run of another configuration: name a new folder, or "
+                "pass --overwrite"
+            )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / COMPLETE).unlink(missing_ok=True)
@@ -51,7 +57,11 @@ def prepare_run_folder(folder: Path, *, overwrite: bool) -> None:
 
 def write_config(folder: Path, config: RunConfig) -> None:
     """Write the whole configuration, defaults included."""
-    write_text(folder / CONFIG, config.model_dump_json(indent=1) + "\n")
+    write_text(folder / CONFIG, _as_text(config))
+
+
+def _as_text(config: RunConfig) -> str:
+    return config.model_dump_json(indent=1) + "\n"
 
 
 def write_history(folder: Path, history: Sequence[dict[str, float]], best_epoch: int) -> None:

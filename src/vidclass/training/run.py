@@ -72,7 +72,7 @@ def train(
     out = Path(out)
     divide(manifest, config.split, seed=config.training.seed)  # refuse before the work
     maker = feature_maker(config.features)
-    names.prepare_run_folder(out, overwrite=overwrite)
+    names.prepare_run_folder(out, config, overwrite=overwrite)
     names.write_config(out, config)
     extraction = extract(
         manifest, maker, store_folder=store_folder, progress=progress, strict=strict
