@@ -55,10 +55,16 @@ def test_block_standardize_centres_features_and_scales_blocks() -> None:
     layer = BlockStandardize()
     np.testing.assert_allclose(layer(values), values.reshape(2, 4))  # before it has seen any
     layer.adapt_to(values)
-    # First block: deviations 1 and 2, so all is divided by 1.5; the second one never varies.
+    # First block: variances 1 and 4, so a length of sqrt(5); the second one never varies.
+    length = np.sqrt(5)
     np.testing.assert_allclose(
-        layer(values), [[-2 / 3, -4 / 3, 0, 0], [2 / 3, 4 / 3, 0, 0]], atol=1e-6
+        layer(values), [[-1 / length, -2 / length, 0, 0], [1 / length, 2 / length, 0, 0]], atol=1e-6
     )
+    nearly_still = values + np.array([[[0, 0], [0.001, 0]]], np.float32)
+    change = np.asarray(layer(nearly_still) - layer(values))[0, 2]
+    np.testing.assert_allclose(
+        change, 0.001 / (0.01 * length), rtol=1e-3
+    )  # held back, no explosion
     assert layer.trainable_weights == []
 
 

@@ -46,8 +46,8 @@ def make_demo_clips(
     folder: Path,
     *,
     seed: int = 0,
-    train_groups: int = 15,
-    test_groups: int = 10,
+    train_groups: int = 12,
+    test_groups: int = 8,
     clips_per_group: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:

@@ -106,7 +106,7 @@ class FeatureStore:
         one would lose its clips.
         """
         with making_folder(self._uri) as temp:
-            lance.write_dataset(self._schema.empty_table(), str(temp), mode="overwrite")
+            lance.write_dataset(self._schema.empty_table(), str(temp), mode="create")
         write_text(self._uri.with_suffix(".json"), self._description)
 
     def _nested(self, arrays: Sequence[np.ndarray[Any, Any]]) -> pa.Array:
