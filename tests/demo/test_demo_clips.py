@@ -135,7 +135,10 @@ def test_several_clips_a_group_are_numbered(tmp_path: Path) -> None:
         ({"train_groups": 0}, r"train_groups=0 must be between 1 and 99"),
         ({"test_groups": 0}, r"test_groups=0 must be between 1 and 99"),
         ({"clips_per_group": 100}, r"clips_per_group=100 must be between 1 and 99"),
-        ({"train_groups": 90}, r"train_groups \+ test_groups=100 must be between 1 and 99"),
+        (
+            {"train_groups": 90, "test_groups": 10},
+            r"train_groups \+ test_groups=100 must be between 1 and 99",
+        ),
     ],
 )
 def test_wrong_numbers_are_named(tmp_path: Path, options: dict[str, int], message: str) -> None:
