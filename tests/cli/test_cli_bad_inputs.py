@@ -46,7 +46,7 @@ def truncated(path: Path, tiny_video: TinyVideo) -> None:
 
 
 BAD = [
-    Bad("missing.avi", lambda path, _: None, "there is no such file"),
+    Bad("missing.avi", lambda path, _: None, "no such file"),
     Bad("empty.mp4", lambda path, _: path.touch(), r"the file is empty \(0 bytes\)"),
     Bad("truncated.mp4", truncated, r"truncated: its header announces 6\.0 s, the data ends at"),
     Bad("text.avi", lambda path, _: path.write_text("no video\n" * 99), "is not a video"),

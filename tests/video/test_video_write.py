@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from vidclass.errors import ConfigError, ShapeError
 from vidclass.types import UInt8Array
-from vidclass.video.write import CODEC_OPTIONS, CONTAINERS, write_video, written_beside
+from vidclass.video.write import CODEC_OPTIONS, CONTAINERS, write_video
 
 
 def ramp(count: int, height: int = 48, width: int = 64) -> list[UInt8Array]:
@@ -98,14 +98,6 @@ def test_a_failure_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
         write_video(path, frames(), fps=25)
     assert path.read_bytes() == b"old"
     assert [file.name for file in tmp_path.iterdir()] == ["clip.avi"]
-
-
-def test_written_beside_renames_at_the_end(tmp_path: Path) -> None:
-    with written_beside(tmp_path / "x.csv") as temp:
-        temp.write_text("whole")
-        assert not (tmp_path / "x.csv").exists()
-        assert temp.parent == tmp_path
-    assert (tmp_path / "x.csv").read_text() == "whole"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from vidclass.data.groups import fill_groups
 from vidclass.data.rows import SPLITS
 from vidclass.data.sources import read_source
 from vidclass.errors import LeakError, require_choice
+from vidclass.files import replacing
 from vidclass.types import Span
 
 
@@ -121,7 +121,5 @@ class Manifest:
 
     def write_csv(self, path: str | Path) -> None:
         """Write the table, in one step, so that `from_source` reads it back."""
-        target = Path(path)
-        part = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        self.table.write_csv(part)
-        os.replace(part, target)
+        with replacing(Path(path)) as temp:
+            self.table.write_csv(temp)

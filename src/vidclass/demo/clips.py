@@ -14,8 +14,9 @@ import numpy as np
 from vidclass.demo.looks import Look
 from vidclass.demo.scenes import FPS, blinking, growing, spinning, sunrise
 from vidclass.errors import ConfigError
+from vidclass.files import replacing
 from vidclass.types import UInt8Array
-from vidclass.video.write import write_video, written_beside
+from vidclass.video.write import write_video
 
 MIN_S, MAX_S = 2.0, 7.9
 MAX_THREADS = 4
@@ -94,7 +95,7 @@ def make_demo_clips(
             if progress is not None:
                 progress(done, total)
     for split, lines in rows.items():
-        with written_beside(folder / f"{split}.csv") as temp:
+        with replacing(folder / f"{split}.csv") as temp:
             table = "\n".join(["video_name,tag", *sorted(lines), ""])
             temp.write_text(table, encoding="utf-8", newline="\n")
     return folder

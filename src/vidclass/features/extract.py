@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from vidclass.data.manifest import Clip, Manifest
 from vidclass.engine.local import Done, run_each
-from vidclass.errors import JobFailedError, VidclassError, VideoError
+from vidclass.errors import JobFailedError, VidclassError
 from vidclass.features.clip import decode_for, features_of
 from vidclass.features.networks import FeatureMaker
 from vidclass.features.store import FeatureStore, default_store_folder
 from vidclass.files import sha256_of
 from vidclass.types import ClipFeatures, Failure, FrameBatch, Progress, Span, no_progress
+from vidclass.video.container import reading
 
 # Clips that are appended to the store at a time: what a killed run loses at most.
 APPEND_CLIPS = 16
@@ -147,19 +148,8 @@ def clip_key(video_sha256: str, span: Span) -> str:
 
 
 def _hash(path: Path) -> str:
-    try:
+    with reading(path):
         return sha256_of(path)
-    except IsADirectoryError as error:
-        raise VideoError(
-            path, "is a folder, not a video", hint="Name the file itself.", stage="probe"
-        ) from error
-    except FileNotFoundError as error:
-        raise VideoError(
-            path, "there is no such file", hint="Check the path, or pass --root.", stage="probe"
-        ) from error
-    except OSError as error:
-        cause = f"cannot be opened: {error.strerror}"
-        raise VideoError(path, cause, hint="Check its permissions.", stage="probe") from error
 
 
 def _first_of_each(

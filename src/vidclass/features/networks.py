@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -99,7 +100,9 @@ def feature_maker(config: FeatureConfig) -> FeatureMaker:
         WeightsError: its weights are not at hand.
     """
     recipe = backbone_recipe(config)
-    parts = [FEATURE_FORMAT, config.model_dump(mode="json"), recipe.fingerprint()]
+    settings = config.model_dump(mode="json")
+    # Another FFmpeg may give other pixels.
+    parts = [FEATURE_FORMAT, settings, recipe.fingerprint(), version("av")]
     return FeatureMaker(
         config,
         hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32],

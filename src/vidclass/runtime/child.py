@@ -59,6 +59,10 @@ def _with_uint8_input(model: Any, layout: str) -> Any:
 
 def reference_outputs(recipe: NetworkRecipe, folder: Path) -> None:
     """Write `reference.npy`: what Keras makes of the probe inputs."""
+    import keras
+
+    # The user's own keras.json may say otherwise.
+    keras.config.set_image_data_format("channels_last")
     inputs = probe_inputs(recipe)
     model = recipe.build()
     given = inputs["frames"].astype("float32") if recipe.frames else inputs

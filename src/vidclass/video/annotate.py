@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from vidclass.errors import ConfigError, ShapeError
+from vidclass.files import replacing
 from vidclass.types import UInt8Array
-from vidclass.video.write import written_beside
 
 MIN_WIDTH = 200  # pixels; narrower frames are enlarged, else no label can be read
 PALETTE_FRAMES = 12  # frames that the palette of a GIF is chosen from
@@ -91,7 +91,7 @@ def write_gif(path: Path, frames: UInt8Array, *, fps: float) -> None:
         )
         for frame in frames
     ]
-    with written_beside(path) as temp:
+    with replacing(path) as temp:
         pictures[0].save(
             temp,
             format="GIF",

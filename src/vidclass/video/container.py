@@ -55,14 +55,18 @@ def check_size(path: Path, width: int, height: int) -> None:
         )
 
 
-def _read_head(path: Path) -> bytes:
-    """The first bytes; proves that the file is there, is a file and may be read."""
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Say what the system's refusal to read a file means.
+
+    Raises:
+        VideoError: the block failed to read `path`.
+    """
     try:
-        with path.open("rb") as file:
-            head = file.read(12)
+        yield
     except FileNotFoundError as error:
         raise VideoError(
-            path, "no such file", hint="Check the path and the manifest's root.", stage="probe"
+            path, "no such file", hint="Check the path, or pass --root.", stage="probe"
         ) from error
     except IsADirectoryError as error:
         raise VideoError(
@@ -81,6 +85,12 @@ def _read_head(path: Path) -> bytes:
         raise VideoError(
             path, f"cannot be read ({error.strerror})", hint="Check the disk.", stage="probe"
         ) from error
+
+
+def _read_head(path: Path) -> bytes:
+    """The first bytes; proves that the file is there, is a file and may be read."""
+    with reading(path), path.open("rb") as file:
+        head = file.read(12)
     if not head:
         raise VideoError(
             path, "the file is empty (0 bytes)", hint="Copy or download it again.", stage="probe"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import cast
@@ -15,6 +13,7 @@ from av.container import OutputContainer
 from av.video.stream import VideoStream
 
 from vidclass.errors import ConfigError, ShapeError, require_choice
+from vidclass.files import replacing
 from vidclass.types import UInt8Array
 
 CONTAINERS = {".avi": "avi", ".mkv": "matroska", ".mov": "mov", ".mp4": "mp4"}
@@ -25,21 +24,6 @@ CODEC_OPTIONS = {
     "mpeg4": {"qmin": "4", "qmax": "4"},
     "libx264": {"crf": "20", "preset": "veryfast"},
 }
-
-
-@contextmanager
-def written_beside(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside `path`; rename it to `path` when the block ends well.
-
-    Until then an older file at `path` stays as it is, and after an error nothing is left behind.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temp = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temp
-        os.replace(temp, path)
-    finally:
-        temp.unlink(missing_ok=True)
 
 
 def write_video(
@@ -79,7 +63,7 @@ def write_video(
     rate = Fraction(fps).limit_denominator(1001)
     options = {**CODEC_OPTIONS[codec], "g": str(key_every)}
     container = CONTAINERS[path.suffix.lower()]
-    with written_beside(path) as temp, av.open(str(temp), "w", format=container) as output:
+    with replacing(path) as temp, av.open(str(temp), "w", format=container) as output:
         stream = cast(VideoStream, output.add_stream(codec, rate, options=options))
         return _encode(output, stream, _same_sized(frames), step_s=1 / rate)
 
