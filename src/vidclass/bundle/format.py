@@ -25,7 +25,8 @@ class BundleInfo(FrozenConfig):
     Attributes:
         schema_version: Of this very description.
         labels: The classes, in the order of every score vector.
-        features: Sampling, geometry, backbone: what turns a video into features.
+        features: Sampling, geometry, backbone: what turns a video into features.  Its precision is
+            the one that was used, never `auto`: a bundle gives the same numbers everywhere.
         feature_fingerprint: The key under which the store keeps such features.
         head: The head's name.
         width: D.

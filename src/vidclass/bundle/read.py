@@ -18,6 +18,7 @@ from vidclass.errors import BundleError
 from vidclass.features.clip import padded
 from vidclass.features.networks import FeatureMaker, OpenedNetwork, open_backbone
 from vidclass.runtime.network import OpenVinoNetwork
+from vidclass.runtime.precision import resolve_precision
 from vidclass.types import ClipFeatures
 
 # Clips that go through the head at a time.
@@ -77,12 +78,13 @@ class Bundle:
     def _backbone(self) -> OpenedNetwork:
         if self.info.route == "keras":
             return open_backbone(self.info.features)
-        return OpenedNetwork(
-            OpenVinoNetwork.from_bytes(
-                self._parts[names.BACKBONE_XML], self._parts[names.BACKBONE_BIN]
-            ),
-            "openvino",
+        network = OpenVinoNetwork.from_bytes(
+            self._parts[names.BACKBONE_XML],
+            self._parts[names.BACKBONE_BIN],
+            resolve_precision(self.info.features.precision),
+            cached=True,
         )
+        return OpenedNetwork(network, "openvino")
 
     @cached_property
     def _head(self) -> OpenVinoNetwork:

@@ -10,12 +10,10 @@ from pathlib import Path
 
 from vidclass.bundle import format as names
 from vidclass.bundle.format import BundleInfo
-from vidclass.config import FeatureConfig
-from vidclass.errors import RuntimeRouteError
-from vidclass.features.networks import backbone_recipe, feature_maker
+from vidclass.features.networks import FeatureMaker
 from vidclass.files import replacing, sha256_of
 from vidclass.heads.registry import REVISION
-from vidclass.runtime.ir import IrFiles, ensure_ir
+from vidclass.runtime.ir import ensure_ir
 from vidclass.runtime.recipe import NetworkRecipe
 from vidclass.version import __version__
 
@@ -45,19 +43,20 @@ def write_bundle(
     head: str,
     head_weights: Path,
     labels: Sequence[str],
-    features: FeatureConfig,
+    maker: FeatureMaker,
     data_fingerprint: str,
     trained_on: int,
 ) -> BundleInfo:
     """Write a bundle in one step: until it is whole, an old file of that name stays.
 
     The head's OpenVINO form is made here, with the number of steps fixed, and must agree with
-    Keras on clips of every length.
+    Keras on clips of every length.  The backbone goes in as it made the features, in the same
+    precision.
 
     Raises:
         RuntimeRouteError: it does not.
     """
-    maker = feature_maker(features)
+    features = maker.config
     recipe = head_recipe(
         head,
         frames=features.sampling.frames,
@@ -71,7 +70,7 @@ def write_bundle(
         names.HEAD_BIN: head_ir.bin.read_bytes(),
         names.HEAD_WEIGHTS: head_weights.read_bytes(),
     }
-    backbone = _backbone_ir(features)
+    backbone = maker.ir()
     if backbone is not None:
         parts[names.BACKBONE_XML] = backbone.xml.read_bytes()
         parts[names.BACKBONE_BIN] = backbone.bin.read_bytes()
@@ -93,10 +92,3 @@ def write_bundle(
         for name, data in parts.items():
             archive.writestr(name, data)
     return info
-
-
-def _backbone_ir(features: FeatureConfig) -> IrFiles | None:
-    try:
-        return ensure_ir(backbone_recipe(features))
-    except RuntimeRouteError:
-        return None

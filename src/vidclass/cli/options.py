@@ -47,6 +47,13 @@ Weights = Annotated[
     str | None,
     typer.Option(help="Backbone weights: imagenet, random, or a Keras weights file."),
 ]
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        help="Numbers the backbone computes in: f32, bf16, int8 (quickest, calibrated on your "
+        "clips), or auto (bf16 where the processor has it, else f32).  [default: auto]"
+    ),
+]
 HeadName = Annotated[
     str | None, typer.Option("--head", help="Model over time (see `vidclass heads`).")
 ]

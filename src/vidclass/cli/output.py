@@ -31,6 +31,7 @@ from vidclass.types import Failure, Progress
 STAGES = {
     "clips": "writing clips",
     "hash": "reading videos",
+    "calibrate": "calibrating int8",
     "extract": "extracting features",
     "train": "training",
     "refit": "training on all",

@@ -14,6 +14,7 @@ from vidclass.cli.options import (
     Frames,
     HeadName,
     Json,
+    Precision,
     RecipeName,
     Root,
     Sampling,
@@ -47,6 +48,7 @@ def train_command(
     crop: Crop = None,
     size: Size = None,
     weights: Weights = None,
+    precision: Precision = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs to train.")] = None,
     validation_tail: Annotated[
         float | None,
@@ -72,6 +74,7 @@ def train_command(
         features=chosen(
             backbone=backbone,
             weights=weights,
+            precision=precision,
             policy=sampling,
             frames=frames,
             stride_s=stride_s,
@@ -109,6 +112,7 @@ def crossval_command(
     crop: Crop = None,
     size: Size = None,
     weights: Weights = None,
+    precision: Precision = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs to train.")] = None,
     seed: Seed = 0,
     root: Root = None,
@@ -129,6 +133,7 @@ def crossval_command(
         features=chosen(
             backbone=backbone,
             weights=weights,
+            precision=precision,
             policy=sampling,
             frames=frames,
             stride_s=stride_s,
@@ -157,6 +162,7 @@ def extract_command(
     crop: Crop = None,
     size: Size = None,
     weights: Weights = None,
+    precision: Precision = None,
     recipe: RecipeName = "default",
     root: Root = None,
     store: Store = None,
@@ -178,6 +184,7 @@ def extract_command(
         features=chosen(
             backbone=backbone,
             weights=weights,
+            precision=precision,
             policy=sampling,
             frames=frames,
             stride_s=stride_s,
@@ -189,7 +196,7 @@ def extract_command(
     with progress_bars() as progress:
         result = extract(
             manifest,
-            feature_maker(config),
+            feature_maker(config, manifest, progress=progress),
             store_folder=store,
             progress=progress,
             strict=strict,

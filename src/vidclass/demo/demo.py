@@ -78,7 +78,7 @@ def run_demo(
         manifest, folder / "run", config, store_folder=store, overwrite=True, progress=progress
     )
     say("3. the same features, without a view of time, and with the Keras example's head")
-    extraction = extract(manifest, feature_maker(config.features), store_folder=store)
+    extraction = extract(manifest, feature_maker(config.features, manifest), store_folder=store)
     heads = [_measure_head(head, extraction, config, progress) for head in ("mean", "gru")]
     heads.append(_head_result(DEFAULT_HEAD, run.metrics["test"]))
     say("4. naming one test clip")

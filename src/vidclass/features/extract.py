@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vidclass.data.manifest import Clip, Manifest
-from vidclass.engine.local import Done, run_each
 from vidclass.errors import JobFailedError, VidclassError
-from vidclass.features.clip import decode_for, features_of
+from vidclass.features.clip import decode_for
+from vidclass.features.keys import clip_keys
 from vidclass.features.networks import FeatureMaker
+from vidclass.features.pipeline import make_features
 from vidclass.features.store import FeatureStore, default_store_folder
-from vidclass.files import sha256_of
-from vidclass.types import ClipFeatures, Failure, FrameBatch, Progress, Span, no_progress
-from vidclass.video.container import reading
+from vidclass.types import ClipFeatures, Failure, FrameBatch, Progress, no_progress
 
-# Clips that are appended to the store at a time: what a killed run loses at most.
-APPEND_CLIPS = 16
+# A killed run loses no more than this many clips, or seconds of work.
+APPEND_CLIPS = 64
+APPEND_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -32,14 +34,16 @@ class Extraction:
 
     Attributes:
         manifest: The clips that were asked for.
-        clips: Their features, in the manifest's order; None for a clip that failed.
+        keys: The store's key of each, in the manifest's order; None for a clip that failed.
+        store: Where their features lie.
         failures: The ledger.
         reused: How many clips the store had already.
         notes: What the user should know, as sentences.
     """
 
     manifest: Manifest
-    clips: list[ClipFeatures | None]
+    keys: list[str | None]
+    store: ClipSource
     failures: list[Failure]
     reused: int
     notes: tuple[str, ...] = ()
@@ -47,7 +51,16 @@ class Extraction:
     @property
     def ok(self) -> int:
         """How many clips have features."""
-        return sum(clip is not None for clip in self.clips)
+        return sum(key is not None for key in self.keys)
+
+    @cached_property
+    def clips(self) -> list[ClipFeatures | None]:
+        """The features, in the manifest's order; None for a clip that failed.
+
+        They are read from the store when first asked for.
+        """
+        stored = self.store.read([key for key in self.keys if key is not None])
+        return [None if key is None else stored[key] for key in self.keys]
 
     def readable(self) -> tuple[NDArray[np.int64], list[ClipFeatures]]:
         """The rows of the manifest that have features, and those features.
@@ -62,6 +75,14 @@ class Extraction:
                 f"none of the {len(self.clips)} clips could be read. The first one: {first}"
             )
         return np.array([row for row, _ in found], np.int64), [clip for _, clip in found]
+
+
+class ClipSource(Protocol):
+    """Something that has the features of clips, by key."""
+
+    def read(self, keys: Sequence[str]) -> dict[str, ClipFeatures]:
+        """The features of those of `keys` that it has."""
+        ...
 
 
 def extract(
@@ -88,7 +109,7 @@ def extract(
     """
     rows = manifest.clips()
     ledger = _Ledger(strict)
-    keys = _keys(rows, ledger, progress)
+    keys = clip_keys(rows, ledger.add, progress)
     store = FeatureStore(
         store_folder or default_store_folder(),
         settings=maker.fingerprint,
@@ -100,18 +121,16 @@ def extract(
     notes: tuple[str, ...] = ()
     if todo:
         notes = _fill(store, todo, maker, ledger, progress)
-    stored = store.read(known)
-    clips = [None if key is None else stored.get(key) for key in keys]
+    lost = store.missing(known)
     failures = [
         Failure.of(row.video, ledger.errors[key or str(row.video)])
-        for row, key, clip in zip(rows, keys, clips, strict=True)
-        if clip is None
+        for row, key in zip(rows, keys, strict=True)
+        if key is None or key in lost
     ]
     made = {key for key, _ in todo}
-    reused = sum(
-        key not in made and clip is not None for key, clip in zip(keys, clips, strict=True)
-    )
-    return Extraction(manifest, clips, failures, reused, notes)
+    reused = sum(key not in made for key in known)
+    keys = [None if key in lost else key for key in keys]
+    return Extraction(manifest, keys, store, failures, reused, notes)
 
 
 class _Ledger:
@@ -125,31 +144,6 @@ class _Ledger:
         if self._strict:
             raise error
         self.errors[name] = error
-
-
-def _keys(rows: Sequence[Clip], ledger: _Ledger, progress: Progress) -> list[str | None]:
-    """The store's key of each clip; None where the video cannot be read at all."""
-    hashes: dict[Path, str] = {}
-    videos = list(dict.fromkeys(row.video for row in rows))
-    with closing(run_each(_hash, videos)) as results:
-        for count, done in enumerate(results, 1):
-            if done.error is not None:
-                ledger.add(str(done.item), done.error)
-            elif done.result is not None:
-                hashes[done.item] = done.result
-            progress("hash", count, len(videos))
-    return [clip_key(hashes[row.video], row.span) if row.video in hashes else None for row in rows]
-
-
-def clip_key(video_sha256: str, span: Span) -> str:
-    """A key of one clip: the bytes of its video, whatever its name, and its span."""
-    text = json.dumps([video_sha256, span.start_s, span.stop_s])
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def _hash(path: Path) -> str:
-    with reading(path):
-        return sha256_of(path)
 
 
 def _first_of_each(
@@ -175,29 +169,21 @@ def _fill(
     def decode(item: tuple[str, Clip]) -> FrameBatch:
         return decode_for(maker.config, item[1].video, item[1].span)
 
-    buffer: dict[str, tuple[str, ClipFeatures]] = {}
-    with closing(run_each(decode, todo)) as results:
+    unsaved: dict[str, tuple[str, ClipFeatures]] = {}
+    saved_at = time.monotonic()
+    with closing(make_features(todo, decode, opened.network)) as results:
         try:
-            for count, (key, clip, batch) in enumerate(_readable(results, ledger), 1):
-                if batch is not None:
-                    buffer[key] = (str(clip.video), features_of(opened.network, batch))
-                if len(buffer) >= APPEND_CLIPS:
-                    store.append(buffer)
-                    buffer = {}
+            for count, done in enumerate(results, 1):
+                key, clip = done.item
+                if done.result is not None:
+                    unsaved[key] = (str(clip.video), done.result.features)
+                elif done.error is not None:
+                    ledger.add(key, done.error)
+                if len(unsaved) >= APPEND_CLIPS or time.monotonic() - saved_at >= APPEND_SECONDS:
+                    store.append(unsaved)
+                    unsaved, saved_at = {}, time.monotonic()
                 progress("extract", count, len(todo))
         finally:
-            store.append(buffer)
+            store.append(unsaved)
     store.compact()
-    if opened.route == "keras":
-        return (f"{maker.config.backbone} runs in Keras, several times slower: {opened.reason}",)
-    return ()
-
-
-def _readable(
-    results: Iterator[Done[tuple[str, Clip], FrameBatch]], ledger: _Ledger
-) -> Iterator[tuple[str, Clip, FrameBatch | None]]:
-    for done in results:
-        key, clip = done.item
-        if done.error is not None:
-            ledger.add(key, done.error)
-        yield key, clip, done.result
+    return (opened.note,) if opened.note else ()

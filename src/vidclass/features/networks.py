@@ -14,15 +14,37 @@ from numpy.typing import NDArray
 
 from vidclass.backbones.registry import get_backbone
 from vidclass.config import FeatureConfig
-from vidclass.errors import RuntimeRouteError
+from vidclass.data.manifest import Manifest
+from vidclass.errors import ConfigError, RuntimeRouteError
+from vidclass.features.calibration import int8_for_clips
+from vidclass.runtime.gpu import gpu_at_hand
+from vidclass.runtime.ir import IrFiles, ensure_ir
+from vidclass.runtime.network import OpenVinoNetwork
+from vidclass.runtime.precision import Precision, has_bf16, resolve_precision
+from vidclass.runtime.quantize import Int8Ir
 from vidclass.runtime.recipe import NetworkRecipe
+from vidclass.types import Progress, no_progress
 
 # Changes when the same settings begin to give other features.
 FEATURE_FORMAT = 1
 
+Route = Literal["openvino", "keras", "gpu"]
+
+_EMULATED = (
+    "this processor has no bfloat16: it is emulated, two to three times slower than --precision f32"
+)
+
 
 class Network(Protocol):
-    """Something that runs a network on named inputs, the first axis being the batch."""
+    """Something that runs a network on named inputs, the first axis being the batch.
+
+    Attributes:
+        parallel: How many threads may call `run` at a time.
+        batch_frames: How many frames a call is best given; no call is given more.
+    """
+
+    parallel: int
+    batch_frames: int
 
     def run(self, **inputs: NDArray[Any]) -> NDArray[np.float32]:
         """The one output."""
@@ -31,11 +53,11 @@ class Network(Protocol):
 
 @dataclass(frozen=True)
 class OpenedNetwork:
-    """A network, the way it runs, and why it does not run the faster way."""
+    """A network, the way it runs, and what the user should know about that."""
 
     network: Network
-    route: Literal["openvino", "keras"]
-    reason: str = ""
+    route: Route
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,16 +65,72 @@ class FeatureMaker:
     """Whatever makes features: a backbone of this machine, or the one inside a bundle.
 
     Attributes:
-        config: Backbone, weights, sampling and geometry.
+        config: Backbone, weights, sampling, geometry, and the precision that is really used.
         fingerprint: A key that changes with anything that changes the features of a clip.
         width: D, the width of the features.
         open: Opens the network, which takes seconds the first time on a machine.
+        ir: The files of its OpenVINO form, for a bundle; None where it has no such form.
     """
 
     config: FeatureConfig
     fingerprint: str
     width: int
     open: Callable[[], OpenedNetwork]
+    ir: Callable[[], IrFiles | None] = lambda: None
+
+
+def feature_maker(
+    config: FeatureConfig, manifest: Manifest | None = None, *, progress: Progress = no_progress
+) -> FeatureMaker:
+    """What makes the features that `config` asks for; the network is opened only when needed.
+
+    Args:
+        config: The settings.
+        manifest: The clips; in int8 the network depends on them.
+        progress: Told of the stages `hash` and `calibrate`, in int8 alone.
+
+    Raises:
+        ConfigError: there is no such backbone, or int8 without clips or without NNCF.
+        WeightsError: its weights are not at hand.
+        RuntimeRouteError: the backbone cannot compute in int8.
+    """
+    config = config.model_copy(update={"precision": resolve_precision(config.precision)})
+    recipe = backbone_recipe(config)
+    int8 = _int8(recipe, config, manifest, progress) if config.precision == "int8" else None
+    settings = config.model_dump(mode="json")
+    # Another FFmpeg may give other pixels.
+    parts = [FEATURE_FORMAT, settings, recipe.fingerprint(), version("av")]
+    parts += [] if int8 is None else [int8.identity]
+    return FeatureMaker(
+        config,
+        hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32],
+        get_backbone(config.backbone).width,
+        open=lambda: open_backbone(config, int8),
+        ir=lambda: _ir(recipe, int8),
+    )
+
+
+def open_backbone(config: FeatureConfig, int8: Int8Ir | None = None) -> OpenedNetwork:
+    """The backbone of `config`: on a GPU by Keras, else through OpenVINO if it passes its check.
+
+    Raises:
+        ConfigError: there is no such backbone.
+        WeightsError: its weights are not at hand.
+    """
+    recipe = backbone_recipe(config)
+    precision = resolve_precision(config.precision)
+    if int8 is not None:
+        return OpenedNetwork(_opened(int8.ir, "int8"), "openvino")
+    keras_precision: Literal["f32", "bf16"] = "bf16" if precision == "bf16" else "f32"
+    if gpu_at_hand():
+        return OpenedNetwork(_keras(recipe, keras_precision), "gpu")
+    try:
+        network = _opened(ensure_ir(recipe), precision)
+    except RuntimeRouteError as error:
+        note = f"{config.backbone} runs in Keras, several times slower: {error}"
+        return OpenedNetwork(_keras(recipe, keras_precision), "keras", note)
+    emulated = precision == "bf16" and not has_bf16()
+    return OpenedNetwork(network, "openvino", _EMULATED if emulated else "")
 
 
 def backbone_recipe(config: FeatureConfig) -> NetworkRecipe:
@@ -72,40 +150,34 @@ def backbone_recipe(config: FeatureConfig) -> NetworkRecipe:
     )
 
 
-def open_backbone(config: FeatureConfig) -> OpenedNetwork:
-    """The backbone of `config`: through OpenVINO if that route passes its parity check.
-
-    Raises:
-        ConfigError: there is no such backbone.
-        WeightsError: its weights are not at hand.
-    """
-    from vidclass.runtime.ir import ensure_ir
-    from vidclass.runtime.network import OpenVinoNetwork
-
-    recipe = backbone_recipe(config)
+def _int8(
+    recipe: NetworkRecipe, config: FeatureConfig, manifest: Manifest | None, progress: Progress
+) -> Int8Ir:
+    if manifest is None:
+        raise ConfigError(
+            "precision='int8' is calibrated on clips, and none are given: pass their manifest"
+        )
     try:
-        files = ensure_ir(recipe)
+        return int8_for_clips(recipe, config, manifest, progress=progress)
     except RuntimeRouteError as error:
-        from vidclass.runtime.keras_route import KerasNetwork
-
-        return OpenedNetwork(KerasNetwork(recipe), "keras", str(error))
-    return OpenedNetwork(OpenVinoNetwork.from_files(files.xml, files.bin), "openvino")
+        raise RuntimeRouteError(f"{config.backbone} cannot run in int8: {error}") from error
 
 
-def feature_maker(config: FeatureConfig) -> FeatureMaker:
-    """What makes the features that `config` asks for; the network is opened only when needed.
+def _ir(recipe: NetworkRecipe, int8: Int8Ir | None) -> IrFiles | None:
+    if int8 is not None:
+        return int8.ir
+    try:
+        return ensure_ir(recipe)
+    except RuntimeRouteError:
+        return None
 
-    Raises:
-        ConfigError: there is no such backbone.
-        WeightsError: its weights are not at hand.
-    """
-    recipe = backbone_recipe(config)
-    settings = config.model_dump(mode="json")
-    # Another FFmpeg may give other pixels.
-    parts = [FEATURE_FORMAT, settings, recipe.fingerprint(), version("av")]
-    return FeatureMaker(
-        config,
-        hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32],
-        get_backbone(config.backbone).width,
-        lambda: open_backbone(config),
-    )
+
+def _opened(files: IrFiles, precision: Precision) -> OpenVinoNetwork:
+    xml, weights = files.xml.read_bytes(), files.bin.read_bytes()
+    return OpenVinoNetwork.from_bytes(xml, weights, precision, cached=True)
+
+
+def _keras(recipe: NetworkRecipe, precision: Literal["f32", "bf16"]) -> Network:
+    from vidclass.runtime.keras_route import KerasNetwork
+
+    return KerasNetwork(recipe, precision)

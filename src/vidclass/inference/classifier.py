@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from vidclass.bundle.read import Bundle
-from vidclass.engine.local import run_each
 from vidclass.errors import VidclassError
-from vidclass.features.clip import decode_for, features_of
+from vidclass.features.clip import decode_for
+from vidclass.features.pipeline import MadeClip, make_features
 from vidclass.types import FrameBatch, Span
 
 SCHEMA = 1
@@ -84,28 +84,34 @@ class Classifier:
         Raises:
             VideoError: it cannot be read.
         """
-        frames = decode_for(self.bundle.info.features, Path(path), span)
-        return self._classify(str(path), frames)
+        prediction = next(self._predict([path], span))
+        if prediction.error is not None:
+            raise prediction.error
+        return prediction
 
     def predict_each(self, paths: Iterable[str | Path]) -> Generator[Prediction, None, None]:
         """Name many videos; one that cannot be read gives a prediction with its error."""
+        return self._predict(paths, Span())
 
+    def _predict(
+        self, paths: Iterable[str | Path], span: Span
+    ) -> Generator[Prediction, None, None]:
         def decode(path: str | Path) -> FrameBatch:
-            return decode_for(self.bundle.info.features, Path(path), Span())
+            return decode_for(self.bundle.info.features, Path(path), span)
 
-        with closing(run_each(decode, paths)) as results:
+        network = self.bundle.maker().open().network
+        with closing(make_features(paths, decode, network)) as results:
             for done in results:
                 if done.result is None:
                     yield Prediction(str(done.item), {}, error=done.error)
                 else:
                     yield self._classify(str(done.item), done.result)
 
-    def _classify(self, video: str, frames: FrameBatch) -> Prediction:
-        features = features_of(self.bundle.maker().open().network, frames)
-        probabilities = self.bundle.probabilities([features])[0]
+    def _classify(self, video: str, clip: MadeClip) -> Prediction:
+        probabilities = self.bundle.probabilities([clip.features])[0]
         order = (-probabilities).argsort(kind="stable")
         scores = {self.labels[index]: float(probabilities[index]) for index in order}
-        return Prediction(video, scores, len(frames.frames), frames)
+        return Prediction(video, scores, len(clip.frames.frames), clip.frames)
 
 
 def predictions_json(predictions: Sequence[Prediction]) -> dict[str, Any]:

@@ -62,15 +62,29 @@ def ensure_ir(recipe: NetworkRecipe) -> IrFiles:
     return found
 
 
-def _checked(folder: Path) -> IrFiles | None:
-    """The entry in `folder` if it is whole."""
-    files = IrFiles(folder / "model.xml", folder / "model.bin", 0.0)
+def seal(folder: Path, facts: dict[str, Any]) -> None:
+    """Finish a folder with an IR: note the facts and checksums, remove whatever else is in it."""
+    checksums = {name: sha256_of(folder / name) for name in ("model.xml", "model.bin")}
+    write_text(folder / "ir.json", json.dumps(checksums | facts, indent=1))
+    for path in folder.iterdir():
+        if path.name not in ("model.xml", "model.bin", "ir.json"):
+            path.unlink()
+
+
+def sealed(folder: Path) -> tuple[IrFiles, dict[str, Any]] | None:
+    """The IR in `folder`, with its facts, if it is whole."""
+    xml, weights = folder / "model.xml", folder / "model.bin"
     try:
-        facts = json.loads((folder / "ir.json").read_text(encoding="utf-8"))
-        whole = all(facts[path.name] == sha256_of(path) for path in (files.xml, files.bin))
+        facts: dict[str, Any] = json.loads((folder / "ir.json").read_text(encoding="utf-8"))
+        whole = all(facts[path.name] == sha256_of(path) for path in (xml, weights))
+        return (IrFiles(xml, weights, facts["parity"]), facts) if whole else None
     except (OSError, ValueError, KeyError):
         return None
-    return IrFiles(files.xml, files.bin, facts["parity"]) if whole else None
+
+
+def _checked(folder: Path) -> IrFiles | None:
+    found = sealed(folder)
+    return found and found[0]
 
 
 def _discard(folder: Path) -> None:
@@ -102,12 +116,7 @@ def _make(recipe: NetworkRecipe, folder: Path, refused: Path) -> None:
         )
         write_text(refused, message)
         raise RuntimeRouteError(message)
-    facts = {name: sha256_of(folder / name) for name in ("model.xml", "model.bin")}
-    recipe_facts = {"recipe": asdict(recipe), "parity": parity}
-    write_text(folder / "ir.json", json.dumps(facts | recipe_facts, indent=1))
-    for path in folder.iterdir():
-        if path.name not in ("model.xml", "model.bin", "ir.json"):
-            path.unlink()
+    seal(folder, {"recipe": asdict(recipe), "parity": parity})
 
 
 def _parity(recipe: NetworkRecipe, folder: Path) -> float:

@@ -8,10 +8,17 @@ hidden from it here, OpenVINO uses a stub of its own.
 from __future__ import annotations
 
 import sys
+from functools import cache
 
 if "openvino" not in sys.modules:
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 
 import openvino as ov
 
-__all__ = ["ov"]
+__all__ = ["core", "ov"]
+
+
+@cache
+def core() -> ov.Core:
+    """The one OpenVINO runtime of this process."""
+    return ov.Core()

@@ -99,7 +99,7 @@ def cross_validate(
         VideoError: a video cannot be read, and `strict` is set.
     """
     fold_assignments(manifest, folds=folds, seed=config.training.seed)  # refuse before the work
-    maker = feature_maker(config.features)
+    maker = feature_maker(config.features, manifest, progress=progress)
     extraction = extract(
         manifest, maker, store_folder=store_folder, progress=progress, strict=strict
     )

@@ -17,7 +17,7 @@ from vidclass.data.splits import split_clips, tail_validation
 from vidclass.errors import SplitError
 from vidclass.evaluation.metrics import Metrics, compute_metrics
 from vidclass.features.extract import Extraction, extract
-from vidclass.features.networks import feature_maker
+from vidclass.features.networks import FeatureMaker, backbone_recipe, feature_maker
 from vidclass.files import write_text
 from vidclass.training import folder as names
 from vidclass.training.examples import examples, readable_manifest
@@ -70,10 +70,12 @@ def train(
     """
     started = time.monotonic()
     out = Path(out)
-    divide(manifest, config.split, seed=config.training.seed)  # refuse before the work
-    maker = feature_maker(config.features)
+    # Refuse before the work.
+    divide(manifest, config.split, seed=config.training.seed)
+    backbone_recipe(config.features)
     names.prepare_run_folder(out, config, overwrite=overwrite)
     names.write_config(out, config)
+    maker = feature_maker(config.features, manifest, progress=progress)
     extraction = extract(
         manifest, maker, store_folder=store_folder, progress=progress, strict=strict
     )
@@ -90,7 +92,7 @@ def train(
         validation=parts.get("validation"),
         progress=progress,
     )
-    bundle = _save(out, clips, config, fitted, learned_from=_learned_from(parts, config))
+    bundle = _save(out, clips, maker, config, fitted, learned_from=_learned_from(parts, config))
     metrics = _measure(bundle, extraction, clips, fitted)
     sizes = {name: len(part) for name, part in parts.items()}
     result = RunResult(
@@ -141,7 +143,13 @@ def _learned_from(parts: dict[str, Examples], config: RunConfig) -> int:
 
 
 def _save(
-    out: Path, clips: Manifest, config: RunConfig, fitted: FittedHead, *, learned_from: int
+    out: Path,
+    clips: Manifest,
+    maker: FeatureMaker,
+    config: RunConfig,
+    fitted: FittedHead,
+    *,
+    learned_from: int,
 ) -> Path:
     names.write_history(out, fitted.history, fitted.best_epoch)
     fitted.model.save_weights(out / names.CHECKPOINT)
@@ -151,7 +159,7 @@ def _save(
         head=config.head,
         head_weights=out / names.CHECKPOINT,
         labels=clips.labels,
-        features=config.features,
+        maker=maker,
         data_fingerprint=clips.fingerprint,
         trained_on=learned_from,
     )

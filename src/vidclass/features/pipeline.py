@@ -1,0 +1,139 @@
+"""From videos to features with every core busy: decoding overlaps the network.
+
+Frames of neighbouring clips share a batch, so that the network always gets full ones.  Nothing
+is pickled: threads decode and compute, since FFmpeg and OpenVINO let go of Python's lock.  What
+waits between the stages is bounded, so memory depends neither on the number of clips nor on
+their length.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from vidclass.engine.local import Done, run_each
+from vidclass.errors import RuntimeRouteError, VidclassError
+from vidclass.features.networks import Network
+from vidclass.types import ClipFeatures, FloatArray, FrameBatch, UInt8Array
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class MadeClip:
+    """A clip on its way out: its frames and what the network made of them."""
+
+    frames: FrameBatch
+    features: ClipFeatures
+
+
+def make_features(
+    items: Iterable[Item], decode: Callable[[Item], FrameBatch], network: Network
+) -> Generator[Done[Item, MadeClip], None, None]:
+    """Yield the features of each item, in the items' order.
+
+    A clip that cannot be decoded, or of which the network makes no finite numbers, comes with
+    its error.  Closing the generator drops what is under way.
+    """
+    clips: deque[_Clip[Item]] = deque()
+    with closing(run_each(decode, items)) as decoded:
+        batches = _batches(decoded, clips, network.batch_frames)
+        with closing(run_each(_through(network), batches, workers=network.parallel)) as outputs:
+            for done in outputs:
+                _hand_out(_result(done), clips)
+                yield from _finished(clips)
+    yield from _finished(clips)
+
+
+@dataclass
+class _Clip(Generic[Item]):
+    """A decoded clip, and the rows of features that have come for it so far."""
+
+    item: Item
+    frames: FrameBatch | None
+    error: VidclassError | None
+    rows: list[FloatArray] = field(default_factory=list)
+    missing: int = 0
+
+
+def _through(network: Network) -> Callable[[UInt8Array], FloatArray]:
+    return lambda frames: network.run(frames=frames)
+
+
+def _batches(
+    decoded: Iterator[Done[Item, FrameBatch]], clips: deque[_Clip[Item]], size: int
+) -> Iterator[UInt8Array]:
+    """Full batches across clips, the last one excepted; notes each clip in `clips` on its way."""
+    parts: list[UInt8Array] = []
+    held = 0
+    for done in decoded:
+        clip = _Clip(done.item, done.result, done.error)
+        clips.append(clip)
+        if clip.frames is None:
+            continue
+        rest = clip.frames.frames
+        clip.missing = len(rest)
+        while held + len(rest) >= size:
+            parts.append(rest[: size - held])
+            rest = rest[size - held :]
+            # A batch that lies within one clip is a view: nothing is copied.
+            yield parts[0] if len(parts) == 1 else np.concatenate(parts)
+            parts, held = [], 0
+        if len(rest):
+            parts.append(rest)
+            held += len(rest)
+    if parts:
+        yield np.concatenate(parts)
+
+
+def _result(done: Done[UInt8Array, FloatArray]) -> FloatArray:
+    if done.result is None:
+        raise done.error or RuntimeRouteError("the network gave nothing")
+    return done.result
+
+
+def _hand_out(rows: FloatArray, clips: deque[_Clip[Item]]) -> None:
+    """Give each clip its rows: they come in the clips' order."""
+    for clip in clips:
+        taken, rows = rows[: clip.missing], rows[clip.missing :]
+        if len(taken):
+            clip.rows.append(taken)
+            clip.missing -= len(taken)
+        if not len(rows):
+            return
+
+
+def _finished(clips: deque[_Clip[Item]]) -> Iterator[Done[Item, MadeClip]]:
+    while clips and not clips[0].missing:
+        clip = clips.popleft()
+        if clip.frames is None:
+            yield Done(clip.item, None, clip.error)
+            continue
+        features = np.concatenate(clip.rows)
+        if not np.isfinite(features).all():
+            yield Done(clip.item, None, _not_finite(features))
+            continue
+        yield Done(clip.item, MadeClip(clip.frames, to_clip_features(features, clip.frames)))
+
+
+def _not_finite(features: FloatArray) -> RuntimeRouteError:
+    bad = int((~np.isfinite(features)).any(1).sum())
+    return RuntimeRouteError(
+        f"the network makes numbers that are not finite of {bad} of {len(features)} frames. "
+        "Check its weights"
+    )
+
+
+def to_clip_features(features: FloatArray, frames: FrameBatch) -> ClipFeatures:
+    """Features are float16 everywhere, stored or not.
+
+    So a stored clip and the same clip seen for the first time give a head the same numbers.
+    """
+    # A float16 ends at 65,504; a network with larger outputs must not turn into infinities.
+    limit = float(np.finfo(np.float16).max)
+    return ClipFeatures(np.clip(features, -limit, limit).astype(np.float16), frames.timestamps_s)
