@@ -19,7 +19,9 @@ from vidclass.config import FeatureConfig
 from vidclass.data.manifest import Manifest
 from vidclass.errors import BundleError, RuntimeRouteError, WeightsError
 from vidclass.evaluation.evaluate import evaluate
+from vidclass.features import networks
 from vidclass.features.clip import padded
+from vidclass.features.networks import feature_maker
 from vidclass.heads.registry import load_head
 from vidclass.inference.classifier import Classifier
 from vidclass.types import ClipFeatures
@@ -213,8 +215,8 @@ def test_a_bundle_is_replaced_only_by_a_whole_one(
 ) -> None:
     path = tmp_path / "x.vidclass"
     path.write_bytes(b"old")
-    features = Bundle.load(tiny_run / "model.vidclass").info.features
-    arguments = {"head": "temporal", "labels": ["a", "b"], "features": features}
+    maker = Bundle.load(tiny_run / "model.vidclass").maker()
+    arguments = {"head": "temporal", "labels": ["a", "b"], "maker": maker}
     facts = {"data_fingerprint": "d", "trained_on": 1}
     (tmp_path / "w.h5").write_bytes(b"no weights")
     with pytest.raises(WeightsError, match=r"w\.h5 does not hold weights of the head temporal"):
@@ -227,23 +229,17 @@ def test_a_bundle_is_replaced_only_by_a_whole_one(
 def test_a_backbone_without_an_openvino_form_stays_outside(
     tiny_run: Path, tiny_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vidclass.bundle import write as module
+    def refuse(recipe: object) -> object:
+        raise RuntimeRouteError("it differs")
 
-    original = module.ensure_ir
-
-    def only_heads(recipe: object) -> object:
-        if recipe.frames:  # type: ignore[attr-defined]
-            raise RuntimeRouteError("it differs")
-        return original(recipe)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(module, "ensure_ir", only_heads)
+    monkeypatch.setattr(networks, "ensure_ir", refuse)
     whole = Bundle.load(tiny_run / "model.vidclass")
     info = write_bundle(
         tmp_path / "x.vidclass",
         head="temporal",
         head_weights=tiny_run / "head.weights.h5",
         labels=whole.labels,
-        features=whole.info.features,
+        maker=feature_maker(whole.info.features),
         data_fingerprint="d",
         trained_on=1,
     )

@@ -16,6 +16,9 @@ WIDTH = 6
 class MeanColour:
     """Mean and deviation of each channel: (B,H,W,3) to (B,6).  Counts what it is given."""
 
+    parallel = 1
+    batch_frames = 4
+
     def __init__(self) -> None:
         self.batches: list[int] = []
 
@@ -41,5 +44,5 @@ class FakeMaker:
 
     def _open(self) -> OpenedNetwork:
         self.opened += 1
-        reason = "its OpenVINO form differs" if self.route == "keras" else ""
-        return OpenedNetwork(self.network, self.route, reason)
+        note = "it runs in Keras" if self.route == "keras" else ""
+        return OpenedNetwork(self.network, self.route, note)

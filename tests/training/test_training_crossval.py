@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,23 +47,34 @@ def features_of_row(row: int, klass: int) -> ClipFeatures:
     return ClipFeatures(values.astype(np.float16), np.arange(3.0))
 
 
+class Kept:
+    """Features in memory."""
+
+    def __init__(self, clips: dict[str, ClipFeatures]) -> None:
+        self._clips = clips
+
+    def read(self, keys: Sequence[str]) -> dict[str, ClipFeatures]:
+        return {key: self._clips[key] for key in keys}
+
+
 @pytest.fixture
 def extracted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Stand in for the extraction: features by row, some rows failing."""
 
     def install(failing: tuple[int, ...] = (), classes: list[int] | None = None) -> None:
         def extract(manifest: Manifest, maker: object, **rest: object) -> Extraction:
-            clips = [
-                None
-                if row in failing
-                else features_of_row(row, (classes or [0, 1] * len(manifest))[row])
+            made = {
+                str(row): features_of_row(row, (classes or [0, 1] * len(manifest))[row])
                 for row in range(len(manifest))
-            ]
+                if row not in failing
+            }
+            keys = [str(row) if str(row) in made else None for row in range(len(manifest))]
             error = VideoError("bad.avi", "it is empty")
-            return Extraction(manifest, clips, [Failure.of("bad.avi", error) for _ in failing], 0)
+            failures = [Failure.of("bad.avi", error) for _ in failing]
+            return Extraction(manifest, keys, Kept(made), failures, 0)
 
         monkeypatch.setattr(module, "extract", extract)
-        monkeypatch.setattr(module, "feature_maker", lambda config: None)
+        monkeypatch.setattr(module, "feature_maker", lambda config, manifest, progress: None)
 
     install()
     return install
