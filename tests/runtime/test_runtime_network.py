@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -83,3 +84,59 @@ print("openvino_telemetry" in sys.modules)
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("count", [1, 3, 10, 17])
+def test_a_frames_features_do_not_depend_on_its_batch(tiny_ir: IrFiles, count: int) -> None:
+    frames = np.random.default_rng(count).integers(0, 256, (count, 32, 32, 3), np.uint8)
+    network = OpenVinoNetwork.from_files(tiny_ir.xml, tiny_ir.bin)
+    alone = np.concatenate([network.run(frames=frame[None]) for frame in frames])
+    np.testing.assert_array_equal(network.run(frames=frames), alone)
+
+
+def test_several_threads_may_run_one_network(tiny_ir: IrFiles) -> None:
+    network = OpenVinoNetwork.from_files(tiny_ir.xml, tiny_ir.bin)
+    rng = np.random.default_rng(0)
+    batches = [rng.integers(0, 256, (k % 5 + 1, 32, 32, 3), np.uint8) for k in range(60)]
+    alone = [network.run(frames=batch) for batch in batches]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda batch: network.run(frames=batch), batches))
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert network.parallel >= 1
+
+
+def cosines(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+    lengths = np.linalg.norm(ours, axis=1) * np.linalg.norm(theirs, axis=1)
+    return (ours * theirs).sum(1) / lengths
+
+
+def test_bfloat16_stays_near_float32(tiny_ir: IrFiles, made: Callable[..., NetworkRecipe]) -> None:
+    inputs = probe_inputs(made("tiny"))
+    float32 = OpenVinoNetwork.from_files(tiny_ir.xml, tiny_ir.bin).run(**inputs)
+    for network in (
+        OpenVinoNetwork.from_files(tiny_ir.xml, tiny_ir.bin, "bf16"),
+        KerasNetwork(made("tiny"), "bf16"),
+    ):
+        bfloat16 = network.run(**inputs)
+        assert bfloat16.dtype == np.float32
+        assert not np.array_equal(bfloat16, float32)
+        assert cosines(bfloat16, float32).min() >= 0.999
+
+
+def test_keras_compiles_for_one_size_of_batch(
+    tiny_ir: IrFiles, made: Callable[..., NetworkRecipe]
+) -> None:
+    network = KerasNetwork(made("tiny"))
+    frames = np.random.default_rng(0).integers(0, 256, (network.batch_frames, 32, 32, 3), np.uint8)
+    whole = network.run(frames=frames)
+    for count in (1, 7):
+        part = network.run(frames=frames[:count])
+        np.testing.assert_array_equal(part, whole[:count])
+
+
+def test_a_precision_of_one_network_does_not_stick(made: Callable[..., NetworkRecipe]) -> None:
+    import keras
+
+    KerasNetwork(made("tiny"), "bf16")
+    assert keras.config.dtype_policy().name == "float32"

@@ -31,7 +31,8 @@ from vidclass.types import Failure, Progress
 STAGES = {
     "clips": "writing clips",
     "hash": "reading videos",
-    "calibrate": "calibrating int8",
+    "calibrate": "reading samples",
+    "quantize": "making int8",
     "extract": "extracting features",
     "train": "training",
     "refit": "training on all",

@@ -40,7 +40,7 @@ def int8_for_clips(
         recipe: The backbone.
         config: Sampling and geometry of the frames.
         manifest: The clips.
-        progress: Told of the stages `hash` and `calibrate`.
+        progress: Told of the stages `hash`, `calibrate` and `quantize`.
 
     Raises:
         ConfigError: NNCF is not installed.
@@ -64,12 +64,14 @@ def int8_for_clips(
         raise RuntimeRouteError("none of the clips to calibrate int8 on can be read")
     # Two clips of three set the ranges; a single clip has to do for both.
     cut = max(1, len(parts) * CALIBRATION_CLIPS // (CALIBRATION_CLIPS + CHECK_CLIPS))
+    progress("quantize", 0, 1)
     made = make_int8(
         recipe,
         clips=read,
         calibrate=np.concatenate(parts[:cut]),
         check=np.concatenate(parts[cut:] or parts),
     )
+    progress("quantize", 1, 1)
     return made.require_near()
 
 

@@ -53,7 +53,7 @@ def ensure_ir(recipe: NetworkRecipe) -> IrFiles:
         refused = folder.with_name(f"{folder.name}.refused.txt")
         if refused.exists():
             raise RuntimeRouteError(refused.read_text(encoding="utf-8"))
-        _discard(folder)
+        discard(folder)
         with making_folder(folder) as temp:
             _make(recipe, temp, refused)
         found = _checked(folder)
@@ -87,7 +87,8 @@ def _checked(folder: Path) -> IrFiles | None:
     return found and found[0]
 
 
-def _discard(folder: Path) -> None:
+def discard(folder: Path) -> None:
+    """Take away a damaged entry, though other processes may do so too."""
     damaged = folder.with_name(f".{folder.name}.damaged.{os.getpid()}")
     with suppress(FileNotFoundError):  # it was never there, or another process was quicker
         folder.rename(damaged)

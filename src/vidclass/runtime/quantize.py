@@ -20,7 +20,7 @@ import numpy as np
 
 from vidclass.errors import ConfigError, RuntimeRouteError
 from vidclass.files import cache_folder, making_folder, write_text
-from vidclass.runtime.ir import IrFiles, ensure_ir, seal, sealed
+from vidclass.runtime.ir import IrFiles, discard, ensure_ir, seal, sealed
 from vidclass.runtime.recipe import NetworkRecipe
 from vidclass.types import FloatArray, UInt8Array
 
@@ -105,6 +105,8 @@ def make_int8(
     parts = [_REVISION, version("nncf"), sorted(clips)]
     name = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
     folder = _home(recipe) / name
+    if _entry(folder) is None:
+        discard(folder)
     with making_folder(folder) as temp:
         np.save(temp / _FRAMES["calibrate"], calibrate)
         np.save(temp / _FRAMES["check"], check)
