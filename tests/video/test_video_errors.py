@@ -162,15 +162,12 @@ def test_truncated_before_the_index(tiny_video: TinyVideo) -> None:
 
 def test_frames_too_large(tiny_video: TinyVideo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(container_module, "MAX_PIXELS", 3000)
-    message = r"its frames have more than 3000 pixels, or a size that cannot be read\. The header"
-    refused(tiny_video(), message)
-    with pytest.raises(VideoError, match=r"its frames are 64x48, more than 3000 pixels\. The head"):
-        container_module.check_size(tiny_video(), 64, 48)
+    refused(tiny_video(), r"its frames are 64x48, more than 3000 pixels\. The header may be")
 
 
 def test_the_limit_can_be_set(tiny_video: TinyVideo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIDCLASS_MAX_PIXELS", "3071")
-    refused(tiny_video(), r"more than 3071 pixels, .* set VIDCLASS_MAX_PIXELS to a higher limit")
+    refused(tiny_video(), r"64x48, more than 3071 pixels\. .* set VIDCLASS_MAX_PIXELS to a higher")
     monkeypatch.setenv("VIDCLASS_MAX_PIXELS", "3072")
     assert len(take(tiny_video()).frames) == 20
     monkeypatch.setenv("VIDCLASS_MAX_PIXELS", "")

@@ -23,6 +23,7 @@ MAX_PIXELS = 2**26
 MAX_PIXELS_VARIABLE = "VIDCLASS_MAX_PIXELS"
 # FFmpeg itself reads no larger frame.
 _FFMPEG_MAX_PIXELS = 2**28
+_EDGE_PIXELS = 2**17
 
 # FFmpeg "plays" text files as a terminal would show them; nobody's clips are that.
 _TEXT_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
@@ -39,8 +40,9 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     """
     head = _read_head(path)
     # FFmpeg decodes a frame to learn what a stream holds, and the decoder asks for the memory of
-    # whatever the frame claims to be: both must know the limit.
-    limit = {"max_pixels": str(max_pixels())}
+    # whatever the frame claims to be: both must know the limit.  They count the pixels that they
+    # add at the edges too.
+    limit = {"max_pixels": str(max_pixels() * 9 // 8 + _EDGE_PIXELS)}
     with _open_container(path, head, limit) as container:
         stream = _pick_stream(path, container)
         check_size(path, stream.width, stream.height)
