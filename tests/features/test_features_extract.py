@@ -15,7 +15,8 @@ from vidclass.data.manifest import Manifest
 from vidclass.errors import VideoError
 from vidclass.features import extract as extract_module
 from vidclass.features.clip import decode_for, features_of
-from vidclass.features.extract import APPEND_CLIPS, Extraction, clip_key, extract
+from vidclass.features.extract import APPEND_CLIPS, Extraction, extract
+from vidclass.features.keys import clip_key
 from vidclass.types import Span
 
 Write = Callable[..., Path]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -16,11 +15,10 @@ from vidclass.data.manifest import Clip, Manifest
 from vidclass.engine.local import Done, run_each
 from vidclass.errors import JobFailedError, VidclassError
 from vidclass.features.clip import decode_for, features_of
+from vidclass.features.keys import VideoIdentity, clip_key, identify
 from vidclass.features.networks import FeatureMaker
 from vidclass.features.store import FeatureStore, default_store_folder
-from vidclass.files import sha256_of
-from vidclass.types import ClipFeatures, Failure, FrameBatch, Progress, Span, no_progress
-from vidclass.video.container import reading
+from vidclass.types import ClipFeatures, Failure, FrameBatch, Progress, no_progress
 
 # Clips that are appended to the store at a time: what a killed run loses at most.
 APPEND_CLIPS = 16
@@ -88,7 +86,11 @@ def extract(
     """
     rows = manifest.clips()
     ledger = _Ledger(strict)
-    keys = _keys(rows, ledger, progress)
+    videos = _identities(rows, ledger, progress)
+    keys = [
+        clip_key(videos[row.video].sha256, row.span) if row.video in videos else None
+        for row in rows
+    ]
     store = FeatureStore(
         store_folder or default_store_folder(),
         settings=maker.fingerprint,
@@ -127,29 +129,20 @@ class _Ledger:
         self.errors[name] = error
 
 
-def _keys(rows: Sequence[Clip], ledger: _Ledger, progress: Progress) -> list[str | None]:
-    """The store's key of each clip; None where the video cannot be read at all."""
-    hashes: dict[Path, str] = {}
+def _identities(
+    rows: Sequence[Clip], ledger: _Ledger, progress: Progress
+) -> dict[Path, VideoIdentity]:
+    """The content of each video that can be read at all."""
+    found: dict[Path, VideoIdentity] = {}
     videos = list(dict.fromkeys(row.video for row in rows))
-    with closing(run_each(_hash, videos)) as results:
+    with closing(identify(videos)) as results:
         for count, done in enumerate(results, 1):
             if done.error is not None:
                 ledger.add(str(done.item), done.error)
             elif done.result is not None:
-                hashes[done.item] = done.result
+                found[done.item] = done.result
             progress("hash", count, len(videos))
-    return [clip_key(hashes[row.video], row.span) if row.video in hashes else None for row in rows]
-
-
-def clip_key(video_sha256: str, span: Span) -> str:
-    """A key of one clip: the bytes of its video, whatever its name, and its span."""
-    text = json.dumps([video_sha256, span.start_s, span.stop_s])
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def _hash(path: Path) -> str:
-    with reading(path):
-        return sha256_of(path)
+    return found
 
 
 def _first_of_each(
