@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import struct
+import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +14,7 @@ import numpy as np
 import pytest
 
 from vidclass.config import GeometryConfig, SamplingConfig
-from vidclass.errors import VideoError
+from vidclass.errors import ConfigError, VideoError
 from vidclass.types import FrameBatch, Span
 from vidclass.video import container as container_module
 from vidclass.video.decode import decode_clip
@@ -64,21 +67,36 @@ def test_unreadable_file(tiny_video: TinyVideo) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "name", "message"),
+    ("error", "message"),
     [
-        (PermissionError(13, "denied"), "v.avi", r"may not be read \(permission denied\)"),
-        (PermissionError(13, "denied"), "", r"is a folder, not a video"),
-        (OSError(5, "Input/output error"), "v.avi", r"cannot be read \(Input/output error\)"),
+        (PermissionError(13, "denied"), r"may not be read \(permission denied\)"),
+        (OSError(5, "Input/output error"), r"cannot be read \(Input/output error\)"),
     ],
 )
+@pytest.mark.parametrize("method", ["open", "stat"])
 def test_errors_of_the_system(
-    error: OSError, name: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    error: OSError, message: str, method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(Path, "open", fail)
-    refused(tmp_path / name, message)
+    path = tmp_path / "v.avi"
+    path.write_bytes(b"video")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, method, fail)
+        refused(path, message)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in folders")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.avi")
+    refused(tmp_path / "pipe.avi", r"is a pipe, a socket or a device, not a file\. Save the video")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no devices in folders")
+def test_a_device_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "zero.avi").symlink_to("/dev/zero")
+    refused(tmp_path / "zero.avi", r"is a pipe, a socket or a device, not a file")
 
 
 @pytest.mark.parametrize(
@@ -145,6 +163,52 @@ def test_truncated_before_the_index(tiny_video: TinyVideo) -> None:
 def test_frames_too_large(tiny_video: TinyVideo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(container_module, "MAX_PIXELS", 3000)
     refused(tiny_video(), r"its frames are 64x48, more than 3000 pixels\. The header may be")
+
+
+def test_the_limit_can_be_set(tiny_video: TinyVideo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIDCLASS_MAX_PIXELS", "3071")
+    refused(tiny_video(), r"64x48, more than 3071 pixels\. .* set VIDCLASS_MAX_PIXELS to a higher")
+    monkeypatch.setenv("VIDCLASS_MAX_PIXELS", "3072")
+    assert len(take(tiny_video()).frames) == 20
+    monkeypatch.setenv("VIDCLASS_MAX_PIXELS", "")
+    assert container_module.max_pixels() == container_module.MAX_PIXELS
+
+
+@pytest.mark.parametrize("value", ["many", "0", "-5", "1e6", "268435457", "٣x"])
+def test_a_wrong_limit_is_a_wrong_setting(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIDCLASS_MAX_PIXELS", value)
+    message = rf"VIDCLASS_MAX_PIXELS='{value}' must be a whole number of pixels from 1 to 268435456"
+    with pytest.raises(ConfigError, match=message):
+        container_module.max_pixels()
+
+
+def make_bomb(path: Path, side: int) -> Path:
+    """A sound video of PNG pictures whose headers are then made to claim side x side pixels."""
+    data = bytearray(path.read_bytes())
+    place = data.find(b"IHDR")
+    while place >= 0:
+        data[place + 4 : place + 12] = struct.pack(">II", side, side)
+        check = zlib.crc32(bytes(data[place : place + 17]))
+        data[place + 17 : place + 21] = struct.pack(">I", check)
+        place = data.find(b"IHDR", place + 1)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("side", [9_000, 16_000, 40_000])
+def test_a_bomb_is_refused_before_it_takes_memory(side: int, tiny_video: TinyVideo) -> None:
+    resource = pytest.importorskip("resource")
+    path = make_bomb(
+        tiny_video("bomb.mov", codec="png", pixel_format="rgb24", frames=3, size=(64, 48)), side
+    )
+    before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # FFmpeg's own limit lies between the second and the third: there it blames the frames.
+    message = r"more than 67108864 pixels, or a size that cannot be read|only 0 of its 3 frames"
+    with pytest.raises(VideoError, match=message):
+        take(path)
+    grown_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb
+    # One picture of 9,000 x 9,000 would be 243 MB.  (macOS counts bytes: never fewer.)
+    assert grown_kb < 100_000 * (1024 if sys.platform == "darwin" else 1)
 
 
 def spoil(path: Path, numbers: set[int]) -> None:

@@ -12,7 +12,7 @@ from vidclass.data.manifest import Clip, Manifest
 from vidclass.engine.local import run_each
 from vidclass.errors import RuntimeRouteError
 from vidclass.features.clip import decode_for
-from vidclass.features.keys import clip_keys
+from vidclass.features.keys import identify_clips
 from vidclass.runtime.quantize import Int8Ir, int8_entries, make_int8, require_nncf
 from vidclass.runtime.recipe import NetworkRecipe
 from vidclass.types import Progress, UInt8Array
@@ -48,7 +48,7 @@ def int8_for_clips(
             from those in float32; no clip can be read.
     """
     rows = manifest.clips()
-    keys = clip_keys(rows, lambda *_: None, progress)
+    _, keys = identify_clips(rows, lambda *_: None, progress)
     clips = {key: row for key, row in zip(keys, rows, strict=True) if key is not None}
     for entry in int8_entries(recipe):
         if 2 * len(entry.clips & clips.keys()) >= len(entry.clips):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from vidclass.data.manifest import Clip, Manifest
 from vidclass.errors import JobFailedError, VidclassError
 from vidclass.features.clip import decode_for
-from vidclass.features.keys import clip_keys
+from vidclass.features.keys import VideoIdentity, identify_clips
 from vidclass.features.networks import FeatureMaker
 from vidclass.features.pipeline import make_features
 from vidclass.features.store import FeatureStore, default_store_folder
@@ -109,7 +109,7 @@ def extract(
     """
     rows = manifest.clips()
     ledger = _Ledger(strict)
-    keys = clip_keys(rows, ledger.add, progress)
+    videos, keys = identify_clips(rows, ledger.add, progress)
     store = FeatureStore(
         store_folder or default_store_folder(),
         settings=maker.fingerprint,
@@ -120,7 +120,7 @@ def extract(
     todo = _first_of_each(rows, keys, store.missing(known))
     notes: tuple[str, ...] = ()
     if todo:
-        notes = _fill(store, todo, maker, ledger, progress)
+        notes = _fill(store, todo, videos, maker, ledger, progress)
     lost = store.missing(known)
     failures = [
         Failure.of(row.video, ledger.errors[key or str(row.video)])
@@ -159,6 +159,7 @@ def _first_of_each(
 def _fill(
     store: FeatureStore,
     todo: Sequence[tuple[str, Clip]],
+    videos: Mapping[Path, VideoIdentity],
     maker: FeatureMaker,
     ledger: _Ledger,
     progress: Progress,
@@ -167,7 +168,10 @@ def _fill(
     opened = maker.open()
 
     def decode(item: tuple[str, Clip]) -> FrameBatch:
-        return decode_for(maker.config, item[1].video, item[1].span)
+        clip = item[1]
+        frames = decode_for(maker.config, clip.video, clip.span)
+        videos[clip.video].require_unchanged()
+        return frames
 
     unsaved: dict[str, tuple[str, ClipFeatures]] = {}
     saved_at = time.monotonic()

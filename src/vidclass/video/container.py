@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,13 +13,17 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from vidclass.errors import VideoError
+from vidclass.errors import ConfigError, VideoError
 
 # FFmpeg would print to standard error, and from threads of its own; we report by exceptions.
 av.logging.set_level(None)
 
 MAX_PIXELS = 2**26
 """The most pixels a frame may have: more is taken for an attack on memory or for damage."""
+MAX_PIXELS_VARIABLE = "VIDCLASS_MAX_PIXELS"
+# FFmpeg itself reads no larger frame.
+_FFMPEG_MAX_PIXELS = 2**28
+_EDGE_PIXELS = 2**17
 
 # FFmpeg "plays" text files as a terminal would show them; nobody's clips are that.
 _TEXT_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
@@ -30,29 +36,56 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
 
     Raises:
         VideoError: there is no such file, it may not be read, or it is not a video.
+        ConfigError: `VIDCLASS_MAX_PIXELS` is not a number of pixels.
     """
     head = _read_head(path)
-    with _open_container(path, head) as container:
+    # FFmpeg decodes a frame to learn what a stream holds, and the decoder asks for the memory of
+    # whatever the frame claims to be: both must know the limit.  They count the pixels that they
+    # add at the edges too.
+    limit = {"max_pixels": str(max_pixels() * 9 // 8 + _EDGE_PIXELS)}
+    with _open_container(path, head, limit) as container:
         stream = _pick_stream(path, container)
         check_size(path, stream.width, stream.height)
-        # The decoder refuses a larger frame before it asks for the memory.
-        stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+        stream.codec_context.options = limit
         yield container, stream
 
 
+def max_pixels() -> int:
+    """The most pixels a frame may have: `VIDCLASS_MAX_PIXELS`, or `MAX_PIXELS`.
+
+    Raises:
+        ConfigError: the variable does not hold such a number.
+    """
+    chosen = os.environ.get(MAX_PIXELS_VARIABLE, "")
+    if not chosen:
+        return MAX_PIXELS
+    if not (chosen.isdecimal() and 0 < int(chosen) <= _FFMPEG_MAX_PIXELS):
+        raise ConfigError(
+            f"{MAX_PIXELS_VARIABLE}={chosen!r} must be a whole number of pixels from 1 to "
+            f"{_FFMPEG_MAX_PIXELS}; without it, {MAX_PIXELS} is the limit"
+        )
+    return int(chosen)
+
+
 def check_size(path: Path, width: int, height: int) -> None:
-    """Refuse frames beyond `MAX_PIXELS`.
+    """Refuse frames beyond `max_pixels()`, and those that FFmpeg would not even measure.
 
     Raises:
         VideoError: the frame is too large.
     """
-    if width * height > MAX_PIXELS:
-        raise VideoError(
-            path,
-            f"its frames are {width}x{height}, more than {MAX_PIXELS} pixels",
-            hint="The header may be damaged; else scale the video down first.",
-            stage="probe",
-        )
+    limit = max_pixels()
+    if 0 < width * height <= limit:
+        return
+    cause = f"its frames are {width}x{height}, more than {limit} pixels"
+    if not width * height:
+        cause = f"its frames have more than {limit} pixels, or a size that cannot be read"
+    raise VideoError(
+        path,
+        cause,
+        hint="The header may be damaged; else scale the video down, or set "
+        f"{MAX_PIXELS_VARIABLE} to a higher limit.",
+        stage="probe",
+    )
 
 
 @contextmanager
@@ -68,16 +101,7 @@ def reading(path: Path) -> Iterator[None]:
         raise VideoError(
             path, "no such file", hint="Check the path, or pass --root.", stage="probe"
         ) from error
-    except IsADirectoryError as error:
-        raise VideoError(
-            path, "is a folder, not a video", hint="Give the files in it.", stage="probe"
-        ) from error
     except PermissionError as error:
-        # Windows answers so for a folder too.
-        if path.is_dir():
-            raise VideoError(
-                path, "is a folder, not a video", hint="Give the files in it.", stage="probe"
-            ) from error
         raise VideoError(
             path, "may not be read (permission denied)", hint="Change its rights.", stage="probe"
         ) from error
@@ -87,8 +111,31 @@ def reading(path: Path) -> Iterator[None]:
         ) from error
 
 
+def file_stat(path: Path) -> os.stat_result:
+    """What the system knows of a file, without opening it.
+
+    Raises:
+        VideoError: there is none, or it is a folder, or a pipe or a device, which might never end.
+    """
+    with reading(path):
+        found = path.stat()
+    if stat.S_ISDIR(found.st_mode):
+        raise VideoError(
+            path, "is a folder, not a video", hint="Give the files in it.", stage="probe"
+        )
+    if not stat.S_ISREG(found.st_mode):
+        raise VideoError(
+            path,
+            "is a pipe, a socket or a device, not a file",
+            hint="Save the video as a file first.",
+            stage="probe",
+        )
+    return found
+
+
 def _read_head(path: Path) -> bytes:
     """The first bytes; proves that the file is there, is a file and may be read."""
+    file_stat(path)
     with reading(path), path.open("rb") as file:
         head = file.read(12)
     if not head:
@@ -98,12 +145,14 @@ def _read_head(path: Path) -> bytes:
     return head
 
 
-def _open_container(path: Path, head: bytes) -> InputContainer:
+def _open_container(path: Path, head: bytes, limit: dict[str, str]) -> InputContainer:
     try:
         # "file:" keeps a colon in a name from being read as a protocol; the whitelist keeps a
         # playlist from reaching out to the network; tags need not be UTF-8.
         container = av.open(
-            f"file:{path}", metadata_errors="replace", options={"protocol_whitelist": "file"}
+            f"file:{path}",
+            metadata_errors="replace",
+            options={"protocol_whitelist": "file", **limit},
         )
     except (av.error.FFmpegError, ValueError) as error:
         if head[4:8] == b"ftyp":
