@@ -76,7 +76,9 @@ print(sys.modules["openvino_telemetry"], seen, "keras" in sys.modules)
 def test_openvino_that_is_there_already_is_left_as_it_is() -> None:
     script = """
 import sys, types
-sys.modules["openvino"] = types.ModuleType("openvino")
+fake = types.ModuleType("openvino")
+fake.Tensor = lambda array: types.SimpleNamespace(data=array)
+sys.modules["openvino"] = fake
 import vidclass.runtime.openvino
 print("openvino_telemetry" in sys.modules)
 """
@@ -140,3 +142,27 @@ def test_a_precision_of_one_network_does_not_stick(made: Callable[..., NetworkRe
 
     KerasNetwork(made("tiny"), "bf16")
     assert keras.config.dtype_policy().name == "float32"
+
+
+@pytest.mark.slow
+def test_threads_that_run_their_first_networks_at_once_do_not_wait_for_ever(
+    tiny_ir: IrFiles,
+) -> None:
+    script = f"""
+import sys, threading
+sys.setswitchinterval(1e-6)
+import numpy as np
+from vidclass.runtime.openvino import core
+model = core().read_model({str(tiny_ir.xml)!r})
+compiled = core().compile_model(model, "CPU", {{"PERFORMANCE_HINT": "THROUGHPUT"}})
+barrier = threading.Barrier(4)
+def run(request):
+    barrier.wait()
+    np.array(request.infer(np.zeros((1, 32, 32, 3), np.uint8))[0])
+threads = [threading.Thread(target=run, args=(compiled.create_infer_request(),)) for _ in "abcd"]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""
+    # Without care about one process of five hangs.
+    for _ in range(12):
+        subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
