@@ -11,7 +11,7 @@ from pathlib import Path
 
 from vidclass.cli.output import say, write_json, write_output
 from vidclass.cli.reports import percent
-from vidclass.data.rows import VIDEO_EXTENSIONS
+from vidclass.data.extensions import VIDEO_EXTENSIONS
 from vidclass.errors import ConfigError
 from vidclass.inference.classifier import Classifier, Prediction, predictions_json
 from vidclass.inference.draw import draw_gif

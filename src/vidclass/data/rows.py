@@ -38,13 +38,6 @@ SPLIT_WORDS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-# fmt: off
-VIDEO_EXTENSIONS = frozenset({
-    ".3gp", ".asf", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg",
-    ".mpg", ".mts", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m",
-})
-# fmt: on
-
 
 @dataclass(frozen=True, eq=False)
 class Rows:

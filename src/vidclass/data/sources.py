@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from vidclass.data.extensions import VIDEO_EXTENSIONS
 from vidclass.data.readers import folder, split_tables, table
-from vidclass.data.rows import VIDEO_EXTENSIONS, Rows
+from vidclass.data.rows import Rows
 from vidclass.data.wording import did_you_mean
 from vidclass.errors import ManifestError
 

@@ -7,23 +7,24 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vidclass.backbones.registry import get_backbone
 from vidclass.config import FeatureConfig
-from vidclass.data.manifest import Manifest
 from vidclass.errors import ConfigError, RuntimeRouteError
-from vidclass.features.calibration import int8_for_clips
 from vidclass.runtime.gpu import gpu_at_hand
 from vidclass.runtime.ir import IrFiles, ensure_ir
 from vidclass.runtime.network import OpenVinoNetwork
 from vidclass.runtime.precision import Precision, has_bf16, resolve_precision
-from vidclass.runtime.quantize import Int8Ir
 from vidclass.runtime.recipe import NetworkRecipe
 from vidclass.types import Progress, no_progress
+
+if TYPE_CHECKING:
+    from vidclass.data.manifest import Manifest
+    from vidclass.runtime.quantize import Int8Ir
 
 # Changes when the same settings begin to give other features.
 FEATURE_FORMAT = 1
@@ -157,6 +158,8 @@ def _int8(
         raise ConfigError(
             "precision='int8' is calibrated on clips, and none are given: pass their manifest"
         )
+    from vidclass.features.calibration import int8_for_clips
+
     try:
         return int8_for_clips(recipe, config, manifest, progress=progress)
     except RuntimeRouteError as error:

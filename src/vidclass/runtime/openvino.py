@@ -10,11 +10,19 @@ from __future__ import annotations
 import sys
 from functools import cache
 
+import numpy as np
+
+_CONVERTER = "openvino.tools.ovc"
+
 if "openvino" not in sys.modules:
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+    # Its converter of models of other libraries is half of the time that the import takes.
+    sys.modules[_CONVERTER] = None  # type: ignore[assignment]
 
-import numpy as np
-import openvino as ov
+import openvino as ov  # noqa: E402  # once what it need not have is shut away
+
+if sys.modules.get(_CONVERTER, ov) is None:
+    del sys.modules[_CONVERTER]
 
 # The bindings learn NumPy's types when the first array crosses them, holding two locks in no fixed
 # order: two threads that do so at once can wait for one another for ever.  So it is done here,

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import polars as pl
-
 from vidclass.config import RunConfig
 from vidclass.errors import RunError
 from vidclass.files import replacing, write_text
@@ -67,6 +65,8 @@ def _as_text(config: RunConfig) -> str:
 def write_history(folder: Path, history: Sequence[dict[str, float]], best_epoch: int) -> None:
     """Write the epochs as a table and as a figure."""
     with replacing(folder / HISTORY) as temp:
+        import polars as pl  # loads in a quarter of a second, and naming a clip needs no table
+
         pl.DataFrame(list(history)).write_csv(temp)
     from matplotlib.figure import Figure
 

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from vidclass.data.extensions import VIDEO_EXTENSIONS
 from vidclass.data.readers import table
-from vidclass.data.rows import SPLIT_WORDS, VIDEO_EXTENSIONS, Rows, clean_text
+from vidclass.data.rows import SPLIT_WORDS, Rows, clean_text
 from vidclass.data.wording import counted, listed, quoted
 from vidclass.errors import ConfigError, ManifestError
 
