@@ -18,6 +18,7 @@ from vidclass.errors import StoreError
 from vidclass.features.store import FeatureStore
 from vidclass.types import ClipFeatures
 
+CLIPS = 600
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX processes")
 
 
@@ -200,12 +201,12 @@ print("ok", done.ok, done.reused)
 
 @pytest.fixture
 def clips_folder(tmp_path: Path, tiny_video: Callable[..., Path]) -> Path:
-    """120 different clips, a few kilobytes each."""
+    """CLIPS different clips, a few kilobytes each."""
     folder = tmp_path / "clips"
     for name in ("a", "b"):
         (folder / name).mkdir(parents=True)
     model = tiny_video("model.avi", frames=8, size=(32, 32)).read_bytes()
-    for number in range(120):
+    for number in range(CLIPS):
         # Bytes after the end of a RIFF file are no part of the video, but of its content.
         path = folder / "ab"[number % 2] / f"{number:03}.avi"
         path.write_bytes(model + number.to_bytes(4, "little"))
@@ -234,23 +235,26 @@ def test_killed_twenty_times_the_store_is_that_of_one_run(
 ) -> None:
     monkeypatch.setenv("VIDCLASS_CACHE", str(tmp_path / "cache"))
     *lines, last = finished(start(clips_folder, tmp_path / "whole")).splitlines()
-    assert last == "ok 120 0"
+    assert last == f"ok {CLIPS} 0"
     keys = " ".join(lines).split()
-    assert len(set(keys)) == 120
+    assert len(set(keys)) == CLIPS
 
-    delays = random.Random(7)
+    chance = random.Random(7)
     stored: list[str] = []
     for _ in range(20):
         process = start(clips_folder, tmp_path / "killed")
-        time.sleep(delays.uniform(0, 0.25))
+        assert process.stdout is not None
+        waited = [process.stdout.readline() for _ in range(chance.randrange(3))]
+        time.sleep(chance.uniform(0, 0.1))
         process.send_signal(signal.SIGKILL)
-        told = process.communicate()[0].splitlines()
+        told = [*waited, *process.communicate()[0].splitlines()]
+        assert process.returncode == -signal.SIGKILL
         stored += " ".join(line for line in told if not line.startswith("ok")).split()
     before_last = len(stored)
     *lines, last = finished(start(clips_folder, tmp_path / "killed")).splitlines()
     stored += " ".join(lines).split()
     # What was told to be stored was never made again; a kill right after an append hides its line.
     assert len(set(stored)) == len(stored)
-    assert last == f"ok 120 {120 - (len(stored) - before_last)}"
+    assert last == f"ok {CLIPS} {CLIPS - (len(stored) - before_last)}"
     assert content(tmp_path / "killed", keys) == content(tmp_path / "whole", keys)
-    assert len(content(tmp_path / "whole", keys)) == 120
+    assert len(content(tmp_path / "whole", keys)) == CLIPS
