@@ -32,6 +32,7 @@ STAGES = {
     "clips": "writing clips",
     "hash": "reading videos",
     "extract": "extracting features",
+    "verify": "checking features",
     "train": "training",
     "refit": "training on all",
     "folds": "cross-validating",
