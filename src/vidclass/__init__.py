@@ -39,6 +39,8 @@ __all__ = [
 # Keras picks its back end once, when it is first imported; without a wish of the user's it would
 # look for TensorFlow, which vidclass does not need.
 os.environ.setdefault("KERAS_BACKEND", "jax")
+# Lance would warn on standard error of what the feature store expects and deals with.
+os.environ.setdefault("LANCE_LOG", "error")
 
 _HOMES = {
     "Bundle": "vidclass.bundle.read",

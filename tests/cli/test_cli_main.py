@@ -26,6 +26,7 @@ COMMANDS = [
     "predict",
     "evaluate",
     "data",
+    "features",
     "backbones",
     "heads",
 ]
@@ -57,7 +58,9 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     assert done.stdout.splitlines()[-1] == "loaded: []"
 
 
-@pytest.mark.parametrize("name", [*COMMANDS, "data list", "data get", "data split"])
+@pytest.mark.parametrize(
+    "name", [*COMMANDS, "data list", "data get", "data split", "features list"]
+)
 def test_every_command_has_help(name: str) -> None:
     done = CliRunner().invoke(app, [*name.split(), "-h"])
     assert done.exit_code == 0

@@ -77,7 +77,7 @@ def test_the_default_store_is_in_the_cache(
 ) -> None:
     monkeypatch.setenv("VIDCLASS_CACHE", str(tmp_path / "cache"))
     extract(manifest_of(videos), fake.maker())
-    assert (tmp_path / "cache" / "features" / "settings.lance").is_dir()
+    assert (tmp_path / "cache" / "features" / "settings.v2.lance").is_dir()
 
 
 def test_a_moved_video_is_found_again(

@@ -7,16 +7,18 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_network import FakeMaker
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vidclass.errors import ConfigError, VideoError
 from vidclass.features import keys as keys_module
+from vidclass.features.extract import extract
 from vidclass.features.keys import VideoIdentity, clip_key, hash_video, identify
 from vidclass.files import sha256_of
 from vidclass.types import Span
@@ -88,6 +90,29 @@ def test_an_unchanged_file_is_not_opened(tmp_path: Path, opened: list[str]) -> N
     new = write(tmp_path / "new.avi")
     assert list(found(new, *paths)) == ["0.avi", "1.avi", "2.avi", "new.avi"]
     assert opened[3:] == ["new.avi"]
+
+
+def test_a_second_extraction_opens_no_video(
+    tmp_path: Path,
+    tiny_video: Callable[..., Path],
+    fake: FakeMaker,
+    manifest_of: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    videos = [tiny_video(f"{frames}.avi", frames=frames) for frames in (5, 9)]
+    manifest = manifest_of([*videos, tmp_path / "none.avi"])
+    first = extract(manifest, fake.maker(), store_folder=tmp_path / "store")
+
+    real = Path.open
+
+    def refuse(path: Path, *arguments: Any, **options: Any) -> Any:
+        assert ".avi" not in str(path)
+        return real(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr("av.open", refuse)
+    again = extract(manifest, fake.maker(), store_folder=tmp_path / "store")
+    assert (again.ok, again.reused, again.failures) == (2, 2, first.failures)
 
 
 def test_a_relative_path_is_the_same_file(

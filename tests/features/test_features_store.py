@@ -8,18 +8,22 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import lance
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from vidclass.errors import ShapeError, StoreError
+from vidclass.errors import ShapeError, StoreError, VideoError
+from vidclass.features import store as store_module
 from vidclass.features.store import FeatureStore, default_store_folder
+from vidclass.features.table import schema_of
 from vidclass.types import ClipFeatures
 
 WIDTH = 5
@@ -44,13 +48,14 @@ def same(found: ClipFeatures, expected: ClipFeatures) -> bool:
 
 @st.composite
 def clips(draw: st.DrawFn) -> tuple[int, dict[str, tuple[str, ClipFeatures]]]:
-    """A width, and clips of that width with any float16 numbers, NaN and infinity among them."""
+    """A width, and clips of that width with any finite float16 numbers."""
     width = draw(st.integers(1, 9))
     keys = draw(st.lists(st.text("0123456789abcdef", min_size=1), unique=True, max_size=4))
     made = {}
     for key in keys:
         frames = draw(st.integers(0, 5))
-        features = draw(arrays.arrays(np.float16, (frames, width)))
+        numbers = st.floats(-65504, 65504, width=16)
+        features = draw(arrays.arrays(np.float16, (frames, width), elements=numbers))
         times = draw(arrays.arrays(np.float64, frames, elements=st.floats(0, 1e6)))
         made[key] = (f"{key}.avi", ClipFeatures(features, times))
     return width, made
@@ -105,7 +110,7 @@ def test_a_key_appended_twice_counts_once(tmp_path: Path) -> None:
 
 def test_the_settings_lie_beside_the_table(tmp_path: Path) -> None:
     open_store(tmp_path / "new").append({"a": ("a.avi", clip(1))})
-    assert json.loads((tmp_path / "new" / "settings.json").read_text()) == {"a": 1}
+    assert json.loads((tmp_path / "new" / "settings.v2.json").read_text()) == {"a": 1}
 
 
 def test_the_default_folder_is_in_the_cache(session_cache: Path) -> None:
@@ -114,7 +119,7 @@ def test_the_default_folder_is_in_the_cache(session_cache: Path) -> None:
 
 def test_many_small_appends_are_joined(tmp_path: Path) -> None:
     store = open_store(tmp_path)
-    uri = str(tmp_path / "settings.lance")
+    uri = str(tmp_path / "settings.v2.lance")
     for number in range(9):
         store.append({f"clip{number}": ("a.avi", clip(number))})
         store.compact()
@@ -122,19 +127,32 @@ def test_many_small_appends_are_joined(tmp_path: Path) -> None:
     assert all(same(store.read([f"clip{k}"])[f"clip{k}"], clip(k)) for k in range(9))
 
 
-def test_joining_at_the_same_time_as_another_process_is_no_error(tmp_path: Path) -> None:
+def test_a_long_run_joins_as_it_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "_JOIN_EVERY_APPENDS", 5)
+    monkeypatch.setattr(store_module, "_JOIN_STEPS", ((4, 3), (20, 3)))
+    store = open_store(tmp_path)
+    for number in range(100):
+        store.append({f"clip{number}": ("a.avi", clip(number))})
+        assert len(lance.dataset(str(tmp_path / "settings.v2.lance")).get_fragments()) <= 16
+    found = store.read([f"clip{k}" for k in range(100)])
+    assert all(same(found[f"clip{k}"], clip(k)) for k in range(100))
+
+
+def test_joining_what_another_process_has_joined_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = open_store(tmp_path)
     for number in range(9):
         store.append({f"clip{number}": ("a.avi", clip(number))})
-    stale = store._refresh()
+    stale = lance.dataset(str(tmp_path / "settings.v2.lance"))
     open_store(tmp_path).compact()
-    store._refresh = lambda: stale  # type: ignore[method-assign]
+    monkeypatch.setattr(store_module, "open_table", lambda _: stale)
     store.compact()
     assert open_store(tmp_path).missing([f"clip{k}" for k in range(9)]) == set()
 
 
 def test_features_of_another_width_are_refused(tmp_path: Path) -> None:
-    message = r"the features of clip a are 6 wide, but those in .*settings.lance are 5 wide"
+    message = r"the features of clip a are 6 wide, but those in .*settings.v2.lance are 5 wide"
     with pytest.raises(ShapeError, match=message):
         open_store(tmp_path).append({"a": ("a.avi", clip(1, width=6))})
 
@@ -142,9 +160,9 @@ def test_features_of_another_width_are_refused(tmp_path: Path) -> None:
 def test_a_damaged_table_says_what_to_do(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     store.append({"a": ("a.avi", clip(1))})
-    for manifest in (tmp_path / "settings.lance" / "_versions").glob("*.manifest"):
+    for manifest in (tmp_path / "settings.v2.lance" / "_versions").glob("*.manifest"):
         manifest.write_bytes(b"damaged")
-    message = r"cannot read the features in .*settings.lance: .* move that folder away and run"
+    message = r"cannot read the features in .*v2.lance: .* can be made again: move that folder away"
     with pytest.raises(StoreError, match=message):
         open_store(tmp_path).missing(["a"])
     with pytest.raises(StoreError, match=message):
@@ -155,22 +173,214 @@ def test_lost_data_says_what_to_do(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     store.append({"a": ("a.avi", clip(1))})
     assert store.missing(["a"]) == set()
-    for data in (tmp_path / "settings.lance" / "data").iterdir():
+    for data in (tmp_path / "settings.v2.lance" / "data").iterdir():
         data.unlink()
     with pytest.raises(StoreError, match=r"cannot read the features in .* Features can be made"):
         store.read(["a"])
 
 
+@pytest.mark.parametrize("cut", [0, 10, 0.5])
+def test_a_manifest_that_was_cut_off_says_what_to_do(tmp_path: Path, cut: float) -> None:
+    store = open_store(tmp_path)
+    store.append({"a": ("a.avi", clip(1))})
+    for manifest in (tmp_path / "settings.v2.lance" / "_versions").iterdir():
+        os.truncate(manifest, int(cut if cut != 0.5 else manifest.stat().st_size / 2))
+    with pytest.raises(StoreError, match=r"cannot read the features in .* Features can be made"):
+        open_store(tmp_path).missing(["a"])
+    with pytest.raises(StoreError, match=r"cannot read the features in .* Features can be made"):
+        open_store(tmp_path).append({"b": ("b.avi", clip(1))})
+    open_store(tmp_path).compact()
+
+
+def test_a_flipped_bit_is_noticed(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    marked = clip(1, frames=50)
+    marked.features[7] = 1234
+    store.append({"a": ("videos/a.avi", marked), "b": ("b.avi", clip(2))})
+    [data] = (tmp_path / "settings.v2.lance" / "data").iterdir()
+    content = bytearray(data.read_bytes())
+    content[content.index(np.float16(1234).tobytes() * 5)] ^= 1
+    data.write_bytes(content)
+    store = open_store(tmp_path)
+    assert same(store.read(["b"])["b"], clip(2))
+    message = r"features of videos/a.avi in .*v2.lance are damaged\. Remove that table with `vidcl"
+    with pytest.raises(StoreError, match=message):
+        store.read(["a", "b"])
+
+
+class PanicException(BaseException):
+    """What Lance raises over some kinds of damage looks like this."""
+
+
+def test_a_panic_of_lance_is_an_error_like_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(tmp_path)
+    store.append({"a": ("a.avi", clip(1))})
+
+    def panic(*_: Any, **__: Any) -> None:
+        raise PanicException("called `Result::unwrap()`\n on an `Err` value, /rust/src/x.rs:716:18")
+
+    monkeypatch.setattr(lance, "write_dataset", panic)
+    with pytest.raises(StoreError, match=r"on an `Err` value\. What was stored before is kept"):
+        store.append({"b": ("b.avi", clip(1))})
+    monkeypatch.setattr(lance, "dataset", panic)
+    with pytest.raises(StoreError, match=r"cannot read .*unwrap\(\)` on an `Err` value\. Feat"):
+        store.read(["a"])
+    store.compact()
+
+
+def test_ctrl_c_goes_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    store = open_store(tmp_path)
+    store.append({"a": ("a.avi", clip(1))})
+    monkeypatch.setattr(lance, "write_dataset", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        store.append({"b": ("b.avi", clip(1))})
+    monkeypatch.setattr(lance, "dataset", interrupt)
+    for work in (store.compact, lambda: store.read(["a"])):
+        with pytest.raises(KeyboardInterrupt):
+            work()
+
+
+def place(folder: Path, schema: pa.Schema) -> None:
+    """An empty table of some other kind, under the name of ours."""
+    lance.write_dataset(schema.empty_table(), str(folder / "settings.v2.lance"), mode="create")
+
+
+def refused(folder: Path, message: str) -> None:
+    for work in (
+        lambda: open_store(folder).missing(["a"]),
+        lambda: open_store(folder).read(["a"]),
+        lambda: open_store(folder).append({"a": ("a.avi", clip(1))}),
+    ):
+        with pytest.raises(StoreError, match=message):
+            work()
+    open_store(folder).compact()
+
+
+@pytest.mark.parametrize(("mark", "found"), [("3", "3"), (None, "1"), ("x", "x")])
+def test_a_table_of_another_format_is_refused(tmp_path: Path, mark: str | None, found: str) -> None:
+    metadata = None if mark is None else {"vidclass_store_format": mark}
+    place(tmp_path, schema_of(WIDTH).with_metadata(metadata))
+    message = f"v2.lance are in store format {found}; this version of vidclass reads format 2"
+    refused(tmp_path, message)
+
+
+def test_a_table_of_something_else_is_refused(tmp_path: Path) -> None:
+    columns = pa.schema([pa.field("names", pa.string())], schema_of(WIDTH).metadata)
+    place(tmp_path, columns)
+    refused(tmp_path, r"v2.lance has other columns than a table of features: \['names'\]\. Move it")
+    lance.write_dataset(
+        pa.schema([pa.field("features", pa.string())], columns.metadata).empty_table(),
+        str(tmp_path / "settings.v2.lance"),
+        mode="overwrite",
+    )
+    refused(tmp_path, r"v2.lance has other columns than a table of features: \['features'\]")
+
+
+def test_a_table_of_another_width_is_refused(tmp_path: Path) -> None:
+    place(tmp_path, schema_of(WIDTH + 1))
+    refused(tmp_path, r"the features in .*v2.lance are 6 wide, not 5\. Move that folder away")
+
+
+def test_two_formats_lie_side_by_side(tmp_path: Path) -> None:
+    (tmp_path / "settings.lance").mkdir()
+    store = open_store(tmp_path)
+    store.append({"a": ("a.avi", clip(1))})
+    assert store.missing(["a"]) == set()
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_numbers_that_are_none_are_refused(tmp_path: Path, number: float) -> None:
+    store = open_store(tmp_path)
+    bad = clip(1, frames=6)
+    bad.features[[2, 5], 3] = number
+    message = (
+        r"videos/a.avi: the backbone made NaN or infinity of 2 of its 6 frames, first of the one "
+        r"at 1\.67 s\. Look at that frame"
+    )
+    with pytest.raises(VideoError, match=message) as caught:
+        store.append({"b": ("b.avi", clip(1)), "a": ("videos/a.avi", bad)})
+    assert caught.value.stage == "extract"
+    assert store.missing(["a", "b"]) == {"a", "b"}
+
+
+def test_a_begun_table_is_empty(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    for _ in range(2):
+        store.begin()
+        assert store.missing(["a"]) == {"a"}
+        assert store.read(["a"]) == {}
+    store.append({"a": ("a.avi", clip(1))})
+    store.begin()
+    assert store.missing(["a"]) == set()
+
+
+def test_reading_notes_the_use(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.append({"a": ("a.avi", clip(1))})
+    note = tmp_path / "settings.v2.json"
+    os.utime(note, (0, 0))
+    store.missing(["a"])
+    store.read(["b"])
+    assert note.stat().st_mtime == 0
+    store.read(["a"])
+    assert time.time() - note.stat().st_mtime < 60
+    note.unlink()
+    store.read(["a"])
+    assert note.exists()
+
+
+def test_a_reader_whose_files_were_joined_and_removed_begins_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, writer = open_store(tmp_path), open_store(tmp_path)
+    for number in range(9):
+        writer.append({f"clip{number}": ("a.avi", clip(number))})
+    real = store_module.take
+
+    def late(*arguments: Any) -> Any:
+        """Between the keys and the features everything moves."""
+        if len(arguments) == 2:
+            monkeypatch.setattr(store_module, "take", real)
+            monkeypatch.setattr(store_module, "_KEEP_JOINED", timedelta(0))
+            writer.compact()
+            assert len(list((tmp_path / "settings.v2.lance" / "data").iterdir())) == 1
+        return real(*arguments)
+
+    monkeypatch.setattr(store_module, "take", late)
+    assert len(reader.read([f"clip{number}" for number in range(9)])) == 9
+
+
+def test_a_folder_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def deny(*_: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    store = open_store(tmp_path)
+    monkeypatch.setattr(Path, "exists", deny)
+    with pytest.raises(StoreError, match=r"cannot read the features in .*Permission denied"):
+        store.missing(["a"])
+    for write in (store.begin, lambda: store.append({"a": ("a.avi", clip(1))})):
+        with pytest.raises(StoreError, match=r"cannot write features to .*denied\. What was"):
+            write()
+    store.compact()
+
+
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("a file")
-    message = r"cannot write features to .*settings.lance: .*free some disk space, or name another"
+    message = (
+        r"cannot write features to .*settings.v2.lance: .*free some disk space, or name another"
+    )
     with pytest.raises(StoreError, match=message):
         open_store(tmp_path / "file").append({"a": ("a.avi", clip(1))})
 
 
 def test_a_file_in_the_place_of_the_table_is_named(tmp_path: Path) -> None:
-    (tmp_path / "settings.lance").write_text("a file")
-    with pytest.raises(StoreError, match=r"cannot write features to .*settings.lance: "):
+    (tmp_path / "settings.v2.lance").write_text("a file")
+    with pytest.raises(StoreError, match=r"cannot read the features in .*settings.v2.lance: "):
         open_store(tmp_path).append({"a": ("a.avi", clip(1))})
 
 

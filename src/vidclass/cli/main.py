@@ -7,7 +7,13 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from vidclass.cli import data_commands, info_commands, train_commands, use_commands
+from vidclass.cli import (
+    data_commands,
+    features_commands,
+    info_commands,
+    train_commands,
+    use_commands,
+)
 from vidclass.errors import ConfigError, VidclassError
 from vidclass.version import __version__
 
@@ -61,6 +67,7 @@ def _root(
 train_commands.register(app)
 use_commands.register(app)
 data_commands.register(app)
+features_commands.register(app)
 info_commands.register(app)
 
 

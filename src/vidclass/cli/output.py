@@ -34,6 +34,7 @@ STAGES = {
     "calibrate": "reading samples",
     "quantize": "making int8",
     "extract": "extracting features",
+    "verify": "checking features",
     "train": "training",
     "refit": "training on all",
     "folds": "cross-validating",
