@@ -32,7 +32,7 @@ class Watched(MeanColour):
 
 fake = FakeMaker()
 fake.network = Watched()
-networks.feature_maker = lambda config: fake.maker()
+networks.feature_maker = lambda *_, **__: fake.maker()
 app(sys.argv[4:])
 """
 

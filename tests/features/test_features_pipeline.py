@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from vidclass.engine.local import Done
 from vidclass.errors import RuntimeRouteError, VideoError
-from vidclass.features.pipeline import make_features
+from vidclass.features import pipeline
 from vidclass.types import FrameBatch
+
+
+def make_features(
+    items: Iterable[int], decode: Callable[[int], FrameBatch], network: Any
+) -> Generator[Done[int, pipeline.MadeClip], None, None]:
+    return pipeline.make_features(items, decode, network, video_of=lambda item: f"{item}.avi")
 
 
 def batch(frames: int, seed: int = 1) -> FrameBatch:
@@ -92,9 +99,11 @@ def test_numbers_that_are_not_finite_fail_the_clip_and_no_other(value: float) ->
     results = list(make_features([0, 1, 2], lambda number: clips[number], Constant(value)))
     assert [done.result is not None for done in results] == [True, False, True]
     error = results[1].error
-    assert isinstance(error, RuntimeRouteError)
+    assert isinstance(error, VideoError)
+    assert error.stage == "extract"
     assert str(error).startswith(
-        "the network makes numbers that are not finite of 2 of 2 frames. Check its weights"
+        "1.avi: the backbone made NaN or infinity of 2 of its 2 frames, first of the one at 0.00 s."
+        " Look at that frame"
     )
 
 

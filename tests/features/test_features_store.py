@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from vidclass.errors import ShapeError, StoreError, VideoError
+from vidclass.errors import ShapeError, StoreError
 from vidclass.features import store as store_module
 from vidclass.features.store import FeatureStore, default_store_folder
 from vidclass.features.table import schema_of
@@ -291,21 +291,6 @@ def test_two_formats_lie_side_by_side(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     store.append({"a": ("a.avi", clip(1))})
     assert store.missing(["a"]) == set()
-
-
-@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
-def test_numbers_that_are_none_are_refused(tmp_path: Path, number: float) -> None:
-    store = open_store(tmp_path)
-    bad = clip(1, frames=6)
-    bad.features[[2, 5], 3] = number
-    message = (
-        r"videos/a.avi: the backbone made NaN or infinity of 2 of its 6 frames, first of the one "
-        r"at 1\.67 s\. Look at that frame"
-    )
-    with pytest.raises(VideoError, match=message) as caught:
-        store.append({"b": ("b.avi", clip(1)), "a": ("videos/a.avi", bad)})
-    assert caught.value.stage == "extract"
-    assert store.missing(["a", "b"]) == {"a", "b"}
 
 
 def test_a_begun_table_is_empty(tmp_path: Path) -> None:

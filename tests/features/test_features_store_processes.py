@@ -176,12 +176,13 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 from fake_network import FakeMaker, MeanColour
 from vidclass.data.manifest import Manifest
+from vidclass.features import extract as module
 from vidclass.features.extract import extract
 from vidclass.features.store import FeatureStore
 
 class Slow(MeanColour):
     def run(self, **inputs):
-        time.sleep(0.004)
+        time.sleep(0.01)
         return super().run(**inputs)
 
 append = FeatureStore.append
@@ -190,6 +191,7 @@ def told(self, clips):
     if clips:
         print(*clips, flush=True)
 FeatureStore.append = told
+module.APPEND_CLIPS = 8
 fake = FakeMaker()
 fake.network = Slow()
 manifest = Manifest.from_source(sys.argv[1])

@@ -165,6 +165,8 @@ def _fill(
     progress: Progress,
 ) -> tuple[str, ...]:
     """Make the features of `todo`; whatever ends it, finished clips are stored."""
+    # A store that cannot be written is better known before the work than after it.
+    store.begin()
     opened = maker.open()
 
     def decode(item: tuple[str, Clip]) -> FrameBatch:
@@ -175,7 +177,8 @@ def _fill(
 
     unsaved: dict[str, tuple[str, ClipFeatures]] = {}
     saved_at = time.monotonic()
-    with closing(make_features(todo, decode, opened.network)) as results:
+    making = make_features(todo, decode, opened.network, video_of=lambda item: item[1].video)
+    with closing(making) as results:
         try:
             for count, done in enumerate(results, 1):
                 key, clip = done.item

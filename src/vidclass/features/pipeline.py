@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from vidclass.engine.local import Done, run_each
-from vidclass.errors import RuntimeRouteError, VidclassError
+from vidclass.errors import RuntimeRouteError, VidclassError, VideoError
 from vidclass.features.networks import Network
 from vidclass.types import ClipFeatures, FloatArray, FrameBatch, UInt8Array
 
@@ -33,12 +33,22 @@ class MadeClip:
 
 
 def make_features(
-    items: Iterable[Item], decode: Callable[[Item], FrameBatch], network: Network
+    items: Iterable[Item],
+    decode: Callable[[Item], FrameBatch],
+    network: Network,
+    *,
+    video_of: Callable[[Item], object],
 ) -> Generator[Done[Item, MadeClip], None, None]:
     """Yield the features of each item, in the items' order.
 
     A clip that cannot be decoded, or of which the network makes no finite numbers, comes with
     its error.  Closing the generator drops what is under way.
+
+    Args:
+        items: What stands for the clips.
+        decode: Gives the frames of an item; called in several threads at once.
+        network: What the frames go through.
+        video_of: The video of an item, for messages.
     """
     clips: deque[_Clip[Item]] = deque()
     with closing(run_each(decode, items)) as decoded:
@@ -46,8 +56,8 @@ def make_features(
         with closing(run_each(_through(network), batches, workers=network.parallel)) as outputs:
             for done in outputs:
                 _hand_out(_result(done), clips)
-                yield from _finished(clips)
-    yield from _finished(clips)
+                yield from _finished(clips, video_of)
+    yield from _finished(clips, video_of)
 
 
 @dataclass
@@ -108,28 +118,37 @@ def _hand_out(rows: FloatArray, clips: deque[_Clip[Item]]) -> None:
             return
 
 
-def _finished(clips: deque[_Clip[Item]]) -> Iterator[Done[Item, MadeClip]]:
+def _finished(
+    clips: deque[_Clip[Item]], video_of: Callable[[Item], object]
+) -> Iterator[Done[Item, MadeClip]]:
     while clips and not clips[0].missing:
         clip = clips.popleft()
         if clip.frames is None:
             yield Done(clip.item, None, clip.error)
             continue
         features = np.concatenate(clip.rows)
-        if not np.isfinite(features).all():
-            yield Done(clip.item, None, _not_finite(features))
+        try:
+            _require_finite(video_of(clip.item), features, clip.frames)
+        except VideoError as error:
+            yield Done(clip.item, None, error)
             continue
-        yield Done(clip.item, MadeClip(clip.frames, to_clip_features(features, clip.frames)))
+        yield Done(clip.item, MadeClip(clip.frames, _to_float16(features, clip.frames)))
 
 
-def _not_finite(features: FloatArray) -> RuntimeRouteError:
-    bad = int((~np.isfinite(features)).any(1).sum())
-    return RuntimeRouteError(
-        f"the network makes numbers that are not finite of {bad} of {len(features)} frames. "
-        "Check its weights"
-    )
+def _require_finite(video: object, features: FloatArray, frames: FrameBatch) -> None:
+    """Refuse NaN and infinity: one such clip would spoil a whole training."""
+    bad = np.flatnonzero(~np.isfinite(features).all(axis=1))
+    if len(bad):
+        raise VideoError(
+            video,
+            f"the backbone made NaN or infinity of {len(bad)} of its {len(features)} frames, "
+            f"first of the one at {frames.timestamps_s[bad[0]]:.2f} s",
+            hint="Look at that frame; if it is sound, try other weights or another backbone.",
+            stage="extract",
+        )
 
 
-def to_clip_features(features: FloatArray, frames: FrameBatch) -> ClipFeatures:
+def _to_float16(features: FloatArray, frames: FrameBatch) -> ClipFeatures:
     """Features are float16 everywhere, stored or not.
 
     So a stored clip and the same clip seen for the first time give a head the same numbers.

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from vidclass.errors import StoreError, VidclassError, VideoError
+from vidclass.errors import StoreError, VidclassError
 from vidclass.types import ClipFeatures
 
 # Changes with the columns or with their meaning.  Tables of different formats lie side by side.
@@ -55,23 +55,6 @@ def checksum_of(key: str, clip: ClipFeatures) -> int:
     for array in (clip.timestamps_s, clip.features):
         sum_so_far = zlib.crc32(np.ascontiguousarray(array).data, sum_so_far)
     return sum_so_far
-
-
-def require_finite(video: object, clip: ClipFeatures) -> None:
-    """Refuse features with NaN or infinity in them: one such clip would spoil a whole training.
-
-    Raises:
-        VideoError: there are some.
-    """
-    bad = np.flatnonzero(~np.isfinite(clip.features).all(axis=1))
-    if len(bad):
-        raise VideoError(
-            video,
-            f"the backbone made NaN or infinity of {len(bad)} of its {len(clip.features)} frames, "
-            f"first of the one at {clip.timestamps_s[bad[0]]:.2f} s",
-            hint="Look at that frame; if it is sound, try other weights or another backbone.",
-            stage="extract",
-        )
 
 
 def schema_of(width: int) -> pa.Schema:

@@ -100,7 +100,7 @@ class Classifier:
             return decode_for(self.bundle.info.features, Path(path), span)
 
         network = self.bundle.maker().open().network
-        with closing(make_features(paths, decode, network)) as results:
+        with closing(make_features(paths, decode, network, video_of=str)) as results:
             for done in results:
                 if done.result is None:
                     yield Prediction(str(done.item), {}, error=done.error)
