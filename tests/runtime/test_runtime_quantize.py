@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from vidclass.runtime.quantize import Int8Ir, int8_entries, make_int8
 from vidclass.runtime.recipe import NetworkRecipe
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (12, 32, 32, 3), np.uint8)
-needs_nncf = pytest.importorskip("nncf", reason="int8 needs the extra `quantize`")
+pytestmark = pytest.mark.skipif(find_spec("nncf") is None, reason="needs the extra `quantize`")
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from vidclass.features.clip import padded
 from vidclass.features.extract import extract
 from vidclass.features.networks import feature_maker
 from vidclass.heads.registry import load_head
+from vidclass.runtime.precision import resolve_precision
 from vidclass.training import folder as names
 from vidclass.training import run as module
 from vidclass.training.recipes import run_config
@@ -68,7 +69,8 @@ def test_a_run_leaves_everything_about_it(tiny_run: Path, tiny_set: Path) -> Non
     assert (facts["failed"], facts["reused_features"]) == (0, 0)
     info = Bundle.load(tiny_run / names.BUNDLE).info
     assert (info.labels, info.head, info.trained_on) == (list(LABELS), "temporal", 8)
-    assert info.features == CONFIG.features
+    precision = resolve_precision(CONFIG.features.precision)
+    assert info.features == CONFIG.features.model_copy(update={"precision": precision})
     assert info.data_fingerprint == split.fingerprint
 
 
