@@ -18,7 +18,7 @@ from vidclass.errors import StoreError
 from vidclass.features.store import FeatureStore
 from vidclass.types import ClipFeatures
 
-CLIPS = 600
+CLIPS = 360
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX processes")
 
 
@@ -182,7 +182,7 @@ from vidclass.features.store import FeatureStore
 
 class Slow(MeanColour):
     def run(self, **inputs):
-        time.sleep(0.01)
+        time.sleep(0.003)
         return super().run(**inputs)
 
 append = FeatureStore.append
