@@ -141,9 +141,9 @@ def _times_quicker(
 ) -> Row:
     ratio = slow_ms / median(results.ms_per_clip(ours))
     command = results.ms("vidclass", "command", ours.backbone, ours.precision)
-    whole = f"{slow_ms / command:.1f}" if command else "–"
+    whole = f"{slow_ms / command:.2f}" if command else "–"
     met = "" if target is None else "yes" if ratio >= target else "no"
-    return name, f"≥ {target}" if target else "–", f"{ratio:.1f}", whole, met
+    return name, f"≥ {target}" if target else "–", f"{ratio:.2f}", whole, met
 
 
 def against_work(results: Results) -> Iterator[Row]:
