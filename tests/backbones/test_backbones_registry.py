@@ -16,13 +16,14 @@ import pytest
 
 from vidclass.backbones import loading
 from vidclass.backbones.keras_applications import APPLICATIONS
+from vidclass.backbones.lite_weights import LITES
 from vidclass.backbones.registry import Backbone, backbones, build_backbone, get_backbone
 from vidclass.errors import ConfigError, WeightsError
 from vidclass.files import sha256_of
 
 # One of each family but the largest, and those that are quickly built.
 BUILT = (
-    "efficientnet_lite0",
+    *LITES,
     "ConvNeXtTiny",
     "DenseNet121",
     "EfficientNetB0",
@@ -37,15 +38,21 @@ BUILT = (
     "Xception",
 )
 # Under OpenVINO a network is built in a second; JAX compiles the making of every weight first.
+# Nothing is fetched: the builder only notes the name of the file that Keras would fetch.
 BUILDER = """
 import json, sys
 import vidclass.runtime.openvino
-from vidclass.backbones import keras_applications, lite_weights
+from keras.src.models import Model
+from keras.src.utils import file_utils
 from vidclass.backbones.registry import build_backbone, get_backbone
-keras_applications.randomise = lite_weights.randomise = lambda _: None
+fetched = []
+file_utils.get_file = lambda name, *_, **__: fetched.append(name)
+Model.load_weights = lambda *_, **__: None
 for name in sys.argv[1:]:
-    model = build_backbone(name, get_backbone(name).size, "random")
-    print(json.dumps([name, model.input_shape, model.output_shape, model.count_params()]))
+    fetched.clear()
+    model = build_backbone(name, get_backbone(name).size, "imagenet")
+    shapes = [model.input_shape, model.output_shape]
+    print(json.dumps([name, *shapes, model.count_params(), fetched]))
 """
 
 
@@ -53,14 +60,15 @@ for name in sys.argv[1:]:
 def test_an_entry_states_its_facts(backbone: Backbone) -> None:
     assert backbones[backbone.name] is backbone
     assert min(backbone.size, backbone.width, backbone.parameters) > 0
-    assert backbone.weights
+    assert backbone.weights_state in ("at hand", "to be installed", "to be fetched")
+    assert backbone.weights_source
     assert backbone.weights_id("random") != backbone.weights_id("imagenet")
 
 
 def test_every_network_of_keras_applications_is_there() -> None:
     found = {name for name in dir(keras.applications) if name[0].isupper()}
     assert found == set(APPLICATIONS)
-    assert set(backbones) == {"efficientnet_lite0", *APPLICATIONS}
+    assert set(backbones) == {*LITES, *APPLICATIONS}
 
 
 @pytest.mark.slow
@@ -75,9 +83,26 @@ def test_built_networks_are_as_declared() -> None:
     found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
     declared = [get_backbone(name) for name in BUILT]
     assert found == [
-        [entry.name, [None, entry.size, entry.size, 3], [None, entry.width], entry.parameters]
+        [
+            entry.name,
+            [None, entry.size, entry.size, 3],
+            [None, entry.width],
+            entry.parameters,
+            [APPLICATIONS[entry.name].weights_file] if entry.name in APPLICATIONS else [],
+        ]
         for entry in declared
     ]
+
+
+def test_weights_that_keras_has_fetched_are_at_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    assert backbones["ResNet50"].weights_state == "to be fetched"
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / APPLICATIONS["ResNet50"].weights_file).touch()
+    assert backbones["ResNet50"].weights_state == "at hand"
+    assert backbones["ResNet101"].weights_state == "to be fetched"
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ def backbones_command() -> None:
     for backbone in backbones.values():
         size = f"{backbone.size}x{backbone.size}"
         parameters = f"{backbone.parameters / 1e6:.1f} M"
-        table.add_row(backbone.name, size, str(backbone.width), parameters, backbone.weights)
+        table.add_row(backbone.name, size, str(backbone.width), parameters, backbone.weights_state)
     show(table)
 
 
