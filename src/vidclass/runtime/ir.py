@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 import vidclass.errors
 from vidclass.errors import RuntimeRouteError, VidclassError
 from vidclass.files import cache_folder, making_folder, sha256_of, write_text
+from vidclass.runtime.child import BUILT, lasting
 from vidclass.runtime.network import OpenVinoNetwork
 from vidclass.runtime.recipe import NetworkRecipe, probe_inputs
 
@@ -28,6 +30,11 @@ PARITY_TOLERANCE = 1e-4
 REFERENCE_BACKEND = "numpy"
 
 
+# Goes up when exporting learns to do more: networks that were refused are then tried again.
+REFUSAL_REVISION = 2
+_POLL_S = 0.05
+
+
 @dataclass(frozen=True)
 class IrFiles:
     """A checked IR on disk."""
@@ -37,29 +44,66 @@ class IrFiles:
     parity: float
 
 
+class _RefusedError(RuntimeRouteError):
+    """The network has no good OpenVINO form, and will have none the next time either."""
+
+
 def ensure_ir(recipe: NetworkRecipe) -> IrFiles:
     """The IR of a network, from the cache or made now.
 
     Making one takes some seconds: one child process exports it, another computes what Keras says
-    of the same inputs, and the two must agree.  A damaged cache entry is made again.
+    of the same inputs, and the two must agree.  A damaged cache entry is made again.  A network
+    without a good IR is remembered, so that the seconds are spent once; what this machine lacked
+    for a moment (weights, memory, room on the disk) is not.
 
     Raises:
         WeightsError: the weights are missing.
         RuntimeRouteError: the network cannot be exported, or its IR gives other numbers.
     """
-    folder = cache_folder() / "ir" / recipe.fingerprint()
+    folder = _entry(recipe)
     found = _checked(folder)
     if found is None:
-        refused = folder.with_name(f"{folder.name}.refused.txt")
-        if refused.exists():
-            raise RuntimeRouteError(refused.read_text(encoding="utf-8"))
-        _discard(folder)
-        with making_folder(folder) as temp:
-            _make(recipe, temp, refused)
+        if reason := _refusal(folder):
+            raise RuntimeRouteError(reason)
+        try:
+            _discard(folder)
+            with making_folder(folder) as temp:
+                _make(recipe, temp)
+        except _RefusedError as error:
+            write_text(_refusal_file(folder), str(error))
+            raise
+        except OSError as error:
+            raise RuntimeRouteError(
+                f"no network can be kept in {folder.parent}: {error}"
+            ) from error
         found = _checked(folder)
     if found is None:
         raise RuntimeRouteError(f"the cached network in {folder} changes while it is read")
     return found
+
+
+def known_route(recipe: NetworkRecipe) -> Literal["openvino", "keras"] | None:
+    """By which route the network runs, if this machine has found out; makes nothing."""
+    folder = _entry(recipe)
+    if (folder / "ir.json").is_file():
+        return "openvino"
+    return "keras" if _refusal(folder) else None
+
+
+def _entry(recipe: NetworkRecipe) -> Path:
+    return cache_folder() / "ir" / recipe.fingerprint()
+
+
+def _refusal_file(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.refused-{REFUSAL_REVISION}.txt")
+
+
+def _refusal(folder: Path) -> str:
+    """Why the network was refused before; empty if it was not."""
+    try:
+        return _refusal_file(folder).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def _checked(folder: Path) -> IrFiles | None:
@@ -68,9 +112,9 @@ def _checked(folder: Path) -> IrFiles | None:
     try:
         facts = json.loads((folder / "ir.json").read_text(encoding="utf-8"))
         whole = all(facts[path.name] == sha256_of(path) for path in (files.xml, files.bin))
-    except (OSError, ValueError, KeyError):
+        return IrFiles(files.xml, files.bin, float(facts["parity"])) if whole else None
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    return IrFiles(files.xml, files.bin, facts["parity"]) if whole else None
 
 
 def _discard(folder: Path) -> None:
@@ -80,28 +124,17 @@ def _discard(folder: Path) -> None:
         shutil.rmtree(damaged)
 
 
-def _make(recipe: NetworkRecipe, folder: Path, refused: Path) -> None:
-    children = {
-        "export": _start("export", recipe, folder, "openvino"),
-        "reference": _start("reference", recipe, folder, REFERENCE_BACKEND),
-    }
+def _make(recipe: NetworkRecipe, folder: Path) -> None:
+    _run_children(recipe, folder)
     try:
-        outputs = {task: child.communicate()[0] for task, child in children.items()}
-    finally:
-        for child in children.values():
-            child.kill()
-            child.wait()
-    for task, child in children.items():
-        if child.returncode != 0:
-            raise _child_error(task, outputs[task], folder)
-    parity = _parity(recipe, folder)
+        parity = _parity(recipe, folder)
+    except (RuntimeError, RuntimeRouteError) as error:
+        raise _route_error(recipe, folder, error) from error
     if not parity <= PARITY_TOLERANCE:
-        message = (
+        raise _RefusedError(
             f"the OpenVINO form of {recipe.builder} with {recipe.arguments} differs from Keras by "
             f"{parity:.2g} of its largest output, allowed: {PARITY_TOLERANCE:g}"
         )
-        write_text(refused, message)
-        raise RuntimeRouteError(message)
     facts = {name: sha256_of(folder / name) for name in ("model.xml", "model.bin")}
     recipe_facts = {"recipe": asdict(recipe), "parity": parity}
     write_text(folder / "ir.json", json.dumps(facts | recipe_facts, indent=1))
@@ -110,21 +143,45 @@ def _make(recipe: NetworkRecipe, folder: Path, refused: Path) -> None:
             path.unlink()
 
 
+def _run_children(recipe: NetworkRecipe, folder: Path) -> None:
+    """Export the network and compute its reference, side by side."""
+    export = _start("export", recipe, folder, "openvino")
+    children = {"export": export}
+    try:
+        # Were both to begin at once, both would fetch missing weights into the same file.
+        while export.poll() is None and not (folder / BUILT).exists():
+            time.sleep(_POLL_S)
+        if not export.poll():
+            children["reference"] = _start("reference", recipe, folder, REFERENCE_BACKEND)
+        for task, child in children.items():
+            if child.wait() != 0:
+                raise _child_error(task, child.returncode, folder)
+    finally:
+        for child in children.values():
+            child.kill()
+            child.wait()
+
+
 def _parity(recipe: NetworkRecipe, folder: Path) -> float:
     network = OpenVinoNetwork.from_files(folder / "model.xml", folder / "model.bin")
-    try:
-        outputs = network.run(**probe_inputs(recipe))
-    except RuntimeError:  # some networks are exported with a batch of one baked in
-        return float("inf")
+    outputs = network.run(**probe_inputs(recipe))
     reference = np.load(folder / "reference.npy")
     if outputs.shape != reference.shape or not np.isfinite(reference).all():
         return float("inf")
     return float(np.abs(outputs - reference).max() / max(np.abs(reference).max(), 1e-6))
 
 
+def _route_error(recipe: NetworkRecipe, folder: Path, error: Exception) -> RuntimeRouteError:
+    """What it means that OpenVINO cannot read or run what was exported."""
+    kind = _RefusedError if lasting(error, folder) else RuntimeRouteError
+    return kind(
+        f"the OpenVINO form of {recipe.builder} with {recipe.arguments} does not run: {error}"
+    )
+
+
 def _start(
     task: Literal["export", "reference"], recipe: NetworkRecipe, folder: Path, backend: str
-) -> subprocess.Popen[str]:
+) -> subprocess.Popen[bytes]:
     task_file = folder / f"{task}.json"
     write_text(task_file, json.dumps({"task": task, "recipe": asdict(recipe)}))
     environment: dict[str, Any] = os.environ | {
@@ -132,22 +189,26 @@ def _start(
         "JAX_PLATFORMS": "cpu",
         "PYTHONWARNINGS": "ignore",
     }
-    return subprocess.Popen(  # noqa: S603  # our own module, with a file we wrote
-        [sys.executable, "-m", "vidclass.runtime.child", str(task_file)],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
+    with (folder / f"{task}.log").open("wb") as log:
+        return subprocess.Popen(  # noqa: S603  # our own module, with a file we wrote
+            [sys.executable, "-m", "vidclass.runtime.child", str(task_file)],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
 
 
-def _child_error(task: str, output: str, folder: Path) -> VidclassError:
+def _child_error(task: str, returncode: int, folder: Path) -> VidclassError:
     error_file = folder / f"{task}.error.json"
     if error_file.exists():
         error = json.loads(error_file.read_text(encoding="utf-8"))
         kind: type[VidclassError] = getattr(vidclass.errors, error["type"])
-        return kind(error["message"])
-    tail = "\n".join(output.strip().splitlines()[-8:])
-    return RuntimeRouteError(f"the {task} of a network failed in a child process:\n{tail}")
+        return (
+            _RefusedError(error["message"]) if kind is RuntimeRouteError else kind(error["message"])
+        )
+    log = (folder / f"{task}.log").read_text(encoding="utf-8", errors="replace")
+    tail = "\n".join(log.strip().splitlines()[-8:])
+    return RuntimeRouteError(
+        f"the {task} of a network failed in a child process (exit code {returncode}):\n{tail}"
+    )
