@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from vidclass.errors import RuntimeRouteError, VidclassError
+from vidclass.runtime.layout import sink_transposes
 from vidclass.runtime.openvino import ov
 from vidclass.runtime.recipe import NetworkRecipe, probe_inputs
 
@@ -49,6 +50,9 @@ def export_ir(recipe: NetworkRecipe, folder: Path) -> None:
         model = _with_uint8_input(model, layout)
     # Without this step batch norms stay unfolded: 2,200 nodes in place of 310 for InceptionV3.
     apply_moc_transformations(model, cf=True)
+    if recipe.frames:
+        model = sink_transposes(model)
+        apply_moc_transformations(model, cf=True)
     ov.save_model(model, folder / "model.xml", compress_to_fp16=False)
     del model
     for path in (raw, raw.with_suffix(".bin")):
