@@ -151,8 +151,8 @@ def weights_state(name: str) -> str:
 
 
 def weights_source(_: str) -> str:
-    """Where missing weights come from."""
-    return "Keras fetches them"
+    """How missing weights come to this machine."""
+    return "by Keras, when the backbone is first used"
 
 
 def _weights_folder() -> Path:

