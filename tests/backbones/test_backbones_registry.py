@@ -193,7 +193,7 @@ def test_weights_that_cannot_be_fetched_say_where_to_put_them(
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     with pytest.raises(WeightsError) as caught:
         build_backbone("InceptionV3", 299, "imagenet")
-    target = tmp_path / "models" / "inception_v3_notop.h5"
+    target = tmp_path / "models" / APPLICATIONS["InceptionV3"].weights_file
     assert str(caught.value) == (
         "the ImageNet weights of InceptionV3 are not on this machine and cannot be fetched: "
         f"{error}. Download {URL} where there is a network and put it here: {target}"
@@ -218,6 +218,25 @@ def test_keras_still_says_so_when_it_cannot_fetch(
     )
     with pytest.raises(WeightsError, match=message):
         build_backbone("MobileNet", 224, "imagenet")
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "file"),
+    [
+        # Keras keeps NASNet's files under other names than they have where they come from.
+        ("NASNetMobile", "https://files.test/NASNet-mobile-no-top.h5", "nasnet_mobile_no_top.h5"),
+        ("MobileNet", "https://files.test/mobilenet_1_0_128.h5", "mobilenet_1_0_128.h5"),
+    ],
+)
+def test_the_place_of_weights_is_where_keras_looks(
+    name: str, url: str, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    error = Exception(f"URL fetch failure on {url}: 404 -- Not Found")
+    monkeypatch.setattr(keras.applications, name, raising(error))
+    with pytest.raises(WeightsError) as caught:
+        build_backbone(name, 128, "imagenet")
+    assert str(caught.value).endswith(f" put it here: {tmp_path / 'models' / file}")
 
 
 def test_a_corrupt_download_is_an_expected_error(monkeypatch: pytest.MonkeyPatch) -> None:

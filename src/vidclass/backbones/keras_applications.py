@@ -162,7 +162,9 @@ def _weights_folder() -> Path:
 def _cannot_fetch(name: str, message: str) -> WeightsError:
     found = re.search(r"https?://\S+?(?=:? |: None|$)", message)
     url = found.group().rstrip(":") if found else "its ImageNet weights"
-    file = url.rsplit("/", 1)[-1]
+    file = APPLICATIONS[name].weights_file
+    if found and APPLICATIONS[name].module.startswith("mobilenet"):  # a file for each input size
+        file = url.rsplit("/", 1)[-1]
     return WeightsError(
         f"the ImageNet weights of {name} are not on this machine and cannot be fetched: {message}. "
         f"Download {url} where there is a network and put it here: {_weights_folder() / file}"
