@@ -16,7 +16,7 @@ from vidclass.features import calibration as module
 from vidclass.features import networks
 from vidclass.features.calibration import int8_for_clips
 from vidclass.features.networks import backbone_recipe, feature_maker
-from vidclass.runtime.ir import IrFiles
+from vidclass.runtime.ir_files import IrFiles
 from vidclass.runtime.quantize import Int8Ir
 from vidclass.types import no_progress
 

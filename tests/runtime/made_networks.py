@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from typing import Any
 
 import keras
@@ -45,6 +47,34 @@ def without_weights(size: int) -> Any:
 def defective(size: int) -> Any:
     """Fails in a way that nobody expected."""
     raise ZeroDivisionError(f"a defect of size {size}")
+
+
+def on_a_full_disk(size: int) -> Any:
+    """Fails as a write does for which there is no room."""
+    try:
+        raise OSError(errno.ENOSPC, "No space left on device")
+    except OSError as error:
+        raise ValueError(f"cannot export a network of size {size}") from error
+
+
+def killed(size: int) -> Any:
+    """Ends as a process does that takes more memory than there is."""
+    os.kill(os.getpid(), 9)
+
+
+def squeezing(size: int) -> Any:
+    """A squeeze-and-excite block, then one reshape upon another; (B,size,size,3) to (B,4)."""
+    first = keras.config.image_data_format() == "channels_first"
+    shape = (WIDTH, 1, 1) if first else (1, 1, WIDTH)
+    inputs = keras.Input((3, size, size) if first else (size, size, 3), name="frames")
+    x = layers.Conv2D(WIDTH, 3, strides=4)(layers.Rescaling(1 / 255)(inputs))
+    gate = layers.Reshape(shape)(layers.GlobalAveragePooling2D()(x))
+    gate = layers.Reshape(shape)(layers.Reshape((2, 2))(gate))
+    x = layers.Multiply()([x, layers.Conv2D(WIDTH, 1, activation="sigmoid")(gate)])
+    model = keras.Model(inputs, layers.GlobalAveragePooling2D()(x))
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.normal(size=weight.shape) for weight in model.weights])
+    return model
 
 
 def head(frames: int, width: int) -> Any:

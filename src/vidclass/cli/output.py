@@ -41,6 +41,7 @@ STAGES = {
     "predict": "predicting",
     "download": "downloading",
     "unpack": "unpacking",
+    "measure": "measuring",
 }
 
 

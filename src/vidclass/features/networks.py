@@ -16,7 +16,8 @@ from vidclass.backbones.registry import get_backbone
 from vidclass.config import FeatureConfig
 from vidclass.errors import ConfigError, RuntimeRouteError
 from vidclass.runtime.gpu import gpu_at_hand
-from vidclass.runtime.ir import IrFiles, ensure_ir
+from vidclass.runtime.ir import ensure_ir
+from vidclass.runtime.ir_files import IrFiles
 from vidclass.runtime.network import OpenVinoNetwork
 from vidclass.runtime.precision import Precision, has_bf16, resolve_precision
 from vidclass.runtime.recipe import NetworkRecipe

@@ -6,15 +6,23 @@ Run as `python -m vidclass.runtime.child TASK_FILE`, with KERAS_BACKEND set by t
 from __future__ import annotations
 
 import json
+import math
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from vidclass.errors import VidclassError
+from vidclass.errors import RuntimeRouteError, VidclassError
+from vidclass.runtime.layout import sink_transposes
 from vidclass.runtime.openvino import ov
 from vidclass.runtime.recipe import NetworkRecipe, probe_inputs
+
+# The export writes this file once its network is built, and so its weights are on this machine.
+BUILT = "built"
+LEAST_FREE_BYTES = 1 << 26
+_SHORTAGE = ("bad_alloc", "bad allocation", "RESOURCE_EXHAUSTED", "Out of memory", "No space left")
 
 
 def export_ir(recipe: NetworkRecipe, folder: Path) -> None:
@@ -26,7 +34,7 @@ def export_ir(recipe: NetworkRecipe, folder: Path) -> None:
     layout = "channels_first" if recipe.frames else "channels_last"
     keras.config.set_image_data_format(layout)
     try:
-        recipe.build().export(str(raw), format="openvino", verbose=False)
+        _export_raw(recipe, raw)
     except VidclassError:
         raise
     except Exception:
@@ -35,16 +43,58 @@ def export_ir(recipe: NetworkRecipe, folder: Path) -> None:
         # Some networks refuse channels_first, in words of their own.
         layout = "channels_last"
         keras.config.set_image_data_format(layout)
-        recipe.build().export(str(raw), format="openvino", verbose=False)
+        _export_raw(recipe, raw)
     model = ov.Core().read_model(raw)
     if recipe.frames:
+        _free_batch(model)
         model = _with_uint8_input(model, layout)
     # Without this step batch norms stay unfolded: 2,200 nodes in place of 310 for InceptionV3.
     apply_moc_transformations(model, cf=True)
+    if recipe.frames:
+        model = sink_transposes(model)
+        apply_moc_transformations(model, cf=True)
     ov.save_model(model, folder / "model.xml", compress_to_fp16=False)
     del model
     for path in (raw, raw.with_suffix(".bin")):
         path.unlink()
+
+
+def _export_raw(recipe: NetworkRecipe, raw: Path) -> None:
+    model = recipe.build()
+    (raw.parent / BUILT).touch()
+    model.export(str(raw), format="openvino", verbose=False)
+
+
+def _free_batch(model: Any) -> None:
+    """Let every reshape keep the batch: squeeze-and-excite blocks are exported for one picture.
+
+    Their target is written down as [1,C,1,1] where the data are (B,C).
+    """
+    while fixed := [op for op in model.get_ops() if _bakes_batch(op)]:
+        for op in fixed:
+            target = op.input_value(1).get_node().get_data().copy()
+            target[0] = -1
+            op.input(1).replace_source_output(ov.op.Constant(target).output(0))
+        # A reshape of what comes out of these has shown its own fault only now.
+        model.validate_nodes_and_infer_types()
+
+
+def _bakes_batch(op: Any) -> bool:
+    """Whether `op` reshapes data of a free batch to a batch of one, and changes no other size."""
+    if (
+        op.get_type_name() != "Reshape"
+        or op.input_value(1).get_node().get_type_name() != "Constant"
+    ):
+        return False
+    batch, *sizes = list(op.input(0).get_partial_shape()) or [None]
+    target = op.input_value(1).get_node().get_data().ravel().tolist()
+    return (
+        batch is not None
+        and batch.is_dynamic
+        and all(size.is_static for size in sizes)
+        and target[:1] == [1]
+        and math.prod(target) == math.prod(size.get_length() for size in sizes)
+    )
 
 
 def _with_uint8_input(model: Any, layout: str) -> Any:
@@ -72,17 +122,47 @@ def reference_outputs(recipe: NetworkRecipe, folder: Path) -> None:
 TASKS = {"export": export_ir, "reference": reference_outputs}
 
 
+def lasting(error: BaseException, folder: Path) -> bool:
+    """Whether `error` says something of the network, and not of what this machine lacked just now.
+
+    OpenVINO writes into a full disk without complaint and fails later, when it reads the file.
+    """
+    if shutil.disk_usage(folder).free < LEAST_FREE_BYTES:
+        return False
+    while True:
+        passing = isinstance(error, OSError | MemoryError | ImportError)
+        if passing or any(word in str(error) for word in _SHORTAGE):
+            return False
+        inner = error.__cause__ or error.__context__
+        if inner is None:
+            return True
+        error = inner
+
+
 def main(task_file: str) -> int:
-    """Carry out the task; an expected error goes into `error.json` beside it."""
+    """Carry out the task; an error that would come again goes into `TASK.error.json` beside it."""
     task = json.loads(Path(task_file).read_text(encoding="utf-8"))
     folder = Path(task_file).parent
+    recipe = NetworkRecipe(**task["recipe"])
     try:
-        TASKS[task["task"]](NetworkRecipe(**task["recipe"]), folder)
+        TASKS[task["task"]](recipe, folder)
     except VidclassError as error:
-        message = {"type": type(error).__name__, "message": str(error)}
-        (folder / f"{task['task']}.error.json").write_text(json.dumps(message), encoding="utf-8")
+        _write_down(error, task["task"], folder)
         return 1
+    except Exception as error:
+        if lasting(error, folder):
+            reason = (
+                f"the {task['task']} of {recipe.builder} with {recipe.arguments} failed: "
+                f"{type(error).__name__}: {error}"
+            )
+            _write_down(RuntimeRouteError(reason), task["task"], folder)
+        raise
     return 0
+
+
+def _write_down(error: VidclassError, task: str, folder: Path) -> None:
+    message = {"type": type(error).__name__, "message": str(error)}
+    (folder / f"{task}.error.json").write_text(json.dumps(message), encoding="utf-8")
 
 
 if __name__ == "__main__":

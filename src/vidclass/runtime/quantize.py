@@ -20,7 +20,8 @@ import numpy as np
 
 from vidclass.errors import ConfigError, RuntimeRouteError
 from vidclass.files import cache_folder, making_folder, write_text
-from vidclass.runtime.ir import IrFiles, discard, ensure_ir, seal, sealed
+from vidclass.runtime.ir import ensure_ir
+from vidclass.runtime.ir_files import IrFiles, discard, seal, sealed
 from vidclass.runtime.recipe import NetworkRecipe
 from vidclass.types import FloatArray, UInt8Array
 

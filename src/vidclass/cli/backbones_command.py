@@ -1,0 +1,136 @@
+"""The command that shows the backbones, what is known of them here, and how fast they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vidclass.cli.options import Json
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from vidclass.backbones.registry import Backbone
+    from vidclass.cli.backbone_speed import Speed
+
+# What stands for a route that this machine has not found out.
+UNKNOWN = "-"
+
+
+def backbones_command(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Only these; without, all.")
+    ] = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Measure the frames a second on this machine.")
+    ] = False,
+    json_file: Json = None,
+) -> None:
+    """List the pretrained networks that frames can go through."""
+    from vidclass.backbones.registry import backbones, get_backbone
+    from vidclass.cli.output import show, tell_notes, write_json
+
+    chosen = [get_backbone(name) for name in dict.fromkeys(names or backbones)]
+    speeds = _measure_all(chosen) if measure else {}
+    rows = [_row(backbone, speeds.get(backbone.name)) for backbone in chosen]
+    if json_file is not None:
+        write_json(json_file, {"schema": 1, "backbones": rows})
+    if json_file != "-":
+        show(_table(rows, measured=measure))
+    tell_notes(_notes(rows))
+
+
+def _measure_all(chosen: list[Backbone]) -> dict[str, Speed]:
+    from vidclass.cli.backbone_speed import Speed, measure, speed_config
+    from vidclass.cli.output import progress_bars
+    from vidclass.errors import VidclassError
+
+    speeds: dict[str, Speed] = {}
+    with progress_bars() as progress:
+        for done, backbone in enumerate(chosen):
+            progress("measure", done, len(chosen))
+            config = speed_config(backbone.name)
+            try:
+                speeds[backbone.name] = measure(config)
+            except VidclassError as error:
+                speeds[backbone.name] = Speed(config.weights, None, str(error), None)
+        progress("measure", len(chosen), len(chosen))
+    return speeds
+
+
+def _row(backbone: Backbone, speed: Speed | None) -> dict[str, Any]:
+    """What JSON says of a backbone."""
+    return {
+        "name": backbone.name,
+        "size": backbone.size,
+        "width": backbone.width,
+        "parameters": backbone.parameters,
+        "weights": backbone.weights_state,
+        "weights_source": backbone.weights_source,
+        "route": speed.route if speed else _known_route(backbone),
+        "frames_per_s": speed.frames_per_s if speed else None,
+        "measured_with": speed.weights if speed else None,
+        "reason": speed.reason if speed else "",
+    }
+
+
+def _known_route(backbone: Backbone) -> str | None:
+    from vidclass.cli.backbone_speed import speed_config
+    from vidclass.features.networks import backbone_recipe
+    from vidclass.runtime.ir import known_route
+
+    return known_route(backbone_recipe(speed_config(backbone.name)))
+
+
+def _table(rows: list[dict[str, Any]], *, measured: bool) -> Table:
+    from rich.table import Table
+
+    table = Table("name")
+    for column in ("input", "features", "parameters"):
+        table.add_column(column, justify="right")
+    for column in ("weights", "route"):
+        table.add_column(column)
+    if measured:
+        table.add_column("frames/s", justify="right")
+    for row in rows:
+        cells = [
+            row["name"],
+            f"{row['size']}x{row['size']}",
+            str(row["width"]),
+            f"{row['parameters'] / 1e6:.1f} M",
+            row["weights"],
+            row["route"] or UNKNOWN,
+        ]
+        if measured:
+            cells.append(f"{row['frames_per_s']:.1f}" if row["frames_per_s"] else UNKNOWN)
+        table.add_row(*cells)
+    return table
+
+
+def _notes(rows: list[dict[str, Any]]) -> list[str]:
+    notes = [
+        row["reason"] if row["route"] else f"{row['name']} cannot be measured: {row['reason']}"
+        for row in rows
+        if row["reason"]
+    ]
+    if any(row["measured_with"] == "random" for row in rows):
+        notes.append("weights that are not at hand were replaced by random ones, which are as fast")
+    if any(row["route"] is None and not row["reason"] for row in rows):
+        notes.append(
+            f"a route of {UNKNOWN} is found out, in seconds to minutes, when the backbone is first "
+            "used or measured"
+        )
+    for state, sources in _missing(rows).items():
+        notes.append(f"weights {state}: {', '.join(sources)}")
+    return notes
+
+
+def _missing(rows: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """How weights that are not at hand are had, by their state."""
+    missing: dict[str, list[str]] = {}
+    for row in rows:
+        sources = missing.setdefault(row["weights"], [])
+        if row["weights"] != "at hand" and row["weights_source"] not in sources:
+            sources.append(row["weights_source"])
+    return {state: sources for state, sources in missing.items() if sources}
