@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vidclass.runtime.layout import sink_transposes
 from vidclass.runtime.network import OpenVinoNetwork
-from vidclass.runtime.openvino import ov
+from vidclass.runtime.openvino import core, ov
 
 o = ov.opset13
 TO_FIRST, TO_LAST = [0, 3, 1, 2], [0, 2, 3, 1]
@@ -33,7 +33,8 @@ def transposes(network: Any) -> int:
 
 def answer(network: Any) -> NDArray[Any]:
     values = np.random.default_rng(0).normal(size=(2, 6, 5, 3)).astype("float32")
-    return OpenVinoNetwork(network).run(frames=values)
+    exact = {"INFERENCE_PRECISION_HINT": "f32"}
+    return OpenVinoNetwork(core().compile_model(network, "CPU", exact)).run(frames=values)
 
 
 def check(network: Any, *, left: int) -> None:
