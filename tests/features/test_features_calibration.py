@@ -68,12 +68,23 @@ def test_frames_to_calibrate_and_to_check_come_from_different_clips(
         backbone_recipe(CONFIG), CONFIG, manifest, progress=lambda *now: told.append(now)
     )
     (asked,) = quantiser.asked
-    frames = module.FRAMES_A_CLIP
-    assert asked["calibrate"].shape == (2 * frames, 32, 32, 3)
-    assert asked["check"].shape == (2 * frames, 32, 32, 3)
+    # There are few clips: each gives all the frames it has, up to the 20 that are sampled.
+    assert asked["calibrate"].shape[1:] == asked["check"].shape[1:] == (32, 32, 3)
+    assert len(asked["calibrate"]) + len(asked["check"]) == 5 + 6 + 9 + 20
     assert len(set(asked["clips"])) == 4
     assert ("calibrate", 4, 4) in told
     assert told[-1] == ("quantize", 1, 1)
+
+
+def test_of_many_clips_few_frames_are_taken(
+    quantiser: Quantiser,
+    videos: list[Path],
+    manifest_of: MakeManifest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "FRAMES", 8)
+    int8_of(manifest_of(videos))
+    assert len(quantiser.asked[0]["calibrate"]) == len(quantiser.asked[0]["check"]) == 4
 
 
 def test_the_order_of_clips_does_not_matter(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 
@@ -20,7 +21,7 @@ from vidclass.types import Progress, UInt8Array
 # More clips or frames bring the features no nearer to float32.
 CALIBRATION_CLIPS = 64
 CHECK_CLIPS = 32
-FRAMES_A_CLIP = 2
+FRAMES = 192
 
 
 def int8_for_clips(
@@ -78,12 +79,13 @@ def int8_for_clips(
 def _frames_of(
     keys: Sequence[str], config: FeatureConfig, clips: Mapping[str, Clip], progress: Progress
 ) -> Iterator[tuple[str, UInt8Array]]:
-    """A few frames spread over each clip that can be read."""
+    """Frames spread over each clip that can be read: the fewer clips, the more of each."""
+    of_each = math.ceil(FRAMES / max(len(keys), 1))
 
     def decode(key: str) -> UInt8Array:
         clip = clips[key]
         frames = decode_for(config, clip.video, clip.span).frames
-        spread = (np.arange(FRAMES_A_CLIP) + 0.5) * len(frames) / FRAMES_A_CLIP
+        spread = (np.arange(of_each) + 0.5) * len(frames) / of_each
         chosen: UInt8Array = frames[np.unique(spread.astype(int))]
         return chosen
 
