@@ -102,7 +102,7 @@ def network_part(manifest: Manifest, maker: FeatureMaker, _: str | None) -> dict
     batches = list(decoded(manifest.clips(), maker))
 
     def through(some: list[FrameBatch]) -> dict[str, Any]:
-        with closing(make_features(some, lambda batch: batch, network)) as done:
+        with closing(make_features(some, lambda batch: batch, network, video_of=id)) as done:
             made = [one.result for one in done if one.result is not None]
         return {"clips": len(made), "frames": sum(len(one.features.features) for one in made)}
 
