@@ -1,9 +1,10 @@
 """Every backbone: does its OpenVINO form give Keras's numbers, and how fast is it.
 
-    python benchmarks/backbones.py --out backbones.jsonl [--most-pixels 331] [NAME...]
+    python benchmarks/backbones.py --out backbones.jsonl [--most-pixels 331] [--again] [NAME...]
 
 One line of JSON a network is added to the file; networks that it names already are skipped, so
-that a run which was stopped goes on.  The file's table is printed as Markdown at the end.
+that a run which was stopped goes on, or with --again measured once more.  The file's table is
+printed as Markdown at the end; of several measurements it shows the fastest.
 """
 
 from __future__ import annotations
@@ -29,9 +30,10 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--most-pixels", type=int, default=4096, help="of a side")
+    parser.add_argument("--again", action="store_true")
     arguments = parser.parse_args()
     names = arguments.names or sorted(backbones, key=lambda name: backbones[name].parameters)
-    done = {row["name"] for row in _rows(arguments.out)}
+    done = set() if arguments.again else {row["name"] for row in _rows(arguments.out)}
     for name in names:
         if get_backbone(name).name not in done:
             row = _measured(name, min(arguments.most_pixels, backbones[name].size))
@@ -40,7 +42,8 @@ def main() -> None:
                 file.write(json.dumps(row) + "\n")
     print("| name | input | D | parameters | route | parity | ms a frame | note |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
-    rows = {row["name"]: row for row in _rows(arguments.out)}
+    slowest_first = sorted(_rows(arguments.out), key=lambda row: -row["ms"])
+    rows = {row["name"]: row for row in slowest_first}
     for name in backbones:
         if name in rows:
             print(_line(rows[name]))
