@@ -54,7 +54,8 @@ def _rows(path: Path) -> list[dict[str, Any]]:
 
 
 def _measured(name: str, size: int) -> dict[str, Any]:
-    config = FeatureConfig(backbone=name, weights="random", geometry=GeometryConfig(size=size))
+    geometry = GeometryConfig(size=size)
+    config = FeatureConfig(backbone=name, weights="random", precision="f32", geometry=geometry)
     started = time.monotonic()
     try:
         parity = ensure_ir(backbone_recipe(config)).parity
