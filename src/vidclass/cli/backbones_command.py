@@ -86,7 +86,8 @@ def _known_route(backbone: Backbone) -> str | None:
 def _table(rows: list[dict[str, Any]], *, measured: bool) -> Table:
     from rich.table import Table
 
-    table = Table("name")
+    table = Table()
+    table.add_column("name", no_wrap=True)
     for column in ("input", "features", "parameters"):
         table.add_column(column, justify="right")
     for column in ("weights", "route"):
