@@ -89,7 +89,7 @@ def feature_maker(
     Args:
         config: The settings.
         manifest: The clips; in int8 the network depends on them.
-        progress: Told of the stages `hash` and `calibrate`, in int8 alone.
+        progress: Told of the stages `hash`, `calibrate` and `quantize`, in int8 alone.
 
     Raises:
         ConfigError: there is no such backbone, or int8 without clips or without NNCF.
