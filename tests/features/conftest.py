@@ -27,7 +27,7 @@ def manifest_of() -> Callable[..., Manifest]:
     ) -> Manifest:
         spans = spans or [(0.0, None)] * len(videos)
         rows = [
-            (str(video), "a", None, None, None, start_s, stop_s)
+            (str(video), "a", None, None, None, start_s, stop_s, None)
             for video, (start_s, stop_s) in zip(videos, spans, strict=True)
         ]
         return Manifest(pl.DataFrame(rows, schema=dict(SCHEMA), orient="row"))

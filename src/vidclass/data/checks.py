@@ -36,6 +36,10 @@ def check_table(table: pl.DataFrame) -> None:
             for video, start_s, stop_s in wrong.select("video", "start_s", "stop_s").rows()
         ]
         raise ManifestError(f"a span must have 0 <= start_s < stop_s: {listed(spans)}.")
+    slow = table.filter(~((pl.col("fps") > 0) & pl.col("fps").is_finite()))
+    if len(slow):
+        rates = [f"{video!r} has fps={fps}" for video, fps in slow.select("video", "fps").rows()]
+        raise ManifestError(f"frames a second must be more than 0: {listed(rates)}.")
 
 
 def drop_duplicates(rows: Rows) -> Rows:

@@ -12,7 +12,7 @@ import polars as pl
 
 from vidclass.data import checks
 from vidclass.data.groups import fill_groups
-from vidclass.data.rows import SPLITS
+from vidclass.data.rows import SPLITS, labels_in
 from vidclass.data.sources import read_source
 from vidclass.errors import LeakError, require_choice
 from vidclass.files import replacing
@@ -21,7 +21,11 @@ from vidclass.types import Span
 
 @dataclass(frozen=True)
 class Clip:
-    """A labelled span of a video, often all of it."""
+    """A labelled span of a video, often all of it.
+
+    `label` names one class, or several with `|` between them.  `fps` is given for a folder of
+    frame pictures, which has no clock of its own, and None for a video file.
+    """
 
     video: Path
     label: str
@@ -29,6 +33,7 @@ class Clip:
     split: str | None
     fold: int | None
     span: Span
+    fps: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +41,9 @@ class Manifest:
     """A checked table of labelled clips; no video is opened for it.
 
     `table` has one row a clip and the columns `video` (absolute path), `label`, `group` or null,
-    `split` (train, validation, test) or null, `fold` or null, `start_s`, and `stop_s` or null for
-    the end of the video.  `notes` are sentences about what was noticed on the way.
+    `split` (train, validation, test) or null, `fold` or null, `start_s`, `stop_s` or null for the
+    end of the video, and `fps` for a folder of frame pictures, else null.  A label of several
+    classes has `|` between them, sorted.  `notes` are sentences about what was noticed on the way.
 
     Raises:
         ManifestError: the table is not like that.
@@ -85,7 +91,12 @@ class Manifest:
     @property
     def labels(self) -> list[str]:
         """The classes, sorted: the order of every score vector."""
-        return sorted(self.table["label"].unique())
+        return sorted({name for label in self.table["label"].unique() for name in labels_in(label)})
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether a clip has more than one class."""
+        return any(len(labels_in(label)) > 1 for label in self.table["label"].unique())
 
     @property
     def fingerprint(self) -> str:
@@ -96,8 +107,8 @@ class Manifest:
     def clips(self) -> list[Clip]:
         """The rows, in their order."""
         return [
-            Clip(Path(video), label, group, split, fold, Span(start_s, stop_s))
-            for video, label, group, split, fold, start_s, stop_s in self.table.rows()
+            Clip(Path(video), label, group, split, fold, Span(start_s, stop_s), fps)
+            for video, label, group, split, fold, start_s, stop_s, fps in self.table.rows()
         ]
 
     def where(self, *, split: str) -> Manifest:

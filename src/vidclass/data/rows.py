@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -21,6 +21,7 @@ SCHEMA: Mapping[str, Any] = MappingProxyType(
         "fold": pl.Int64,
         "start_s": pl.Float64,
         "stop_s": pl.Float64,
+        "fps": pl.Float64,
     }
 )
 
@@ -62,6 +63,27 @@ class Rows:
                 f"the name {error.object!r} is not valid Unicode: rename the file or folder."
             ) from error
         return cls(table.with_columns(pl.col("start_s").fill_null(0.0)), tuple(notes))
+
+
+LABEL_SEPARATOR = "|"
+
+
+def labels_in(label: str) -> tuple[str, ...]:
+    """The classes that a label names: one, or several with a bar between them.
+
+    >>> labels_in("run"), labels_in("run|wave")
+    (('run',), ('run', 'wave'))
+    """
+    return tuple(label.split(LABEL_SEPARATOR))
+
+
+def joined_labels(labels: Iterable[str]) -> str:
+    """One text for the classes of a clip, each of them once, sorted.
+
+    >>> joined_labels(["wave", "run", "wave"])
+    'run|wave'
+    """
+    return LABEL_SEPARATOR.join(sorted(set(labels)))
 
 
 def clean_text(text: str) -> str:
