@@ -1,0 +1,107 @@
+"""Why a split must keep groups whole: a colour histogram "recognises" actions, until it cannot.
+
+    python examples/leaky_split.py ../shared/data/ucf11_9class/groups.csv
+
+Clips cut from one recording show the same place in the same light.  The simplest classifier there
+is, the nearest neighbour by colour, is scored twice on the same clips: on folds drawn clip by
+clip, and on folds that never share a group.  The source needs groups: a `group` column, or names
+like `v_Diving_g01_c03.avi`.  Its `fold` column is used where it has one.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.progress import track
+from rich.table import Table
+from scipy.stats import binomtest
+from sklearn.model_selection import StratifiedKFold
+from sklearn.neighbors import KNeighborsClassifier
+
+from vidclass import Manifest
+from vidclass.cli.output import err, show
+from vidclass.config import GeometryConfig, SamplingConfig
+from vidclass.data.manifest import Clip
+from vidclass.data.splits import fold_assignments
+from vidclass.errors import VideoError
+from vidclass.video.decode import decode_clip
+
+BINS = 8
+FOLDS = 5
+
+
+def main() -> None:
+    """Print both scores, with what naming the largest class would score."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("source", help="labelled clips with groups")
+    parser.add_argument("--root", type=Path, help="where the clips are, if not beside the table")
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    manifest, colours = described(Manifest.from_source(arguments.source, root=arguments.root))
+    labels = np.array(manifest.table["label"].to_list())
+    drawn = StratifiedKFold(FOLDS, shuffle=True, random_state=arguments.seed)
+    by_clip = np.zeros(len(labels), np.int64)
+    for fold, (_, inside) in enumerate(drawn.split(labels, labels)):
+        by_clip[inside] = fold
+    by_group = fold_assignments(manifest, folds=FOLDS, seed=arguments.seed)
+    _, counts = np.unique(labels, return_counts=True)
+    table = Table("nearest colour histogram", "accuracy", "95 % interval")
+    for name, folds in (("folds drawn clip by clip", by_clip), ("folds of whole groups", by_group)):
+        table.add_row(name, *scored(nearest_is_right(colours, labels, folds)))
+    table.add_row("(always the largest class)", f"{counts.max() / len(labels):.1%}", "")
+    show(table)
+
+
+def described(manifest: Manifest) -> tuple[Manifest, NDArray[np.float64]]:
+    """The clips that can be read, and the colours of each, (N, BINS**3)."""
+    rows, colours = [], []
+    for row, clip in enumerate(
+        track(manifest.clips(), "reading clips", console=err(), transient=True)
+    ):
+        try:
+            colours.append(colour_histogram(clip))
+            rows.append(row)
+        except VideoError as error:
+            err().print(f"left out: {error}", markup=False)
+    return Manifest(manifest.table[rows]), np.array(colours)
+
+
+def colour_histogram(clip: Clip) -> NDArray[np.float64]:
+    """How often each colour occurs in eight frames of a clip, square-rooted; (BINS**3,)."""
+    frames = decode_clip(
+        clip.video,
+        span=clip.span,
+        sampling=SamplingConfig(frames=8),
+        geometry=GeometryConfig(crop="whole", size=64),
+    ).frames
+    coarse = frames.reshape(-1, 3).astype(np.int64) * BINS // 256
+    counts = np.bincount(coarse @ [BINS * BINS, BINS, 1], minlength=BINS**3)
+    # Distances between roots of histograms (Hellinger) do not drown in the few largest bins.
+    return np.sqrt(counts / counts.sum())
+
+
+def nearest_is_right(
+    colours: NDArray[np.float64], labels: NDArray[np.str_], folds: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Whether each clip has the label of its nearest neighbour in the other folds."""
+    right = np.zeros(len(labels), np.bool_)
+    for fold in np.unique(folds):
+        inside = folds == fold
+        nearest = KNeighborsClassifier(1).fit(colours[~inside], labels[~inside])
+        right[inside] = nearest.predict(colours[inside]) == labels[inside]
+    return right
+
+
+def scored(right: NDArray[np.bool_]) -> tuple[str, str]:
+    """Accuracy and its interval (Wilson), as text."""
+    interval = binomtest(int(right.sum()), len(right)).proportion_ci(method="wilson")
+    return f"{right.mean():.1%}", f"{interval.low:.1%} to {interval.high:.1%}"
+
+
+if __name__ == "__main__":
+    main()
