@@ -21,8 +21,8 @@ def recording(colour: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
 
 @pytest.fixture
 def clips(tmp_path: Path) -> Path:
-    """Three clips of each of twelve places; a place tells nothing about the class."""
-    colours = np.random.default_rng(3).integers(20, 236, (12, 3)).astype(np.uint8)
+    """Three clips of each of fifteen places; a place tells nothing about the class."""
+    colours = np.random.default_rng(3).integers(20, 236, (15, 3)).astype(np.uint8)
     for group, colour in enumerate(colours):
         label = "abc"[group % 3]
         for number in range(3):
