@@ -95,7 +95,7 @@ def test_a_folder_without_videos_is_refused(touch: Touch) -> None:
 
 def test_root_has_no_meaning_for_a_class_folder(touch: Touch) -> None:
     root = touch("a/1.mp4")
-    with pytest.raises(ConfigError, match=r"--root .* is for tables"):
+    with pytest.raises(ConfigError, match=r"--root .* read as folder: it is for .*table"):
         Manifest.from_source(root, root=root)
 
 
@@ -133,7 +133,7 @@ def test_a_missing_source_names_what_is_near(touch: Touch) -> None:
         ManifestError, match=r"'.*clip' does not exist\. Did you mean 'clips'\? A S"
     ):
         Manifest.from_source(root / "clip")
-    with pytest.raises(ManifestError, match=r"does not exist\. A SOURCE is a CSV, .* or a folder"):
+    with pytest.raises(ManifestError, match=r"does not exist\. A SOURCE is a folder with"):
         Manifest.from_source(root / "no" / "where")
     with pytest.raises(ManifestError, match=r"the source '' does not exist"):
         Manifest.from_source("")

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from vidclass.cli.options import AllowLeak, Root, Seed, Source
+from vidclass.cli.options import AllowLeak, Seed
+from vidclass.cli.source_options import Source, takes_source
 
 
 def register(app: typer.Typer) -> None:
@@ -15,7 +16,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Fetch public data sets; split clips without leaks.")
     group.command("list")(list_command)
     group.command("get")(get_command)
-    group.command("split")(split_command)
+    group.command("split")(takes_source(split_command))
     app.add_typer(group, name="data", no_args_is_help=True)
 
 
@@ -70,18 +71,16 @@ def split_command(
         float, typer.Option(min=0, max=0.9, help="Share of the rest for validation.")
     ] = 0.2,
     seed: Seed = 0,
-    root: Root = None,
     allow_leak: AllowLeak = False,
 ) -> None:
     """Divide clips into train, validation and test without sharing a group, as a CSV."""
     from rich.table import Table
 
     from vidclass.cli.output import show, tell_notes
-    from vidclass.data.manifest import Manifest
     from vidclass.data.splits import split_clips
 
     manifest = split_clips(
-        Manifest.from_source(source, root=root, allow_leak=allow_leak),
+        source.manifest(allow_leak=allow_leak),
         test_fraction=test,
         validation_fraction=validation,
         seed=seed,

@@ -7,19 +7,8 @@ from typing import Annotated
 
 import typer
 
-Source = Annotated[
-    str,
-    typer.Argument(
-        help="A folder with one sub-folder per class, a CSV/TSV/Parquet file, or a folder with "
-        "train.csv and test.csv.",
-        show_default=False,
-    ),
-]
 RunOrBundle = Annotated[
     Path, typer.Argument(help="A run folder, or a bundle (.vidclass).", show_default=False)
-]
-Root = Annotated[
-    Path | None, typer.Option(help="Where a table's relative paths start, if not beside it.")
 ]
 Store = Annotated[
     Path | None, typer.Option(help="Folder of stored features.  [default: in the user's cache]")

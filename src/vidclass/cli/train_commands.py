@@ -16,24 +16,23 @@ from vidclass.cli.options import (
     Json,
     Precision,
     RecipeName,
-    Root,
     Sampling,
     Seed,
     Size,
-    Source,
     Store,
     Strict,
     StrideS,
     Weights,
     chosen,
 )
+from vidclass.cli.source_options import Source, takes_source
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command("train")(train_command)
-    app.command("crossval")(crossval_command)
-    app.command("extract")(extract_command)
+    app.command("train")(takes_source(train_command))
+    app.command("crossval")(takes_source(crossval_command))
+    app.command("extract")(takes_source(extract_command))
 
 
 def train_command(
@@ -55,7 +54,6 @@ def train_command(
         typer.Option(help="Validate on the last part of the training rows, as the example does."),
     ] = None,
     seed: Seed = 0,
-    root: Root = None,
     store: Store = None,
     allow_leak: AllowLeak = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a finished run.")] = False,
@@ -64,7 +62,6 @@ def train_command(
     """Train a classifier on labelled videos and write a run folder with its bundle."""
     from vidclass.cli.output import progress_bars
     from vidclass.cli.reports import report_run
-    from vidclass.data.manifest import Manifest
     from vidclass.training.recipes import run_config
     from vidclass.training.run import train
 
@@ -84,7 +81,7 @@ def train_command(
         training={"seed": seed, **chosen(epochs=epochs)},
         split={"allow_leak": allow_leak, **chosen(validation_tail=validation_tail)},
     )
-    manifest = Manifest.from_source(source, root=root, allow_leak=allow_leak)
+    manifest = source.manifest(allow_leak=allow_leak)
     with progress_bars() as progress:
         result = train(
             manifest,
@@ -115,7 +112,6 @@ def crossval_command(
     precision: Precision = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs to train.")] = None,
     seed: Seed = 0,
-    root: Root = None,
     store: Store = None,
     json_file: Json = None,
     strict: Strict = False,
@@ -123,7 +119,6 @@ def crossval_command(
     """Measure a recipe by cross-validation over folds that share no group."""
     from vidclass.cli.output import ledger_beside, progress_bars, write_json
     from vidclass.cli.reports import report_crossval
-    from vidclass.data.manifest import Manifest
     from vidclass.training.crossval import cross_validate
     from vidclass.training.recipes import run_config
 
@@ -142,7 +137,7 @@ def crossval_command(
         ),
         training={"seed": seed, **chosen(epochs=epochs)},
     )
-    manifest = Manifest.from_source(source, root=root)
+    manifest = source.manifest()
     with progress_bars() as progress:
         result = cross_validate(
             manifest, config, folds=folds, store_folder=store, progress=progress, strict=strict
@@ -164,7 +159,6 @@ def extract_command(
     weights: Weights = None,
     precision: Precision = None,
     recipe: RecipeName = "default",
-    root: Root = None,
     store: Store = None,
     ledger: Annotated[
         Path, typer.Option(help="Where failures are listed, if there are any.")
@@ -173,7 +167,6 @@ def extract_command(
 ) -> None:
     """Make and store the features of every clip; what is stored already is not made again."""
     from vidclass.cli.output import closing_line, progress_bars, say, tell_notes
-    from vidclass.data.manifest import Manifest
     from vidclass.features.extract import extract
     from vidclass.features.networks import feature_maker
     from vidclass.training.folder import write_ledger
@@ -192,7 +185,7 @@ def extract_command(
             size=size,
         ),
     ).features
-    manifest = Manifest.from_source(source, root=root)
+    manifest = source.manifest()
     with progress_bars() as progress:
         result = extract(
             manifest,

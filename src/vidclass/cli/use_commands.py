@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from vidclass.cli.options import AllowLeak, Json, Root, RunOrBundle, Source, Store, Strict
+from vidclass.cli.options import AllowLeak, Json, RunOrBundle, Store, Strict
+from vidclass.cli.source_options import Source, takes_source
 
 DEMO_FOLDER = Path("vidclass-demo")
 
@@ -16,7 +17,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("demo")(demo_command)
     app.command("predict")(predict_command)
-    app.command("evaluate")(evaluate_command)
+    app.command("evaluate")(takes_source(evaluate_command))
 
 
 def demo_command(
@@ -96,7 +97,6 @@ def evaluate_command(
     report: Annotated[
         Path | None, typer.Option(help="Write a page with the metrics and the confusion matrix.")
     ] = None,
-    root: Root = None,
     store: Store = None,
     allow_leak: AllowLeak = False,
     strict: Strict = False,
@@ -105,24 +105,23 @@ def evaluate_command(
     from vidclass.bundle.read import Bundle
     from vidclass.cli.output import ledger_beside, progress_bars, write_json
     from vidclass.cli.reports import report_evaluation
-    from vidclass.data.manifest import Manifest
     from vidclass.errors import ManifestError
     from vidclass.evaluation.evaluate import evaluate
     from vidclass.evaluation.page import write_page
     from vidclass.training.folder import find_bundle
 
     bundle = Bundle.load(find_bundle(run_or_bundle))
-    manifest = Manifest.from_source(source, root=root, allow_leak=allow_leak)
+    manifest = source.manifest(allow_leak=allow_leak)
     if split is not None:
         manifest = manifest.where(split=split)
         if len(manifest) == 0:
-            raise ManifestError(f"{source} has no clips of the split {split!r}")
+            raise ManifestError(f"{source.path} has no clips of the split {split!r}")
     with progress_bars() as progress:
         result = evaluate(bundle, manifest, store_folder=store, progress=progress, strict=strict)
     if json_file is not None:
         write_json(json_file, result.metrics.to_json())
     if report is not None:
-        write_page(report, result, title=f"{bundle.path.name} on {source}")
+        write_page(report, result, title=f"{bundle.path.name} on {source.path}")
     notes = (*manifest.notes, *result.extraction.notes)
     ledger = ledger_beside(result.extraction.failures, json_file, report)
     report_evaluation(result, notes, ledger=ledger, quiet=json_file == "-")

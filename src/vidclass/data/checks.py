@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 import polars as pl
 
+from vidclass.data.frame_folders import is_frame_folder
 from vidclass.data.groups import keep_together
-from vidclass.data.rows import SCHEMA, SPLITS, Rows
+from vidclass.data.rows import LABEL_SEPARATOR, SCHEMA, SPLITS, Rows, joined_labels, labels_in
 from vidclass.data.wording import counted, listed, quoted
 from vidclass.errors import LeakError, ManifestError
 
@@ -52,6 +53,34 @@ def drop_duplicates(rows: Rows) -> Rows:
     return Rows(rows.table.unique(maintain_order=True), (*rows.notes, note))
 
 
+def join_labels(rows: Rows) -> Rows:
+    """One row for rows that differ in nothing but the label, with the classes of all of them."""
+    others = [name for name in SCHEMA if name != "label"]
+    joined = rows.table.group_by(others, maintain_order=True).agg(pl.col("label"))
+    names = [
+        joined_labels(name for label in labels for name in labels_in(label))
+        for labels in joined["label"].to_list()
+    ]
+    table = joined.with_columns(label=pl.Series(names, dtype=pl.String)).select(list(SCHEMA))
+    return Rows(table, rows.notes)
+
+
+def refuse_several_labels(table: pl.DataFrame) -> None:
+    """Clips with one label each are what the present heads can learn from.
+
+    Raises:
+        ManifestError: a clip has several.
+    """
+    several = table.filter(pl.col("label").str.contains(LABEL_SEPARATOR, literal=True))
+    if len(several):
+        video, label = several.select("video", "label").row(0)
+        raise ManifestError(
+            f"{counted(len(several), 'clip')} of {len(table)} have several labels, first of all "
+            f"{video!r}: {', '.join(quoted(labels_in(label)))}. Heads learn one label a clip: "
+            "keep the one that matters, or give each combination a name of its own."
+        )
+
+
 def refuse_contradictions(table: pl.DataFrame) -> None:
     """One clip has one label, and one video one group.
 
@@ -67,7 +96,10 @@ def refuse_contradictions(table: pl.DataFrame) -> None:
                 for video, values in torn.select("video", value).rows()
             ]
             noun = "clip" if value == "label" else "video"
-            raise ManifestError(f"the same {noun} with two {value}s: {listed(cases)}. Keep one.")
+            also = ", or pass --multi-label if both are true" if value == "label" else ""
+            raise ManifestError(
+                f"the same {noun} with two {value}s: {listed(cases)}. Keep one{also}."
+            )
 
 
 def refuse_unknown_labels(table: pl.DataFrame) -> None:
@@ -120,7 +152,7 @@ def note_missing_files(rows: Rows, source: object) -> Rows:
         ManifestError: not a single file is there.
     """
     videos = rows.table["video"].unique(maintain_order=True)
-    missing = [video for video in videos if not os.path.isfile(video)]
+    missing = [v for v in videos if not (os.path.isfile(v) or is_frame_folder(Path(v)))]
     if not missing:
         return rows
     if len(missing) == len(videos):

@@ -58,20 +58,46 @@ class Manifest:
 
     @classmethod
     def from_source(
-        cls, source: str | Path, *, root: str | Path | None = None, allow_leak: bool = False
+        cls,
+        source: str | Path,
+        *,
+        root: str | Path | None = None,
+        format: str | None = None,
+        official_split: int | None = None,
+        labels: str | Path | None = None,
+        fps: float | None = None,
+        multi_label: bool = False,
+        allow_leak: bool = False,
     ) -> Manifest:
-        """Read a folder of classes, a CSV, TSV or Parquet file, or a folder of such files.
+        """Read labelled clips from a folder of classes, a table, or the lists of others' tools.
 
         Args:
-            source: What to read.
-            root: Where a table's relative paths start, if not beside the table.
+            source: What to read; its kind is recognised by what it holds (docs/sources.md).
+            root: Where the videos are, if not beside the list.
+            format: The kind of source, where it is not to be recognised.
+            official_split: Which of a data set's official splits; None for the first.
+            labels: A file with the names of classes, for lists that have numbers.
+            fps: Frames a second of folders of pictures, and of annotations by frame number.
+            multi_label: Rows with the same clip give it several labels, in place of an error.
             allow_leak: Let given splits share groups; a note then says which do.
 
         Raises:
             ManifestError: the source cannot be used; the message says why and what to do.
+            ConfigError: no such format, or an option that the format has no use for.
             LeakError: given splits share groups.
         """
-        rows = fill_groups(checks.drop_duplicates(read_source(source, root=root)))
+        rows = read_source(
+            source,
+            root=root,
+            format=format,
+            official_split=official_split,
+            labels=labels,
+            fps=fps,
+            multi_label=multi_label,
+        )
+        if multi_label:
+            rows = checks.join_labels(rows)
+        rows = fill_groups(checks.drop_duplicates(rows))
         rows = checks.note_thin_classes(checks.note_missing_files(rows, source))
         manifest = cls(rows.table, rows.notes)
         checks.refuse_contradictions(manifest.table)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidclass.bundle.read import Bundle
+from vidclass.data.checks import refuse_several_labels
 from vidclass.data.manifest import Manifest
 from vidclass.errors import ManifestError
 from vidclass.evaluation.metrics import Metrics, compute_metrics
@@ -44,10 +45,11 @@ def evaluate(
     """Metrics of a bundle on the clips of a manifest, whatever their split.
 
     Raises:
-        ManifestError: a clip has a label that the bundle does not know.
+        ManifestError: a clip has a label that the bundle does not know, or several labels.
         JobFailedError: no clip could be read.
         VideoError: a video cannot be read, and `strict` is set.
     """
+    refuse_several_labels(manifest.table)
     unknown = sorted(set(manifest.labels) - set(bundle.labels))
     if unknown:
         raise ManifestError(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidclass.config import RunConfig
+from vidclass.data.checks import refuse_several_labels
 from vidclass.data.manifest import Manifest
 from vidclass.data.splits import fold_assignments, split_clips
 from vidclass.errors import SplitError
@@ -98,6 +99,7 @@ def cross_validate(
         JobFailedError: no clip could be read.
         VideoError: a video cannot be read, and `strict` is set.
     """
+    refuse_several_labels(manifest.table)
     fold_assignments(manifest, folds=folds, seed=config.training.seed)  # refuse before the work
     maker = feature_maker(config.features, manifest, progress=progress)
     extraction = extract(

@@ -12,6 +12,7 @@ import numpy as np
 from vidclass.bundle.read import Bundle
 from vidclass.bundle.write import write_bundle
 from vidclass.config import RunConfig, SplitConfig
+from vidclass.data.checks import refuse_several_labels
 from vidclass.data.manifest import Manifest
 from vidclass.data.splits import split_clips, tail_validation
 from vidclass.errors import SplitError
@@ -71,6 +72,7 @@ def train(
     started = time.monotonic()
     out = Path(out)
     # Refuse before the work.
+    refuse_several_labels(manifest.table)
     divide(manifest, config.split, seed=config.training.seed)
     backbone_recipe(config.features)
     names.prepare_run_folder(out, config, overwrite=overwrite)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,13 +42,17 @@ class Cells:
 
 
 def read_cells(path: Path) -> Cells:
-    """Read a Parquet file, or text with commas, semicolons, tabs or bars.
+    """Read a Parquet file, JSON objects line by line, or text with a delimiter.
+
+    Delimiters are commas, semicolons, tabs and bars.
 
     Raises:
         ManifestError: the file is not UTF-8 or not well formed, or rows do not fit the header.
     """
     if path.suffix.lower() == ".parquet":
         return _read_parquet(path)
+    if path.suffix.lower() == ".jsonl":
+        return _read_jsonl(path, path.read_bytes())
     return _read_text(path, path.read_bytes())
 
 
@@ -62,7 +67,7 @@ def _read_parquet(path: Path) -> Cells:
 
 
 def _read_text(path: Path, data: bytes) -> Cells:
-    text = _decoded(path, data)
+    text = decode_text(path, data)
     delimiter = _delimiter(text.lstrip().split("\n", 1)[0])
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     header: list[str] = []
@@ -86,6 +91,38 @@ def _read_text(path: Path, data: bytes) -> Cells:
     return Cells(path, header, rows, numbers)
 
 
+def _read_jsonl(path: Path, data: bytes) -> Cells:
+    """Objects need not all have the same names; a list is a label of several classes."""
+    objects: dict[int, dict[str, str]] = {}
+    header: dict[str, None] = {}
+    for number, line in enumerate(decode_text(path, data).split("\n"), 1):
+        if line.strip():
+            objects[number] = _json_object(line, f"{path.name}, row {number}")
+            header |= dict.fromkeys(objects[number])
+    rows = [[cells.get(name, "") for name in header] for cells in objects.values()]
+    return Cells(path, list(header), rows, list(objects))
+
+
+def _json_object(line: str, where: str) -> dict[str, str]:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ManifestError(f"{where} is not JSON: {error}. Write one object a line.") from error
+    if not isinstance(found, dict):
+        raise ManifestError(f"{where} is no JSON object but {line.strip()[:40]!r}.")
+    return {name.strip(): _json_cell(value, name, where) for name, value in found.items()}
+
+
+def _json_cell(value: object, name: str, where: str) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return "|".join(value)
+    if isinstance(value, (str, int, float)):
+        return str(value).strip()
+    raise ManifestError(f"{where}: {name} must be a text or a number, found: {value!r}.")
+
+
 def _fitted(cells: list[str], header: list[str], where: str) -> list[str]:
     if any(cells[len(header) :]):
         raise ManifestError(
@@ -95,7 +132,25 @@ def _fitted(cells: list[str], header: list[str], where: str) -> list[str]:
     return (cells + [""] * len(header))[: len(header)]
 
 
-def _decoded(path: Path, data: bytes) -> str:
+def text_lines(path: Path) -> list[tuple[int, str]]:
+    """The lines of a text file that are not blank, each with its number from 1.
+
+    Raises:
+        ManifestError: the file is not UTF-8, or has no such line.
+    """
+    text = decode_text(path, path.read_bytes())
+    lines = [(n, line.strip()) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
+    if not lines:
+        raise ManifestError(f"{path.name} is empty: one line a clip is needed.")
+    return lines
+
+
+def decode_text(path: Path, data: bytes) -> str:
+    """The text of a file, without a byte order mark.
+
+    Raises:
+        ManifestError: it is not UTF-8.
+    """
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

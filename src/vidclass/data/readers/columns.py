@@ -10,13 +10,14 @@ from vidclass.errors import ManifestError
 
 NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "video": ("video", "video_name", "clip", "path", "file"),
+        "video": ("video", "video_name", "clip", "path", "file", "file_name"),
         "label": ("label", "tag", "class"),
         "group": ("group",),
         "split": ("split",),
         "fold": ("fold",),
         "start_s": ("start_s",),
         "stop_s": ("stop_s",),
+        "fps": ("fps",),
     }
 )
 

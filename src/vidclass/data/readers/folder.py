@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vidclass.data.extensions import VIDEO_EXTENSIONS
+from vidclass.data.frame_folders import is_frame_folder
 from vidclass.data.readers import table
+from vidclass.data.readers.finding import rates_of
+from vidclass.data.readers.options import ReadOptions
 from vidclass.data.rows import SPLIT_WORDS, Rows, clean_text
 from vidclass.data.wording import counted, listed, quoted
-from vidclass.errors import ConfigError, ManifestError
+from vidclass.errors import ManifestError
 
 
 @dataclass
@@ -44,25 +47,27 @@ def accepts(path: Path) -> bool:
     return path.is_dir()
 
 
-def read(path: Path, root: Path | None) -> Rows:
+def read(path: Path, options: ReadOptions) -> Rows:
     """Labels are the names of the sub-folders, at any depth below which videos may lie.
+
+    A folder of numbered pictures below a class is a video, too.
 
     Raises:
         ManifestError: there are no videos, or no sub-folders to name their classes.
-        ConfigError: a root is given, which only tables can use.
+        ManifestError: a folder of frames has no rate.
     """
-    if root is not None:
-        raise ConfigError(f"--root {str(root)!r} is for tables; {str(path)!r} is a class folder.")
     found = _Found()
     if _is_split_by_folders(path):
         for part in _sub_folders(path):
             _read_classes(part, found, split=SPLIT_WORDS.get(part.name.lower()))
     else:
         _read_classes(path, found, split=None)
-    columns: dict[str, Sequence[str | None]] = {
-        "video": [str(video) for video in found.videos],
+    videos = [str(video) for video in found.videos]
+    columns: dict[str, Sequence[str | float | None]] = {
+        "video": videos,
         "label": found.labels,
         "split": found.splits,
+        "fps": rates_of(videos, [None] * len(videos), options.fps),
     }
     if not found.videos:
         known = " ".join(sorted(VIDEO_EXTENSIONS))
@@ -110,6 +115,9 @@ def _videos_below(folder: Path, passed_over: Counter[str]) -> list[Path]:
     for where, folders, names in os.walk(folder, onerror=_unreadable):
         passed_over["hidden folder"] += sum(_is_hidden(name) for name in folders)
         folders[:] = [name for name in folders if not _is_hidden(name)]
+        taken_apart = [name for name in folders if is_frame_folder(Path(where, name))]
+        videos += [Path(where, name) for name in taken_apart]
+        folders[:] = [name for name in folders if name not in taken_apart]
         for name in names:
             file = Path(where, name)
             if _is_hidden(name):

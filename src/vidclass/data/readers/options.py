@@ -28,7 +28,7 @@ class ReadOptions:
         """The options that were given, each with its name on the command line."""
         names = {
             "--root": self.root,
-            "--split": self.official_split,
+            "--official-split": self.official_split,
             "--labels": self.labels,
             "--fps": self.fps,
             "--multi-label": self.multi_label or None,

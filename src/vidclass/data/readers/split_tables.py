@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from vidclass.data.readers import table
+from vidclass.data.readers.options import ReadOptions
 from vidclass.data.rows import SPLIT_WORDS, SPLITS, Rows
 from vidclass.errors import ManifestError
 
@@ -16,7 +17,7 @@ def accepts(path: Path) -> bool:
     return path.is_dir() and "train" in _tables(path)
 
 
-def read(path: Path, root: Path | None) -> Rows:
+def read(path: Path, options: ReadOptions) -> Rows:
     """The rows of all tables, each with the split that its file is named after.
 
     Raises:
@@ -28,7 +29,7 @@ def read(path: Path, root: Path | None) -> Rows:
             names = " and ".join(file.name for file in files)
             raise ManifestError(f"{str(path)!r} has two tables for {split}: {names}. Keep one.")
     parts = [
-        table.read(found[split][0], root, file_split=split) for split in SPLITS if split in found
+        table.read(found[split][0], options, file_split=split) for split in SPLITS if split in found
     ]
     notes = [note for part in parts for note in part.notes]
     return Rows(pl.concat([part.table for part in parts]), tuple(notes))

@@ -1,21 +1,22 @@
-"""A CSV, TSV or Parquet file with a row per clip."""
+"""A CSV, TSV, JSONL or Parquet file with a row per clip."""
 
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from vidclass.data.readers.cells import Cells, read_cells
 from vidclass.data.readers.columns import find_columns
-from vidclass.data.rows import SPLIT_WORDS, Rows, clean_text
+from vidclass.data.readers.finding import find_video, rates_of, split_folders
+from vidclass.data.readers.options import ReadOptions
+from vidclass.data.rows import LABEL_SEPARATOR, SPLIT_WORDS, Rows, clean_text, joined_labels
 from vidclass.data.wording import did_you_mean, listed
 from vidclass.errors import ManifestError
 
-EXTENSIONS = frozenset({".csv", ".tsv", ".parquet"})
+EXTENSIONS = frozenset({".csv", ".tsv", ".jsonl", ".parquet"})
 
 Value = TypeVar("Value")
 
@@ -25,26 +26,27 @@ def accepts(path: Path) -> bool:
     return path.is_file() and path.suffix.lower() in EXTENSIONS
 
 
-def read(path: Path, root: Path | None, *, file_split: str | None = None) -> Rows:
+def read(path: Path, options: ReadOptions, *, file_split: str | None = None) -> Rows:
     """Read the columns that `columns.NAMES` lists; `file_split` is that of all rows.
 
-    A relative video path is looked for in `root` and beside the table: as it is, then in the
+    A relative video path is looked for in the root and beside the table: as it is, then in the
     folder of its split, in one that is called like the table, and in one called like its label.
+    A label of several classes has `|` between them.
 
     Raises:
         ManifestError: a column is missing or a cell is not what it must be; it names the rows.
     """
     columns = _Columns.of(read_cells(path))
-    labels = columns.required("label", clean_text)
+    labels = columns.required("label", _label)
     splits = columns.parsed("split", _split, f"one of {', '.join(SPLIT_WORDS)}")
     if file_split is not None:
         others = sorted({split for split in splits if split not in (None, file_split)})
         if others:
             raise ManifestError(f"{path.name} has rows whose split is {listed(others)}.")
         splits = [file_split] * len(splits)
-    bases = [base for base in (root, path.parent) if base is not None]
+    bases = [base for base in (options.root, path.parent) if base is not None]
     videos = [
-        _find(name, bases, [*_folders_of(split), path.stem, label])
+        find_video(name, bases, [*split_folders(split), path.stem, label])
         for name, label, split in zip(columns.required("video", str), labels, splits, strict=True)
     ]
     seconds = "a number of seconds, like 2.5"
@@ -59,6 +61,7 @@ def read(path: Path, root: Path | None, *, file_split: str | None = None) -> Row
         "fold": columns.parsed("fold", _fold, "a whole number from 0"),
         "start_s": starts_s,
         "stop_s": stops_s,
+        "fps": rates_of(videos, columns.parsed("fps", _positive, "more than 0"), options.fps),
     }
     return Rows.of(parsed, columns.notes)
 
@@ -144,11 +147,14 @@ def _seconds(text: str) -> float:
     return number
 
 
-def _folders_of(split: str | None) -> list[str]:
-    return [word for word, meaning in SPLIT_WORDS.items() if meaning == split]
+def _positive(text: str) -> float:
+    number = _seconds(text)
+    if number <= 0:
+        raise ValueError(text)
+    return number
 
 
-def _find(name: str, bases: Iterable[Path], folders: Iterable[str]) -> str:
-    """The first place where the video is, else the first where it could have been."""
-    places = [os.path.abspath(base / folder / name) for base in bases for folder in ("", *folders)]
-    return next((place for place in places if os.path.isfile(place)), places[0])
+def _label(text: str) -> str:
+    """One spelling for the classes in a cell, whatever their order; empty where one is missing."""
+    parts = [clean_text(part) for part in text.split(LABEL_SEPARATOR)]
+    return joined_labels(parts) if all(parts) else ""

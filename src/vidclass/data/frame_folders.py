@@ -1,0 +1,36 @@
+"""Folders of numbered pictures: videos that someone has taken apart."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from pathlib import Path
+
+PICTURE_EXTENSIONS = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".webp"})
+_NUMBERED = re.compile(r"(.*?)(\d+)")
+
+
+def is_frame_folder(path: Path) -> bool:
+    """Whether a folder holds nothing but pictures that are numbered, all alike but for that.
+
+    Hidden files do not count, nor do files such as `Thumbs.db`; a sub-folder does, and so does a
+    video: then it is a folder of other things.
+    """
+    if not path.is_dir():
+        return False
+    names: Counter[tuple[str, str]] = Counter()
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            stem, extension = os.path.splitext(entry.name)
+            if entry.is_dir():
+                return False
+            if extension.lower() not in PICTURE_EXTENSIONS:
+                continue
+            numbered = _NUMBERED.fullmatch(stem)
+            if numbered is None:
+                return False
+            names[numbered[1], extension.lower()] += 1
+    return len(names) == 1
