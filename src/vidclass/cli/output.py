@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -24,7 +25,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from vidclass.errors import ConfigError
+from vidclass.errors import ConfigError, JobFailedError, StoppedError, VideoError
 from vidclass.files import write_text
 from vidclass.types import Failure, Progress
 
@@ -114,29 +115,53 @@ def tell_notes(notes: Iterable[str]) -> None:
         err().print(f"note: {note}", markup=False)
 
 
-def ledger_beside(failures: Sequence[Failure], *outputs: str | Path | None) -> Path | None:
-    """Write the ledger beside the first of `outputs` that is a file, and return its path.
+def ledger_beside(*outputs: str | Path | None) -> Path | None:
+    """The ledger's place beside the first of `outputs` that is a file.
 
-    Without failures, or where all goes to standard output, there is none.
+    Where all goes to standard output there is none.
     """
-    from vidclass.training.folder import write_ledger
-
     files = [Path(output) for output in outputs if output not in (None, "-")]
-    if not files:
-        return None
-    ledger = files[0].with_name(f"{files[0].name}.ledger.jsonl")
-    return ledger if write_ledger(ledger, failures) else None
+    return files[0].with_name(f"{files[0].name}.ledger.jsonl") if files else None
 
 
 def closing_line(ok: int, failures: Sequence[Failure], ledger: Path | None = None) -> None:
-    """`N ok, M failed`, with the failures and where they are listed."""
+    """End a command that reads videos: the failures, the ledger, and `N ok, M failed`.
+
+    The ledger of an earlier run is removed where there are no failures.
+    """
     console = err()
     for failure in failures[:5]:
         console.print(f"failed: {failure.message}", markup=False)
     if len(failures) > 5:
         console.print(f"... and {len(failures) - 5} more", markup=False)
-    where = f" (listed in {ledger})" if failures and ledger else ""
-    console.print(f"{ok} ok, {len(failures)} failed{where}", markup=False)
+    _end(ok, failures, ledger)
+
+
+@contextmanager
+def stopping(ledger: Path | None) -> Iterator[None]:
+    """What ends early because of clips has a ledger and a closing line too, and exit code 1."""
+    try:
+        yield
+    except JobFailedError as error:
+        if not error.failures:
+            raise
+        err().print(f"error: {error}", markup=False)
+        _end(0, error.failures, ledger)
+        raise typer.Exit(1) from error
+    except StoppedError as error:
+        err().print(f"error: {error}", markup=False)
+        cause = error.__cause__
+        told = cause if isinstance(cause, VideoError) else error
+        _end(error.ok, [Failure.of(error.path, told)], ledger)
+        raise typer.Exit(1) from error
+
+
+def _end(ok: int, failures: Sequence[Failure], ledger: Path | None) -> None:
+    from vidclass.ledger import write_ledger
+
+    written = ledger is not None and write_ledger(ledger, failures)
+    where = f" (listed in {ledger})" if written else ""
+    err().print(f"{ok} ok, {len(failures)} failed{where}", markup=False)
 
 
 def write_json(target: str, value: Any) -> None:
