@@ -14,7 +14,8 @@ import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
+    ProgressColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
@@ -24,7 +25,9 @@ from rich.progress import (
     Progress as Bars,
 )
 from rich.table import Table
+from rich.text import Text
 
+from vidclass.data.space import in_bytes
 from vidclass.errors import ConfigError, JobFailedError, StoppedError, VideoError
 from vidclass.files import write_text
 from vidclass.types import Failure, Progress
@@ -44,6 +47,8 @@ STAGES = {
     "unpack": "unpacking",
     "measure": "measuring",
 }
+
+_BYTE_STAGES = frozenset({"download", "unpack"})
 
 
 def out() -> Console:
@@ -66,7 +71,7 @@ def progress_bars() -> Iterator[Progress]:
     columns = (
         TextColumn("{task.description:<20}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        _AmountColumn(),
         TimeElapsedColumn(),
         TextColumn("left:"),
         TimeRemainingColumn(),
@@ -76,7 +81,8 @@ def progress_bars() -> Iterator[Progress]:
 
         def tell(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
-                tasks[stage] = bars.add_task(STAGES.get(stage, stage), total=total or None)
+                name = STAGES.get(stage, stage)
+                tasks[stage] = bars.add_task(name, total=total or None, stage=stage)
             bars.update(tasks[stage], completed=done, total=total or None)
 
         yield tell
@@ -94,9 +100,24 @@ def _lines(console: Console) -> Progress:
         told[stage] = now
         # The first step may include a compilation: its time says nothing about the rest.
         left = f", {(now - begun) * (total - done) / done:.0f} s left" if done > 1 and total else ""
-        console.print(f"{STAGES.get(stage, stage)}: {done} of {total or '?'}{left}", markup=False)
+        console.print(
+            f"{STAGES.get(stage, stage)}: {_amount(stage, done, total)}{left}", markup=False
+        )
 
     return tell
+
+
+def _amount(stage: str, done: int, total: int) -> str:
+    if stage in _BYTE_STAGES:
+        return f"{in_bytes(done)} of {in_bytes(total) if total else '?'}"
+    return f"{done} of {total or '?'}"
+
+
+class _AmountColumn(ProgressColumn):
+    """How much of a stage is done: a number, or bytes for people to read."""
+
+    def render(self, task: Task) -> Text:
+        return Text(_amount(task.fields["stage"], int(task.completed), int(task.total or 0)))
 
 
 def say(text: str) -> None:
