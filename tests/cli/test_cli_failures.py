@@ -91,7 +91,7 @@ def test_nothing_readable_ends_with_a_ledger_too(
     for video in clips.rglob("*.avi"):
         video.write_text("damaged")
     out, file = tmp_path / "out", tmp_path / "out.json"
-    arguments: list[object] = [clips, "--json", file, *QUICK_OPTIONS]
+    arguments: list[object] = [clips, "--folds", 2, "--json", file, *QUICK_OPTIONS]
     if command == "train":
         arguments = [clips, "--out", out, *QUICK_OPTIONS]
     if command == "evaluate":
