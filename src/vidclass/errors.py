@@ -8,6 +8,7 @@ VidclassError
  │   └─ SplitError       no honest split can be made of it
  │       └─ LeakError    a given split has the same group on two sides
  ├─ VideoError           one video cannot be read; the rest of the work goes on
+ │   └─ StoppedError     it was to end the work, and did
  ├─ DownloadError        a file could not be fetched, or is not what it should be
  ├─ ArchiveError         an archive is damaged or would write outside its folder
  ├─ WeightsError         pretrained weights are missing or not what they should be
@@ -23,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from difflib import get_close_matches
+from typing import Any
 
 
 class VidclassError(Exception):
@@ -57,22 +59,57 @@ class VideoError(VidclassError):
         cause: What is wrong with it, as a clause without a full stop.
         hint: What its owner can do, as a sentence; may be empty.
         stage: Where it failed: `probe`, `decode` or `extract`.
+        lasting: The bytes of the video are at fault, so another try would end the same.
     """
 
-    def __init__(self, path: object, cause: str, *, hint: str = "", stage: str = "decode") -> None:
+    def __init__(
+        self,
+        path: object,
+        cause: str,
+        *,
+        hint: str = "",
+        stage: str = "decode",
+        lasting: bool = True,
+    ) -> None:
         self.path = str(path)
         self.cause = cause
         self.hint = hint
         self.stage = stage
+        self.lasting = lasting
         super().__init__(f"{self.path}: {cause}." + (f" {hint}" if hint else ""))
 
     def __reduce__(self) -> tuple[object, ...]:
         """Keep the keyword arguments when the error crosses a process border."""
-        return _rebuild_video_error, (self.path, self.cause, self.hint, self.stage)
+        parts = (self.path, self.cause, self.hint, self.stage, self.lasting)
+        return _rebuild_video_error, (type(self), parts, self.__dict__)
 
 
-def _rebuild_video_error(path: str, cause: str, hint: str, stage: str) -> VideoError:
-    return VideoError(path, cause, hint=hint, stage=stage)
+def _rebuild_video_error(
+    kind: type[VideoError], parts: tuple[str, str, str, str, bool], facts: dict[str, object]
+) -> VideoError:
+    path, cause, hint, stage, lasting = parts
+    error = kind(path, cause, hint=hint, stage=stage, lasting=lasting)
+    error.__dict__.update(facts)
+    return error
+
+
+class StoppedError(VideoError):
+    """A video that cannot be read ended the work, as it was told to.
+
+    Attributes:
+        ok: How many clips were done by then.
+    """
+
+    ok: int = 0
+
+    @classmethod
+    def at(cls, error: VideoError, *, ok: int) -> StoppedError:
+        """The same error, after so many clips that were done."""
+        stopped = cls(
+            error.path, error.cause, hint=error.hint, stage=error.stage, lasting=error.lasting
+        )
+        stopped.ok = ok
+        return stopped
 
 
 class DownloadError(VidclassError):
@@ -104,7 +141,15 @@ class RunError(VidclassError):
 
 
 class JobFailedError(VidclassError):
-    """The work was done, and nothing usable came out of it."""
+    """The work was done, and nothing usable came out of it.
+
+    Attributes:
+        failures: The rows of the ledger, where it was the clips that failed.
+    """
+
+    def __init__(self, message: str, *, failures: Collection[Any] = ()) -> None:
+        self.failures = tuple(failures)
+        super().__init__(message)
 
 
 def require_choice(name: str, value: str, allowed: Collection[str]) -> str:

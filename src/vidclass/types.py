@@ -75,20 +75,26 @@ class ClipFeatures:
 
 @dataclass(frozen=True)
 class Failure:
-    """One row of the ledger: a video that could not be processed, and why."""
+    """One row of the ledger: a clip that could not be processed, and why.
+
+    `start_s` and `stop_s` are those of the clip, as in `Span`: the whole video unless told.
+    """
 
     video: str
     stage: str
     error_type: str
     message: str
     hint: str = ""
+    start_s: float = 0.0
+    stop_s: float | None = None
 
     @classmethod
-    def of(cls, video: object, error: VidclassError) -> Failure:
-        """The row for `error` on `video`."""
+    def of(cls, video: object, error: VidclassError, *, span: Span = Span()) -> Failure:  # noqa: B008
+        """The row for `error` on `video`, or on a span of it."""
         stage = error.stage if isinstance(error, VideoError) else ""
         hint = error.hint if isinstance(error, VideoError) else ""
-        return cls(str(video), stage, type(error).__name__, str(error), hint)
+        kind = type(error).__name__
+        return cls(str(video), stage, kind, str(error), hint, span.start_s, span.stop_s)
 
 
 # Called with the name of a stage, how much of it is done, and how much there is.

@@ -102,4 +102,9 @@ def test_one_run_over_all_of_them(tiny_video: TinyVideo, tmp_path: Path) -> None
     assert ledger.read_text(encoding="utf-8").splitlines() == lines
     strict = CliRunner().invoke(app, ["extract", str(table), *options, "--strict"])
     assert (strict.exit_code, strict.stdout) == (1, "")
-    assert strict.stderr.splitlines()[-1].startswith("error: ")
+    error, closing = strict.stderr.splitlines()[-2:]
+    assert error.startswith(f"error: {tmp_path / 'folder.avi'}: is a folder")
+    assert closing == f"0 ok, 1 failed (listed in {ledger})"
+    assert [row["video"] for row in map(json.loads, ledger.read_text().splitlines())] == [
+        str(tmp_path / "folder.avi")
+    ]

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from vidclass.cli.features_commands import _size
 from vidclass.cli.main import app
 from vidclass.features.store import FeatureStore
 from vidclass.types import ClipFeatures
@@ -182,11 +181,3 @@ def test_prune_leftovers(store: Path) -> None:
     assert done.stdout.splitlines() == ["1 leftover of processes that were killed", "0 B freed"]
     assert not left.exists()
     assert tables(store) == ["a", "b"]
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (2.5e9, "2.5 GB"), (3e15, "3000.0 TB")],
-)
-def test_sizes(count: float, text: str) -> None:
-    assert _size(count) == text

@@ -164,11 +164,13 @@ def test_progress_is_bars_on_a_terminal(
     assert printed.out == ""
     assert "training" in printed.err
     assert "downloading" in printed.err
+    assert "5 B of ?" in printed.err
 
 
 def test_notes_are_told_once_and_brackets_are_no_markup(
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     output.tell_notes(["see [bold]x[/bold]", "see [bold]x[/bold]", "b"])
     output.closing_line(1, [Failure("v", "", "E", "[red]v: bad")], Path("l.jsonl"))
     output.say("[red]a")

@@ -8,20 +8,19 @@ import signal
 import subprocess
 import sys
 import tarfile
-import threading
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import datetime, timedelta
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from served_mirror import Mirror, beside, content, serve_mirror
 
 from vidclass.data import archive
 from vidclass.data import datasets as module
-from vidclass.data.datasets import RECORD_NAME, dataset_rows, datasets, get_dataset
+from vidclass.data.catalogue import dataset_rows, datasets
+from vidclass.data.dataset_record import RECORD_NAME
+from vidclass.data.datasets import get_dataset
 from vidclass.errors import ArchiveError, ConfigError, DownloadError
 
 NAME = "ucf101-top5"
@@ -47,46 +46,11 @@ ARCHIVE = archive_bytes()
 SHA256 = hashlib.sha256(ARCHIVE).hexdigest()
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: Any) -> None: ...
-
-    def do_GET(self) -> None:
-        self.server.asked.append(self.path)  # type: ignore[attr-defined]
-        with suppress(ConnectionError):  # the client may be killed meanwhile
-            super().do_GET()
-
-
-class Mirror:
-    """A local server that has the archive below /mirror/."""
-
-    def __init__(self, server: ThreadingHTTPServer) -> None:
-        self.asked: list[str] = []
-        server.asked = self.asked  # type: ignore[attr-defined]
-        self.base_url = f"http://127.0.0.1:{server.server_port}/mirror/"
-
-
 @pytest.fixture
 def mirror(tmp_path_factory: pytest.TempPathFactory, impatient: None) -> Iterator[Mirror]:
     root = tmp_path_factory.mktemp("served")
-    (root / "mirror").mkdir()
-    (root / "mirror" / "ucf101_top5.tar.gz").write_bytes(ARCHIVE)
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(root))) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield Mirror(server)
-        server.shutdown()
-        thread.join()
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    files = (path for path in folder.rglob("*") if path.is_file())
-    tree = {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
-    tree.pop(RECORD_NAME)
-    return tree
-
-
-def beside(folder: Path) -> list[str]:
-    return sorted(entry.name for entry in folder.parent.iterdir())
+    with serve_mirror(root, {"ucf101_top5.tar.gz": ARCHIVE}) as found:
+        yield found
 
 
 def test_a_data_set_is_fetched_unpacked_and_written_down(mirror: Mirror, tmp_path: Path) -> None:
@@ -97,16 +61,21 @@ def test_a_data_set_is_fetched_unpacked_and_written_down(mirror: Mirror, tmp_pat
     )
     assert content(folder) == TREE
     assert beside(folder) == ["ucf"]
-    assert (receipt.folder, receipt.already_there, receipt.kept_archive) == (folder, False, None)
+    assert (receipt.folder, receipt.already_there, receipt.kept_archives) == (folder, False, ())
+    assert receipt.clips == 2
     written = json.loads((folder / RECORD_NAME).read_text())
     age = datetime.now().astimezone() - datetime.fromisoformat(written.pop("date"))
     assert timedelta(0) <= age < timedelta(minutes=1)
     assert written == {
-        "schema": 1,
+        "schema": 2,
         "name": NAME,
-        "url": f"{mirror.base_url}ucf101_top5.tar.gz",
-        "size_bytes": len(ARCHIVE),
-        "sha256": SHA256,
+        "archives": [
+            {
+                "url": f"{mirror.base_url}ucf101_top5.tar.gz",
+                "size_bytes": len(ARCHIVE),
+                "sha256": SHA256,
+            }
+        ],
         "files": 4,
     }
     assert [name for name, *_ in steps] == sorted(name for name, *_ in steps)
@@ -126,9 +95,9 @@ def test_an_archive_put_there_by_hand_is_taken_and_kept(mirror: Mirror, tmp_path
     (tmp_path / "ucf101_top5.tar.gz").write_bytes(ARCHIVE)
     receipt = get_dataset(NAME, tmp_path / "ucf", base_url=mirror.base_url)
     assert mirror.asked == []
-    assert receipt.kept_archive == tmp_path / "ucf101_top5.tar.gz"
-    assert receipt.kept_archive.exists()
-    assert get_dataset(NAME, tmp_path / "ucf").kept_archive == receipt.kept_archive
+    assert receipt.kept_archives == (tmp_path / "ucf101_top5.tar.gz",)
+    assert receipt.kept_archives[0].exists()
+    assert get_dataset(NAME, tmp_path / "ucf").kept_archives == receipt.kept_archives
 
 
 def test_offline_says_where_to_put_the_file_and_goes_on_from_there(
@@ -149,7 +118,9 @@ def test_a_wrong_checksum(mirror: Mirror, tmp_path: Path) -> None:
 
 def test_another_checksum_than_the_recorded_one(mirror: Mirror, tmp_path: Path) -> None:
     get_dataset(NAME, tmp_path / "ucf", base_url=mirror.base_url)
-    with pytest.raises(DownloadError, match=f"with the SHA-256 {SHA256} instead of {'0' * 64}"):
+    with pytest.raises(
+        DownloadError, match=f"top5.tar.gz, with the SHA-256 {SHA256} instead of {'0' * 64}"
+    ):
         get_dataset(NAME, tmp_path / "ucf", sha256="0" * 64)
 
 
@@ -178,6 +149,15 @@ def test_files_that_were_removed_are_missed(mirror: Mirror, tmp_path: Path) -> N
         get_dataset(NAME, tmp_path / "ucf")
 
 
+def test_a_record_of_the_first_shape_is_read(mirror: Mirror, tmp_path: Path) -> None:
+    receipt = get_dataset(NAME, tmp_path / "ucf", base_url=mirror.base_url)
+    path = tmp_path / "ucf" / RECORD_NAME
+    value = json.loads(path.read_text())
+    [archive_record] = value.pop("archives")
+    path.write_text(json.dumps(value | archive_record | {"schema": 1}))
+    assert get_dataset(NAME, tmp_path / "ucf").record == receipt.record
+
+
 def test_a_folder_of_another_data_set(mirror: Mirror, tmp_path: Path) -> None:
     get_dataset(NAME, tmp_path / "ucf", base_url=mirror.base_url)
     record = tmp_path / "ucf" / RECORD_NAME
@@ -186,7 +166,9 @@ def test_a_folder_of_another_data_set(mirror: Mirror, tmp_path: Path) -> None:
         get_dataset(NAME, tmp_path / "ucf")
 
 
-@pytest.mark.parametrize("text", ["", "{}", '{"schema": 2}', "[]"])
+@pytest.mark.parametrize(
+    "text", ["", "{}", '{"schema": 1}', '{"schema": 2}', '{"schema": 3}', "[]"]
+)
 def test_a_record_that_cannot_be_read(tmp_path: Path, text: str) -> None:
     (tmp_path / RECORD_NAME).write_text(text)
     with pytest.raises(DownloadError, match=rf"{RECORD_NAME} cannot be read \(.*Remove its folder"):
@@ -205,7 +187,7 @@ def test_the_default_address_is_the_published_one(
         raise DownloadError(url)
 
     monkeypatch.setattr(module, "download", asked)
-    with pytest.raises(DownloadError, match=rf"^{datasets[NAME].url}$"):
+    with pytest.raises(DownloadError, match=rf"^{datasets[NAME].archives[0].url}$"):
         get_dataset(NAME, tmp_path / "ucf")
 
 
@@ -261,8 +243,8 @@ def test_killed_at_any_moment_the_same_call_completes_it(
     assert subprocess.run(command, timeout=60).returncode == -signal.SIGKILL
     receipt = get_dataset(NAME, folder, base_url=mirror.base_url)
     assert content(folder) == TREE
-    assert receipt.record.sha256 == SHA256
-    kept = [] if receipt.kept_archive is None else [receipt.kept_archive.name]
+    assert receipt.record.archives[0].sha256 == SHA256
+    kept = [place.name for place in receipt.kept_archives]
     assert beside(folder) == ["ucf", *kept]
     assert bool(kept) == (where != "download")
 
@@ -271,6 +253,6 @@ def test_the_table_has_a_row_for_every_data_set() -> None:
     rows = dataset_rows()
     assert [row["name"] for row in rows] == list(datasets)
     assert rows[0]["clips"] == "818"
-    assert rows[0]["size"] == "unknown"
-    assert rows[0]["classes"] == "CricketShot, PlayingCello, Punch, ShavingBeard, TennisSwing"
+    assert [row["size"] for row in rows] == ["unknown", "6.9 GB", "about 2.1 GB", "about 1.1 GB"]
+    assert [row["classes"] for row in rows] == ["5", "101", "51", "11"]
     assert all(all(row.values()) for row in rows)

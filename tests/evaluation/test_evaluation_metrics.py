@@ -37,6 +37,17 @@ def test_numbers_made_by_hand() -> None:
     assert metrics.ece == pytest.approx((0.2 + 0.4 + 2 * 0.2 + 0.55) / 5)
 
 
+def test_what_failed_is_told_by_class() -> None:
+    assert compute_metrics(PROBABILITIES, TRUTH, LABELS).failed_by_class == {}
+    lost = {"b": 1, "d": 2}
+    metrics = compute_metrics(PROBABILITIES, TRUTH, LABELS, failed=3, failed_by_class=lost)
+    assert metrics.to_json()["failed_by_class"] == lost
+    assert (metrics.unscored, metrics.left_out) == (["d"], ["d"])
+    lost = {"b": 1, "c": 2}
+    metrics = compute_metrics(PROBABILITIES, TRUTH, LABELS, failed=3, failed_by_class=lost)
+    assert (metrics.unscored, metrics.left_out) == ([], ["c"])
+
+
 def test_the_interval_is_wilson_s() -> None:
     low, high = compute_metrics(PROBABILITIES, TRUTH, LABELS).accuracy_interval
     z, n, p = 1.959964, 5, 0.6
@@ -49,7 +60,7 @@ def test_the_json_shape() -> None:
     value = compute_metrics(PROBABILITIES, TRUTH, LABELS, failed=1).to_json()
     assert list(value) == [
         "schema", "accuracy", "accuracy_interval", "top5_accuracy", "macro_f1", "ece", "videos",
-        "failed", "per_class", "confusion", "labels",
+        "failed", "per_class", "confusion", "labels", "failed_by_class",
     ]  # fmt: skip
     assert value["schema"] == 1
     assert isinstance(value["accuracy_interval"], list)

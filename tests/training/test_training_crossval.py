@@ -107,7 +107,7 @@ def test_the_json_shape(extracted: Callable[..., None]) -> None:
     value = run(twelve(FOLDS)).to_json()
     assert list(value) == [
         "schema", "accuracy_mean", "accuracy_std", "folds", "head", "backbone", "seed", "videos",
-        "failed", "macro_f1", "labels", "confusion", "config",
+        "failed", "failed_by_class", "macro_f1", "labels", "confusion", "config",
     ]  # fmt: skip
     assert value["schema"] == 1
     assert list(value["folds"][0]) == ["fold", "accuracy", "videos"]

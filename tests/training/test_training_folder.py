@@ -1,16 +1,14 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from vidclass.config import RunConfig
-from vidclass.errors import RunError, VideoError
+from vidclass.errors import RunError
 from vidclass.training import folder as names
-from vidclass.training.folder import find_bundle, prepare_run_folder, write_history, write_ledger
-from vidclass.types import Failure
+from vidclass.training.folder import find_bundle, prepare_run_folder, write_history
 
 CONFIG = RunConfig()
 
@@ -49,21 +47,6 @@ def test_an_unfinished_run_of_another_configuration_is_not_continued(tmp_path: P
     with pytest.raises(RunError, match="an unfinished run of another configuration: name a new"):
         prepare_run_folder(tmp_path, CONFIG, overwrite=False)
     prepare_run_folder(tmp_path, CONFIG, overwrite=True)
-
-
-def test_the_ledger_is_there_only_with_failures(tmp_path: Path) -> None:
-    path = tmp_path / names.LEDGER
-    error = VideoError("ä.avi", "it is empty", hint="Get it again.", stage="probe")
-    assert write_ledger(path, [Failure.of("ä.avi", error)])
-    assert json.loads(path.read_text(encoding="utf-8")) == {
-        "video": "ä.avi",
-        "stage": "probe",
-        "error_type": "VideoError",
-        "message": "ä.avi: it is empty. Get it again.",
-        "hint": "Get it again.",
-    }
-    assert not write_ledger(path, [])
-    assert not path.exists()
 
 
 @pytest.mark.parametrize("validated", [True, False])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vidclass.cli.options import Json, Store
+from vidclass.data.space import in_bytes
 from vidclass.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def list_command(store: Store = None, json_file: Json = None) -> None:
         write_json(json_file, {"schema": 1, "store": str(folder), "tables": rows})
     if json_file != "-":
         _show(tables)
-        say(f"{_size(sum(table.size_bytes for table in tables))} in {folder}")
+        say(f"{in_bytes(sum(table.size_bytes for table in tables))} in {folder}")
 
 
 def verify_command(store: Store = None) -> None:
@@ -109,7 +110,7 @@ def prune_command(
         _show(list(chosen.values()))
     if rest:
         say(f"{counted(len(rest), 'leftover')} of processes that were killed")
-    size = _size(sum(map(size_of, [*chosen, *rest])))
+    size = in_bytes(sum(map(size_of, [*chosen, *rest])))
     if not yes:
         typer.confirm(f"Remove these for good and free {size}?", abort=True, err=True)
     remove([*chosen, *rest])
@@ -148,7 +149,7 @@ def _show(tables: list[StoredTable]) -> None:
             str(table.config.get("backbone", "?")),
             _frames(table.config),
             clips if table.current else f"format {table.format}",
-            _size(table.size_bytes),
+            in_bytes(table.size_bytes),
             f"{table.last_used.astimezone():%Y-%m-%d}",
         )
     show(view)
@@ -175,12 +176,3 @@ def _as_json(table: StoredTable) -> dict[str, Any]:
         "bytes": table.size_bytes,
         "last_used": table.last_used.isoformat(timespec="seconds"),
     }
-
-
-def _size(count: float) -> str:
-    units = ["kB", "MB", "GB", "TB"]
-    if count < 1000:
-        return f"{count} B"
-    while count >= 1000 and units:
-        count, unit = count / 1000, units.pop(0)
-    return f"{count:.1f} {unit}"

@@ -16,6 +16,10 @@ Store = Annotated[
 Strict = Annotated[
     bool, typer.Option("--strict", help="Stop at the first video that cannot be read.")
 ]
+RetryFailed = Annotated[
+    bool,
+    typer.Option("--retry-failed", help="Try clips again that could not be read before."),
+]
 AllowLeak = Annotated[
     bool,
     typer.Option(

@@ -10,10 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
+    ProgressColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
@@ -23,8 +25,10 @@ from rich.progress import (
     Progress as Bars,
 )
 from rich.table import Table
+from rich.text import Text
 
-from vidclass.errors import ConfigError
+from vidclass.data.space import in_bytes
+from vidclass.errors import ConfigError, JobFailedError, StoppedError, VideoError
 from vidclass.files import write_text
 from vidclass.types import Failure, Progress
 
@@ -43,6 +47,8 @@ STAGES = {
     "unpack": "unpacking",
     "measure": "measuring",
 }
+
+_BYTE_STAGES = frozenset({"download", "unpack"})
 
 
 def out() -> Console:
@@ -65,7 +71,7 @@ def progress_bars() -> Iterator[Progress]:
     columns = (
         TextColumn("{task.description:<20}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        _AmountColumn(),
         TimeElapsedColumn(),
         TextColumn("left:"),
         TimeRemainingColumn(),
@@ -75,7 +81,8 @@ def progress_bars() -> Iterator[Progress]:
 
         def tell(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
-                tasks[stage] = bars.add_task(STAGES.get(stage, stage), total=total or None)
+                name = STAGES.get(stage, stage)
+                tasks[stage] = bars.add_task(name, total=total or None, stage=stage)
             bars.update(tasks[stage], completed=done, total=total or None)
 
         yield tell
@@ -93,9 +100,24 @@ def _lines(console: Console) -> Progress:
         told[stage] = now
         # The first step may include a compilation: its time says nothing about the rest.
         left = f", {(now - begun) * (total - done) / done:.0f} s left" if done > 1 and total else ""
-        console.print(f"{STAGES.get(stage, stage)}: {done} of {total or '?'}{left}", markup=False)
+        console.print(
+            f"{STAGES.get(stage, stage)}: {_amount(stage, done, total)}{left}", markup=False
+        )
 
     return tell
+
+
+def _amount(stage: str, done: int, total: int) -> str:
+    if stage in _BYTE_STAGES:
+        return f"{in_bytes(done)} of {in_bytes(total) if total else '?'}"
+    return f"{done} of {total or '?'}"
+
+
+class _AmountColumn(ProgressColumn):
+    """How much of a stage is done: a number, or bytes for people to read."""
+
+    def render(self, task: Task) -> Text:
+        return Text(_amount(task.fields["stage"], int(task.completed), int(task.total or 0)))
 
 
 def say(text: str) -> None:
@@ -114,29 +136,53 @@ def tell_notes(notes: Iterable[str]) -> None:
         err().print(f"note: {note}", markup=False)
 
 
-def ledger_beside(failures: Sequence[Failure], *outputs: str | Path | None) -> Path | None:
-    """Write the ledger beside the first of `outputs` that is a file, and return its path.
+def ledger_beside(*outputs: str | Path | None) -> Path | None:
+    """The ledger's place beside the first of `outputs` that is a file.
 
-    Without failures, or where all goes to standard output, there is none.
+    Where all goes to standard output there is none.
     """
-    from vidclass.training.folder import write_ledger
-
     files = [Path(output) for output in outputs if output not in (None, "-")]
-    if not files:
-        return None
-    ledger = files[0].with_name(f"{files[0].name}.ledger.jsonl")
-    return ledger if write_ledger(ledger, failures) else None
+    return files[0].with_name(f"{files[0].name}.ledger.jsonl") if files else None
 
 
 def closing_line(ok: int, failures: Sequence[Failure], ledger: Path | None = None) -> None:
-    """`N ok, M failed`, with the failures and where they are listed."""
+    """End a command that reads videos: the failures, the ledger, and `N ok, M failed`.
+
+    The ledger of an earlier run is removed where there are no failures.
+    """
     console = err()
     for failure in failures[:5]:
         console.print(f"failed: {failure.message}", markup=False)
     if len(failures) > 5:
         console.print(f"... and {len(failures) - 5} more", markup=False)
-    where = f" (listed in {ledger})" if failures and ledger else ""
-    console.print(f"{ok} ok, {len(failures)} failed{where}", markup=False)
+    _end(ok, failures, ledger)
+
+
+@contextmanager
+def stopping(ledger: Path | None) -> Iterator[None]:
+    """What ends early because of clips has a ledger and a closing line too, and exit code 1."""
+    try:
+        yield
+    except JobFailedError as error:
+        if not error.failures:
+            raise
+        err().print(f"error: {error}", markup=False)
+        _end(0, error.failures, ledger)
+        raise typer.Exit(1) from error
+    except StoppedError as error:
+        err().print(f"error: {error}", markup=False)
+        cause = error.__cause__
+        told = cause if isinstance(cause, VideoError) else error
+        _end(error.ok, [Failure.of(error.path, told)], ledger)
+        raise typer.Exit(1) from error
+
+
+def _end(ok: int, failures: Sequence[Failure], ledger: Path | None) -> None:
+    from vidclass.ledger import write_ledger
+
+    written = ledger is not None and write_ledger(ledger, failures)
+    where = f" (listed in {ledger})" if written else ""
+    err().print(f"{ok} ok, {len(failures)} failed{where}", markup=False)
 
 
 def write_json(target: str, value: Any) -> None:

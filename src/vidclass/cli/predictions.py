@@ -12,7 +12,7 @@ from pathlib import Path
 from vidclass.cli.output import say, write_json, write_output
 from vidclass.cli.reports import percent
 from vidclass.data.extensions import VIDEO_EXTENSIONS
-from vidclass.errors import ConfigError
+from vidclass.errors import ConfigError, StoppedError, VidclassError, VideoError
 from vidclass.inference.classifier import Classifier, Prediction, predictions_json
 from vidclass.inference.draw import draw_gif
 from vidclass.types import Failure, Progress
@@ -61,18 +61,22 @@ def predict_all(
     """Predict each video, and write its GIF at once, so that no frames pile up.
 
     Raises:
-        VideoError: a video cannot be read, and `strict` is set.
+        StoppedError: a video cannot be read, and `strict` is set.
     """
-    predictions = []
+    predictions: list[Prediction] = []
     for count, prediction in enumerate(classifier.predict_each(videos), 1):
         if prediction.error is not None and strict:
-            raise prediction.error
+            raise _stopped(prediction.error, ok=len(predictions))
         if gif is not None:
             draw_gif(gif if len(videos) == 1 else gif / f"{count:04}.gif", prediction)
         predictions.append(replace(prediction, frames=None))
         progress("predict", count, len(videos))
     failures = [Failure.of(item.video, item.error) for item in predictions if item.error]
     return predictions, failures
+
+
+def _stopped(error: VidclassError, *, ok: int) -> VidclassError:
+    return StoppedError.at(error, ok=ok) if isinstance(error, VideoError) else error
 
 
 def print_predictions(predictions: Sequence[Prediction], *, top: int) -> None:

@@ -26,20 +26,25 @@ def percent(share: float) -> str:
 def summary(metrics: Metrics) -> str:
     """Accuracy with its interval, and how many clips it covers."""
     low, high = metrics.accuracy_interval
+    more = f"; {metrics.failed} more failed" if metrics.failed else ""
     return (
         f"accuracy {percent(metrics.accuracy)} (95 % interval {percent(low)} to {percent(high)}) "
-        f"on {metrics.videos} clips"
+        f"on {metrics.videos} clips{more}"
     )
 
 
 def class_table(metrics: Metrics) -> Table:
     """Precision, recall and F1 by class."""
     table = Table("class", title="by class", title_justify="left")
-    for column in ("clips", "precision", "recall", "F1"):
+    lost = metrics.failed_by_class
+    for column in ("clips", *(["failed"] if lost else []), "precision", "recall", "F1"):
         table.add_column(column, justify="right")
     for label, row in metrics.per_class.items():
         numbers = (percent(row[name]) for name in ("precision", "recall", "f1"))
-        table.add_row(label, str(int(row["videos"])), *numbers)
+        failed = [str(lost.get(label, 0))] if lost else []
+        table.add_row(label, str(int(row["videos"])), *failed, *numbers)
+    for label in metrics.unscored:
+        table.add_row(label, "0", str(lost[label]), "", "", "")
     return table
 
 
@@ -54,9 +59,7 @@ def report_run(result: RunResult) -> None:
     if "test" in result.metrics:
         show(class_table(result.metrics["test"]))
     say(f"bundle: {result.bundle}")
-    failures = result.extraction.failures
-    ledger = result.folder / names.LEDGER
-    closing_line(result.extraction.ok, failures, ledger if failures else None)
+    closing_line(result.extraction.ok, result.extraction.failures, result.folder / names.LEDGER)
 
 
 def report_crossval(result: CrossValidation, *, ledger: Path | None, quiet: bool) -> None:

@@ -16,6 +16,7 @@ from vidclass.cli.options import (
     Json,
     Precision,
     RecipeName,
+    RetryFailed,
     Sampling,
     Seed,
     Size,
@@ -58,10 +59,12 @@ def train_command(
     allow_leak: AllowLeak = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a finished run.")] = False,
     strict: Strict = False,
+    retry_failed: RetryFailed = False,
 ) -> None:
     """Train a classifier on labelled videos and write a run folder with its bundle."""
-    from vidclass.cli.output import progress_bars
+    from vidclass.cli.output import progress_bars, stopping
     from vidclass.cli.reports import report_run
+    from vidclass.training.folder import LEDGER
     from vidclass.training.recipes import run_config
     from vidclass.training.run import train
 
@@ -82,7 +85,7 @@ def train_command(
         split={"allow_leak": allow_leak, **chosen(validation_tail=validation_tail)},
     )
     manifest = source.manifest(allow_leak=allow_leak)
-    with progress_bars() as progress:
+    with stopping(out / LEDGER), progress_bars() as progress:
         result = train(
             manifest,
             out,
@@ -91,6 +94,7 @@ def train_command(
             overwrite=overwrite,
             progress=progress,
             strict=strict,
+            retry_failed=retry_failed,
         )
     report_run(result)
 
@@ -115,9 +119,10 @@ def crossval_command(
     store: Store = None,
     json_file: Json = None,
     strict: Strict = False,
+    retry_failed: RetryFailed = False,
 ) -> None:
     """Measure a recipe by cross-validation over folds that share no group."""
-    from vidclass.cli.output import ledger_beside, progress_bars, write_json
+    from vidclass.cli.output import ledger_beside, progress_bars, stopping, write_json
     from vidclass.cli.reports import report_crossval
     from vidclass.training.crossval import cross_validate
     from vidclass.training.recipes import run_config
@@ -138,13 +143,19 @@ def crossval_command(
         training={"seed": seed, **chosen(epochs=epochs)},
     )
     manifest = source.manifest()
-    with progress_bars() as progress:
+    ledger = ledger_beside(json_file)
+    with stopping(ledger), progress_bars() as progress:
         result = cross_validate(
-            manifest, config, folds=folds, store_folder=store, progress=progress, strict=strict
+            manifest,
+            config,
+            folds=folds,
+            store_folder=store,
+            progress=progress,
+            strict=strict,
+            retry_failed=retry_failed,
         )
     if json_file is not None:
         write_json(json_file, result.to_json())
-    ledger = ledger_beside(result.extraction.failures, json_file)
     report_crossval(result, ledger=ledger, quiet=json_file == "-")
 
 
@@ -164,12 +175,12 @@ def extract_command(
         Path, typer.Option(help="Where failures are listed, if there are any.")
     ] = Path("ledger.jsonl"),
     strict: Strict = False,
+    retry_failed: RetryFailed = False,
 ) -> None:
     """Make and store the features of every clip; what is stored already is not made again."""
-    from vidclass.cli.output import closing_line, progress_bars, say, tell_notes
+    from vidclass.cli.output import closing_line, progress_bars, say, stopping, tell_notes
     from vidclass.features.extract import extract
     from vidclass.features.networks import feature_maker
-    from vidclass.training.folder import write_ledger
     from vidclass.training.recipes import run_config
 
     config = run_config(
@@ -186,15 +197,17 @@ def extract_command(
         ),
     ).features
     manifest = source.manifest()
-    with progress_bars() as progress:
+    with stopping(ledger), progress_bars() as progress:
         result = extract(
             manifest,
             feature_maker(config, manifest, progress=progress),
             store_folder=store,
             progress=progress,
             strict=strict,
+            retry_failed=retry_failed,
         )
-    tell_notes((*manifest.notes, *result.notes))
+    tell_notes((*manifest.notes, *result.notes, *result.lost().notes()))
     say(f"{result.ok - result.reused} clips extracted, {result.reused} were stored already")
-    written = write_ledger(ledger, result.failures)
-    closing_line(result.ok, result.failures, ledger if written else None)
+    closing_line(result.ok, result.failures, ledger)
+    if result.failures and not result.ok:
+        raise typer.Exit(1)

@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from vidclass.cli.options import AllowLeak, Json, RunOrBundle, Store, Strict
+from vidclass.cli.options import (
+    AllowLeak,
+    Json,
+    RetryFailed,
+    RunOrBundle,
+    Store,
+    Strict,
+)
 from vidclass.cli.source_options import Source, takes_source
 
 DEMO_FOLDER = Path("vidclass-demo")
@@ -56,7 +63,7 @@ def predict_command(
     strict: Strict = False,
 ) -> None:
     """Name the clips in videos, most probable label first."""
-    from vidclass.cli.output import closing_line, ledger_beside, progress_bars
+    from vidclass.cli.output import closing_line, ledger_beside, progress_bars, stopping
     from vidclass.cli.predictions import (
         predict_all,
         print_predictions,
@@ -71,7 +78,8 @@ def predict_command(
     require_one_stdout(json_file, csv_file)
     classifier = Classifier.load(find_bundle(bundle))
     videos = videos_in(paths)
-    with progress_bars() as progress:
+    ledger = ledger_beside(json_file, csv_file, gif)
+    with stopping(ledger), progress_bars() as progress:
         predictions, failures = predict_all(
             classifier, videos, gif=gif, strict=strict, progress=progress
         )
@@ -81,7 +89,6 @@ def predict_command(
         write_predictions_csv(csv_file, predictions, classifier.labels)
     if "-" not in (json_file, csv_file):
         print_predictions(predictions, top=top)
-    ledger = ledger_beside(failures, json_file, csv_file, gif)
     closing_line(len(predictions) - len(failures), failures, ledger)
     if len(failures) == len(predictions):
         raise typer.Exit(1)
@@ -100,10 +107,11 @@ def evaluate_command(
     store: Store = None,
     allow_leak: AllowLeak = False,
     strict: Strict = False,
+    retry_failed: RetryFailed = False,
 ) -> None:
     """Measure a classifier on labelled clips."""
     from vidclass.bundle.read import Bundle
-    from vidclass.cli.output import ledger_beside, progress_bars, write_json
+    from vidclass.cli.output import ledger_beside, progress_bars, stopping, write_json
     from vidclass.cli.reports import report_evaluation
     from vidclass.errors import ManifestError
     from vidclass.evaluation.evaluate import evaluate
@@ -116,12 +124,20 @@ def evaluate_command(
         manifest = manifest.where(split=split)
         if len(manifest) == 0:
             raise ManifestError(f"{source.path} has no clips of the split {split!r}")
-    with progress_bars() as progress:
-        result = evaluate(bundle, manifest, store_folder=store, progress=progress, strict=strict)
+    ledger = ledger_beside(json_file, report)
+    with stopping(ledger), progress_bars() as progress:
+        result = evaluate(
+            bundle,
+            manifest,
+            store_folder=store,
+            progress=progress,
+            strict=strict,
+            retry_failed=retry_failed,
+        )
     if json_file is not None:
         write_json(json_file, result.metrics.to_json())
     if report is not None:
         write_page(report, result, title=f"{bundle.path.name} on {source.path}")
-    notes = (*manifest.notes, *result.extraction.notes)
-    ledger = ledger_beside(result.extraction.failures, json_file, report)
+    extraction = result.extraction
+    notes = (*manifest.notes, *extraction.notes, *extraction.lost().notes())
     report_evaluation(result, notes, ledger=ledger, quiet=json_file == "-")

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from vidclass.data.archive_members import Member, archive_members
+from vidclass.data.rar import RarTool, by_some_tool, listed_entries, rar_members
+from vidclass.data.rar_headers import RAR5_MAGIC, is_rar
+from vidclass.data.space import lacking_space
 from vidclass.data.staging import move_into_place, staging_beside, why_taken
 from vidclass.errors import ArchiveError
 
@@ -29,9 +35,10 @@ def extract_archive(
 ) -> list[Path]:
     """Unpack `path` into `folder`, which must be empty or not there yet.
 
-    The kind of archive is told by its content: .tar (plain, gzip, bzip2 or xz) or .zip.  Members
-    are written to a folder beside `folder`, which takes its place when all of them are right.
-    Only contents are taken over, no permissions, owners or dates.
+    The kind of archive is told by its content: .tar (plain, gzip, bzip2 or xz), .zip, or .rar if
+    a tool for that is installed.  Members are written to a folder beside `folder`, which takes
+    its place when all of them are right.  Only contents are taken over, no permissions, owners or
+    dates.
 
     Args:
         path: The archive.
@@ -45,48 +52,101 @@ def extract_archive(
 
     Raises:
         ArchiveError: the archive is damaged, too large or would write where it must not;
-            or `folder` cannot be written or is not empty.
+            no tool is installed that it needs; or `folder` cannot be written or is not empty.
     """
     if reason := why_taken(folder):
         raise ArchiveError(f"{folder} {reason}: name a new folder to unpack {path} into.")
-    report = progress or (lambda *_: None)
+    job = _Job(path, folder, max_bytes, max_files, progress or (lambda *_: None))
     try:
-        with path.open("rb") as raw, staging_beside(folder) as staging:
-            size_bytes = path.stat().st_size
-            unpacking = _Unpacking(path, staging / "content", max_bytes, max_files)
-            room = max_bytes + max_files * _HEADER_BYTES + _PADDING_BYTES
-            for member in archive_members(path, raw, max_bytes=room):
-                for _ in unpacking.write(member):
-                    report(min(raw.tell(), size_bytes), size_bytes)
-            if not unpacking.files:
-                raise ArchiveError(f"{path} holds no files: nothing was extracted.")
-            move_into_place(unpacking.content, folder)
+        with path.open("rb") as raw:
+            head = raw.read(len(RAR5_MAGIC))
+            parts = _from_rar(job, raw) if is_rar(head) else _from_tar_or_zip(job, raw)
+        size_bytes = path.stat().st_size
     except OSError as error:
         raise ArchiveError(
             f"cannot unpack {path} into {folder}: {error.strerror or error}. Check that both "
             "can be reached, that there is space, and run the command again."
         ) from error
-    report(size_bytes, size_bytes)
-    return [folder.joinpath(*parts) for parts in unpacking.files]
+    job.progress(size_bytes, size_bytes)
+    return [folder.joinpath(*names) for names in parts]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What `extract_archive` was asked for."""
+
+    path: Path
+    folder: Path
+    max_bytes: int
+    max_files: int
+    progress: Callable[[int, int | None], None]
+
+
+def _from_tar_or_zip(job: _Job, raw: IO[bytes]) -> list[tuple[str, ...]]:
+    raw.seek(0)
+    # Hardly any archive holds less than its own size, and how much more is not known before.
+    _require_space(job, job.path.stat().st_size)
+    room = job.max_bytes + job.max_files * _HEADER_BYTES + _PADDING_BYTES
+    return _write(job, raw, archive_members(job.path, raw, max_bytes=room))
+
+
+def _from_rar(job: _Job, raw: IO[bytes]) -> list[tuple[str, ...]]:
+    """Judge all names and sizes by the headers first, then have the contents printed."""
+    entries = listed_entries(job.path, raw, max_files=job.max_files)
+    listed = _Unpacking(job)
+    for entry in entries:
+        listed.take(Member(entry.name, entry.is_folder, iter(())), entry.size_bytes)
+    _require_space(job, sum(entry.size_bytes for entry in entries))
+
+    def attempt(tool: RarTool) -> list[tuple[str, ...]]:
+        return _write(job, raw, rar_members(job.path, raw, entries, tool))
+
+    return by_some_tool(job.path, attempt)
+
+
+def _require_space(job: _Job, needed_bytes: int) -> None:
+    if lack := lacking_space(job.folder, needed_bytes):
+        raise ArchiveError(
+            f"cannot unpack {job.path} into {job.folder}: {lack}. Free some space or choose "
+            "another folder, and run the command again."
+        )
+
+
+def _write(job: _Job, raw: IO[bytes], members: Iterator[Member]) -> list[tuple[str, ...]]:
+    """Write the members beside the folder, then let it take its place."""
+    size_bytes = job.path.stat().st_size
+    with staging_beside(job.folder) as staging, closing(_as_generator(members)) as source:
+        content = staging / "content"
+        content.mkdir()
+        unpacking = _Unpacking(job)
+        for member in source:
+            for _ in unpacking.write(member, content):
+                job.progress(min(raw.tell(), size_bytes), size_bytes)
+        if not unpacking.files:
+            raise ArchiveError(f"{job.path} holds no files: nothing was extracted.")
+        move_into_place(content, job.folder)
+    return unpacking.files
+
+
+def _as_generator(members: Iterator[Member]) -> Generator[Member, None, None]:
+    yield from members
 
 
 class _Unpacking:
-    """The state of one extraction: what was written, and which names are taken."""
+    """The state of one extraction: how much was written, and which names are taken."""
 
-    def __init__(self, path: Path, content: Path, max_bytes: int, max_files: int) -> None:
-        """Make the empty folder `content`."""
-        content.mkdir()
-        self.content = content
+    def __init__(self, job: _Job) -> None:
+        """Begin with nothing."""
         self.files: list[tuple[str, ...]] = []
-        self._path = path
-        self._max_bytes = max_bytes
-        self._max_files = max_files
+        self._path = job.path
+        self._max_bytes = job.max_bytes
+        self._max_files = job.max_files
         self._bytes = 0
         self._members = 0
         self._taken: dict[tuple[str, ...], tuple[tuple[str, ...], bool]] = {}
 
-    def write(self, member: Member) -> Iterator[None]:
-        """Write one member, with a pause after each chunk."""
+    def take(self, member: Member, size_bytes: int = 0) -> tuple[str, ...]:
+        """Take one member's name, and so many bytes; returns the parts of its path."""
         self._members += 1
         if self._members > self._max_files:
             raise ArchiveError(
@@ -95,22 +155,31 @@ class _Unpacking:
             )
         parts = self._checked_parts(member)
         self._take(member, parts)
-        place = self.content.joinpath(*parts)
+        self._count(size_bytes)
+        return parts
+
+    def write(self, member: Member, content: Path) -> Iterator[None]:
+        """Write one member into the folder `content`, with a pause after each chunk."""
+        parts = self.take(member)
+        place = content.joinpath(*parts)
         if member.is_folder:
             place.mkdir(parents=True, exist_ok=True)
             return
         place.parent.mkdir(parents=True, exist_ok=True)
         with place.open("xb") as file:
             for chunk in member.chunks:
-                self._bytes += len(chunk)
-                if self._bytes > self._max_bytes:
-                    raise ArchiveError(
-                        f"{self._path} unpacks to more than the {self._max_bytes} bytes allowed. "
-                        "If that is right and expected, raise max_bytes."
-                    )
+                self._count(len(chunk))
                 file.write(chunk)
                 yield
         self.files.append(parts)
+
+    def _count(self, size_bytes: int) -> None:
+        self._bytes += size_bytes
+        if self._bytes > self._max_bytes:
+            raise ArchiveError(
+                f"{self._path} unpacks to more than the {self._max_bytes} bytes allowed. "
+                "If that is right and expected, raise max_bytes."
+            )
 
     def _checked_parts(self, member: Member) -> tuple[str, ...]:
         name = member.name

@@ -41,13 +41,14 @@ def evaluate(
     store_folder: Path | None = None,
     progress: Progress = no_progress,
     strict: bool = False,
+    retry_failed: bool = False,
 ) -> Evaluation:
     """Metrics of a bundle on the clips of a manifest, whatever their split.
 
     Raises:
         ManifestError: a clip has a label that the bundle does not know, or several labels.
         JobFailedError: no clip could be read.
-        VideoError: a video cannot be read, and `strict` is set.
+        StoppedError: a video cannot be read, and `strict` is set.
     """
     refuse_several_labels(manifest.table)
     unknown = sorted(set(manifest.labels) - set(bundle.labels))
@@ -56,11 +57,16 @@ def evaluate(
             f"the classifier does not know these labels: {unknown}. It knows {bundle.labels}"
         )
     extraction = extract(
-        manifest, bundle.maker(), store_folder=store_folder, progress=progress, strict=strict
+        manifest,
+        bundle.maker(),
+        store_folder=store_folder,
+        progress=progress,
+        strict=strict,
+        retry_failed=retry_failed,
     )
     rows, clips = extraction.readable()
     probabilities = bundle.probabilities(clips)
     names = manifest.table["label"]
     truth = np.array([bundle.labels.index(names[int(row)]) for row in rows], np.int64)
-    metrics = compute_metrics(probabilities, truth, bundle.labels, failed=len(extraction.failures))
+    metrics = compute_metrics(probabilities, truth, bundle.labels, **extraction.lost().counts())
     return Evaluation(metrics, probabilities, rows, extraction)

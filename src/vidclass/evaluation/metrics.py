@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ class Metrics:
         top5_accuracy: Share of clips whose class is among the first five choices.
         macro_f1: F1 averaged over the classes that occur.
         ece: Expected calibration error over ten bins of confidence.
+        failed_by_class: How many of the failed clips each label has, where any failed.
         per_class: Precision, recall, F1 and number of clips, by label.
         confusion: Rows are true classes, columns predicted ones, in the order of `labels`.
     """
@@ -41,6 +42,21 @@ class Metrics:
     per_class: dict[str, dict[str, float]]
     confusion: list[list[int]]
     labels: list[str]
+    failed_by_class: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def unscored(self) -> list[str]:
+        """The classes that are not among `labels`, all of their clips having failed."""
+        return [label for label in self.failed_by_class if label not in self.per_class]
+
+    @property
+    def left_out(self) -> list[str]:
+        """The classes whose clips have all failed."""
+        return [
+            label
+            for label in self.failed_by_class
+            if label in self.unscored or not self.per_class[label]["videos"]
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """The stable JSON shape, plain values only."""
@@ -57,8 +73,9 @@ def compute_metrics(
     labels: Sequence[str],
     *,
     failed: int = 0,
+    failed_by_class: Mapping[str, int] | None = None,
 ) -> Metrics:
-    """Metrics of probabilities (N,K) against true class indices (N,).
+    """Metrics of probabilities (N,K) against true class indices (N,); what `failed` is in no score.
 
     Raises:
         ShapeError: the arrays do not fit one another or the labels, or hold no clip.
@@ -93,6 +110,7 @@ def compute_metrics(
         },
         confusion=confusion_matrix(truth, predicted, labels=classes).tolist(),
         labels=list(labels),
+        failed_by_class=dict(failed_by_class or {}),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,9 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidclass.data.manifest import Clip, Manifest
-from vidclass.errors import JobFailedError, VidclassError
+from vidclass.data.wording import counted
+from vidclass.errors import JobFailedError, StoppedError, VidclassError, VideoError
 from vidclass.features.clip import decode_for
+from vidclass.features.failures import FailureRecord, is_lasting
 from vidclass.features.keys import VideoIdentity, identify_clips
+from vidclass.features.lost import Lost, lost_clips
 from vidclass.features.networks import FeatureMaker
 from vidclass.features.pipeline import make_features
 from vidclass.features.store import FeatureStore, default_store_folder
@@ -53,6 +57,10 @@ class Extraction:
         """How many clips have features."""
         return sum(key is not None for key in self.keys)
 
+    def lost(self, *, split: str | None = None) -> Lost:
+        """The clips that failed: all of them, or those of a given split."""
+        return lost_clips(self.manifest, [key is None for key in self.keys], split=split)
+
     @cached_property
     def clips(self) -> list[ClipFeatures | None]:
         """The features, in the manifest's order; None for a clip that failed.
@@ -72,7 +80,8 @@ class Extraction:
         if not found:
             first = self.failures[0].message if self.failures else "there are no clips"
             raise JobFailedError(
-                f"none of the {len(self.clips)} clips could be read. The first one: {first}"
+                f"none of the {len(self.clips)} clips could be read. The first one: {first}",
+                failures=self.failures,
             )
         return np.array([row for row, _ in found], np.int64), [clip for _, clip in found]
 
@@ -92,8 +101,11 @@ def extract(
     store_folder: Path | None = None,
     progress: Progress = no_progress,
     strict: bool = False,
+    retry_failed: bool = False,
 ) -> Extraction:
     """Features of every clip, through the store.
+
+    A clip that failed before, its bytes being at fault, fails again at once.
 
     Args:
         manifest: The clips.
@@ -101,34 +113,40 @@ def extract(
         store_folder: Where features are kept; None for the default folder.
         progress: Told of the stages `hash` and `extract`.
         strict: Raise the first failure in place of listing it.
+        retry_failed: Try clips again that failed before.
 
     Raises:
-        VideoError: a video cannot be read, and `strict` is set.
+        StoppedError: a video cannot be read, and `strict` is set.
         StoreError: the store cannot be read or written.
         WeightsError: the backbone's weights are not at hand.
     """
     rows = manifest.clips()
     ledger = _Ledger(strict)
     videos, keys = identify_clips(rows, ledger.add, progress)
+    folder = store_folder or default_store_folder()
     store = FeatureStore(
-        store_folder or default_store_folder(),
+        folder,
         settings=maker.fingerprint,
         width=maker.width,
         description=json.dumps(maker.config.model_dump(mode="json"), indent=1),
     )
     known = [key for key in keys if key is not None]
-    todo = _first_of_each(rows, keys, store.missing(known))
-    notes: tuple[str, ...] = ()
+    missing = store.missing(known)
+    ledger.copies = Counter(known)
+    ledger.ok = sum(key not in missing for key in known)
+    record = FailureRecord(folder, maker.fingerprint)
+    todo, notes = _not_failed_before(
+        _first_of_each(rows, keys, missing), record, ledger, retry=retry_failed
+    )
     if todo:
-        notes = _fill(store, todo, videos, maker, ledger, progress)
+        notes += _fill(store, todo, videos, maker, ledger, record, progress)
     lost = store.missing(known)
     failures = [
-        Failure.of(row.video, ledger.errors[key or str(row.video)])
+        ledger.row(row, key)
         for row, key in zip(rows, keys, strict=True)
         if key is None or key in lost
     ]
-    made = {key for key, _ in todo}
-    reused = sum(key not in made for key in known)
+    reused = sum(key not in missing for key in known)
     keys = [None if key in lost else key for key in keys]
     return Extraction(manifest, keys, store, failures, reused, notes)
 
@@ -137,13 +155,31 @@ class _Ledger:
     """Errors by clip key, or by path for a video that could not even be hashed."""
 
     def __init__(self, strict: bool) -> None:
-        self.errors: dict[str, VidclassError] = {}
+        self.copies: Counter[str] = Counter()
+        self.ok = 0
+        self._errors: dict[str, VidclassError] = {}
         self._strict = strict
 
     def add(self, name: str, error: VidclassError) -> None:
         if self._strict:
+            if isinstance(error, VideoError):
+                raise StoppedError.at(error, ok=self.ok) from error
             raise error
-        self.errors[name] = error
+        self._errors[name] = error
+
+    def done(self, key: str) -> None:
+        self.ok += self.copies[key]
+
+    def row(self, clip: Clip, key: str | None) -> Failure:
+        error = self._errors[key or str(clip.video)]
+        if isinstance(error, VideoError) and error.path != str(clip.video):
+            # It was met in a copy, or under another name.
+            error = _renamed(error, clip)
+        return Failure.of(clip.video, error, span=clip.span)
+
+
+def _renamed(error: VideoError, clip: Clip) -> VideoError:
+    return VideoError(clip.video, error.cause, hint=error.hint, stage=error.stage)
 
 
 def _first_of_each(
@@ -156,12 +192,30 @@ def _first_of_each(
     return list(first.items())
 
 
+def _not_failed_before(
+    todo: list[tuple[str, Clip]], record: FailureRecord, ledger: _Ledger, *, retry: bool
+) -> tuple[list[tuple[str, Clip]], tuple[str, ...]]:
+    """What is left to try; what failed before goes to the ledger, and a note says so."""
+    if retry:
+        record.forget([key for key, _ in todo])
+        return todo, ()
+    before = record.find({key for key, _ in todo})
+    for key, clip in todo:
+        if key in before:
+            ledger.add(key, _renamed(before[key], clip))
+    count = sum(ledger.copies[key] for key in before)
+    note = f"{counted(count, 'clip')} failed before and {'was' if count == 1 else 'were'} not tried"
+    notes = (f"{note} again; --retry-failed tries {'it' if count == 1 else 'them'}",)
+    return [item for item in todo if item[0] not in before], notes if before else ()
+
+
 def _fill(
     store: FeatureStore,
     todo: Sequence[tuple[str, Clip]],
     videos: Mapping[Path, VideoIdentity],
     maker: FeatureMaker,
     ledger: _Ledger,
+    record: FailureRecord,
     progress: Progress,
 ) -> tuple[str, ...]:
     """Make the features of `todo`; whatever ends it, finished clips are stored."""
@@ -184,7 +238,9 @@ def _fill(
                 key, clip = done.item
                 if done.result is not None:
                     unsaved[key] = (str(clip.video), done.result.features)
+                    ledger.done(key)
                 elif done.error is not None:
+                    _remember(record, key, done.error, videos[clip.video])
                     ledger.add(key, done.error)
                 if len(unsaved) >= APPEND_CLIPS or time.monotonic() - saved_at >= APPEND_SECONDS:
                     store.append(unsaved)
@@ -194,3 +250,10 @@ def _fill(
             store.append(unsaved)
     store.compact()
     return (opened.note,) if opened.note else ()
+
+
+def _remember(
+    record: FailureRecord, key: str, error: VidclassError, identity: VideoIdentity
+) -> None:
+    if isinstance(error, VideoError) and is_lasting(error, identity):
+        record.add(key, error)

@@ -163,6 +163,7 @@ def _changed(path: Path) -> VideoError:
         "changed while it was being read",
         hint="Run the same command again once nothing writes to it.",
         stage="extract",
+        lasting=False,
     )
 
 

@@ -16,6 +16,7 @@ import lance
 import numpy as np
 
 from vidclass.errors import ConfigError, StoreError
+from vidclass.features.failures import RECORD_FILE, record_path
 from vidclass.features.table import (
     STORE_FORMAT,
     StoredClip,
@@ -98,15 +99,20 @@ def stored_tables(folder: Path) -> list[StoredTable]:
 def leftovers(folder: Path, *, now: datetime | None = None) -> list[Path]:
     """What killed processes left behind, if it is a day old: until then one may be at work.
 
+    Remembered failures whose table is gone count too.
+
     Raises:
         StoreError: the folder cannot be listed.
     """
     until = ((now or datetime.now(UTC)) - _LEFT_FOR_GOOD).timestamp()
-    return [
-        path
-        for path in _entries(folder)
-        if _LEFTOVER.fullmatch(path.name) and path.lstat().st_mtime < until
-    ]
+    entries = _entries(folder)
+    tables = {name["settings"] for path in entries if (name := _TABLE.fullmatch(path.name))}
+
+    def is_left(name: str) -> bool:
+        record = RECORD_FILE.fullmatch(name)
+        return record["settings"] not in tables if record else bool(_LEFTOVER.fullmatch(name))
+
+    return [path for path in entries if is_left(path.name) and path.lstat().st_mtime < until]
 
 
 def check_table(table: StoredTable, progress: Progress = no_progress) -> TableCheck:
@@ -173,7 +179,7 @@ def size_of(path: Path) -> int:
 
 
 def remove(paths: Iterable[Path]) -> None:
-    """Remove tables, with what describes them, and leftovers.
+    """Remove tables, with what describes them and the failures remembered there, and leftovers.
 
     A table first takes the name of a leftover, so that half of one never looks whole.
 
@@ -182,7 +188,8 @@ def remove(paths: Iterable[Path]) -> None:
     """
     for path in paths:
         try:
-            if _TABLE.fullmatch(path.name):
+            if table := _TABLE.fullmatch(path.name):
+                record_path(path.parent, table["settings"]).unlink(missing_ok=True)
                 gone = path.with_name(f".{path.name}.{os.getpid()}")
                 path.with_suffix(".json").unlink(missing_ok=True)
                 path.rename(gone)

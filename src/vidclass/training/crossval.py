@@ -73,6 +73,7 @@ class CrossValidation:
             "seed": self.config.training.seed,
             "videos": self.pooled.videos,
             "failed": self.pooled.failed,
+            "failed_by_class": self.pooled.failed_by_class,
             "macro_f1": self.pooled.macro_f1,
             "labels": self.pooled.labels,
             "confusion": self.pooled.confusion,
@@ -88,6 +89,7 @@ def cross_validate(
     store_folder: Path | None = None,
     progress: Progress = no_progress,
     strict: bool = False,
+    retry_failed: bool = False,
 ) -> CrossValidation:
     """Train on all folds but one and test on that one, for each.
 
@@ -97,13 +99,18 @@ def cross_validate(
     Raises:
         SplitError: there are too few groups for so many folds.
         JobFailedError: no clip could be read.
-        VideoError: a video cannot be read, and `strict` is set.
+        StoppedError: a video cannot be read, and `strict` is set.
     """
     refuse_several_labels(manifest.table)
     fold_assignments(manifest, folds=folds, seed=config.training.seed)  # refuse before the work
     maker = feature_maker(config.features, manifest, progress=progress)
     extraction = extract(
-        manifest, maker, store_folder=store_folder, progress=progress, strict=strict
+        manifest,
+        maker,
+        store_folder=store_folder,
+        progress=progress,
+        strict=strict,
+        retry_failed=retry_failed,
     )
     clips = readable_manifest(extraction)
     labels = clips.labels  # a class of which nothing can be read is in no score
@@ -119,13 +126,12 @@ def cross_validate(
         )
         right = probabilities[inside].argmax(1) == data.truth[inside]
         results.append(FoldResult(int(number), float(right.mean()), int(inside.sum())))
-    failed = len(extraction.failures)
     return CrossValidation(
         config,
         results,
-        compute_metrics(probabilities, data.truth, labels, failed=failed),
+        compute_metrics(probabilities, data.truth, labels, **extraction.lost().counts()),
         extraction,
-        (*clips.notes, *extraction.notes),
+        (*clips.notes, *extraction.notes, *extraction.lost().notes()),
     )
 
 

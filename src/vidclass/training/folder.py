@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
 
 from vidclass.config import RunConfig
 from vidclass.errors import RunError
 from vidclass.files import replacing, write_text
-from vidclass.types import Failure
 
 CONFIG = "config.json"
 SPLIT = "split.csv"
@@ -81,16 +78,6 @@ def write_history(folder: Path, history: Sequence[dict[str, float]], best_epoch:
         axes.legend()
     with replacing(folder / HISTORY_FIGURE) as temp:
         figure.savefig(temp, dpi=120)
-
-
-def write_ledger(path: Path, failures: Iterable[Failure]) -> bool:
-    """Write one JSON row a failure; no failures leave no file.  Returns whether there is one."""
-    lines = [json.dumps(asdict(failure), ensure_ascii=False) for failure in failures]
-    if not lines:
-        path.unlink(missing_ok=True)
-        return False
-    write_text(path, "\n".join(lines) + "\n")
-    return True
 
 
 def find_bundle(run_or_bundle: Path) -> Path:

@@ -20,6 +20,7 @@ from vidclass.evaluation.metrics import Metrics, compute_metrics
 from vidclass.features.extract import Extraction, extract
 from vidclass.features.networks import FeatureMaker, backbone_recipe, feature_maker
 from vidclass.files import write_text
+from vidclass.ledger import write_ledger
 from vidclass.training import folder as names
 from vidclass.training.examples import examples, readable_manifest
 from vidclass.training.fit import Examples, FittedHead, fit_head
@@ -60,6 +61,7 @@ def train(
     overwrite: bool = False,
     progress: Progress = no_progress,
     strict: bool = False,
+    retry_failed: bool = False,
 ) -> RunResult:
     """Train a classifier and leave everything about it in the folder `out`.
 
@@ -67,7 +69,7 @@ def train(
         RunError: `out` holds something else, or a finished run and `overwrite` is not set.
         SplitError: no honest split can be made.
         JobFailedError: no clip could be read.
-        VideoError: a video cannot be read, and `strict` is set.
+        StoppedError: a video cannot be read, and `strict` is set.
     """
     started = time.monotonic()
     out = Path(out)
@@ -79,9 +81,14 @@ def train(
     names.write_config(out, config)
     maker = feature_maker(config.features, manifest, progress=progress)
     extraction = extract(
-        manifest, maker, store_folder=store_folder, progress=progress, strict=strict
+        manifest,
+        maker,
+        store_folder=store_folder,
+        progress=progress,
+        strict=strict,
+        retry_failed=retry_failed,
     )
-    names.write_ledger(out / names.LEDGER, extraction.failures)
+    write_ledger(out / names.LEDGER, extraction.failures)
     clips = divide(readable_manifest(extraction), config.split, seed=config.training.seed)
     clips.write_csv(out / names.SPLIT)
     parts = _parts(clips, extraction, config)
@@ -99,7 +106,7 @@ def train(
     sizes = {name: len(part) for name, part in parts.items()}
     result = RunResult(
         out, bundle, sizes, metrics, fitted.best_epoch, extraction,
-        (*clips.notes, *extraction.notes),
+        (*clips.notes, *extraction.notes, *extraction.lost().notes()),
     )  # fmt: skip
     _finish(result, seconds=time.monotonic() - started)
     return result
@@ -178,12 +185,16 @@ def _measure(
     metrics = {}
     if fitted.validation is not None:
         truth, probabilities = fitted.validation
-        metrics["validation"] = compute_metrics(probabilities, truth, clips.labels)
+        metrics["validation"] = compute_metrics(
+            probabilities, truth, clips.labels, **extraction.lost(split="validation").counts()
+        )
     if len(rows):
         _, features = extraction.readable()
         truth = np.array([clips.labels.index(clips.table["label"][int(row)]) for row in rows])
         probabilities = bundle.probabilities([features[row] for row in rows])
-        metrics["test"] = compute_metrics(probabilities, truth, clips.labels)
+        metrics["test"] = compute_metrics(
+            probabilities, truth, clips.labels, **extraction.lost(split="test").counts()
+        )
     return metrics
 
 
@@ -196,6 +207,7 @@ def _finish(result: RunResult, *, seconds: float) -> None:
         "best_epoch": result.best_epoch,
         "clips": result.sizes,
         "failed": len(result.extraction.failures),
+        "failed_by_class": result.extraction.lost().by_class,
         "reused_features": result.extraction.reused,
         "seconds": round(seconds, 2),
         "notes": result.notes,

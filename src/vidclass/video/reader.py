@@ -20,6 +20,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from vidclass.errors import VideoError
 from vidclass.video.container import open_video
 from vidclass.video.index import FrameIndex
 
@@ -176,6 +177,13 @@ def _decoded(
     for packet in _numbered(container, stream, index):
         try:
             yield from stream.decode(packet)
+        except MemoryError as error:
+            raise VideoError(
+                container.name.removeprefix("file:"),
+                "there is not enough memory to decode it",
+                hint="Close other programs, and run the same command again.",
+                lasting=False,
+            ) from error
         except av.error.FFmpegError as error:
             if errors is None:
                 raise MismatchError(f"a packet cannot be decoded: {error}") from error

@@ -11,8 +11,8 @@ from pathlib import Path
 from vidclass.data.extensions import VIDEO_EXTENSIONS
 from vidclass.data.frame_folders import is_frame_folder
 from vidclass.data.readers import table
-from vidclass.data.readers.videos import rates_of
 from vidclass.data.readers.options import ReadOptions
+from vidclass.data.readers.videos import rates_of
 from vidclass.data.rows import SPLIT_WORDS, Rows, clean_text
 from vidclass.data.wording import counted, listed, quoted
 from vidclass.errors import ManifestError

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from vidclass.data.readers.cells import Cells, read_cells
 from vidclass.data.readers.columns import find_columns
-from vidclass.data.readers.videos import find_video, rates_of, split_folders
 from vidclass.data.readers.options import ReadOptions
+from vidclass.data.readers.videos import find_video, rates_of, split_folders
 from vidclass.data.rows import LABEL_SEPARATOR, SPLIT_WORDS, Rows, clean_text, joined_labels
 from vidclass.data.wording import did_you_mean, listed
 from vidclass.errors import ManifestError

@@ -10,8 +10,8 @@ import re
 from pathlib import Path, PurePosixPath
 
 from vidclass.data.readers.cells import text_lines
-from vidclass.data.readers.videos import find_video
 from vidclass.data.readers.options import ReadOptions
+from vidclass.data.readers.videos import find_video
 from vidclass.data.rows import Rows, clean_text
 from vidclass.data.wording import listed, quoted
 from vidclass.errors import ManifestError
