@@ -73,7 +73,8 @@ def run_config(
     Args:
         recipe: Its name.
         features: `backbone`, `weights`, `precision`, `policy`, `frames`, `stride_s`, `views`,
-            `seed` (of the policy `random`), `crop`, `size`.  Another backbone brings its own input size, unless `size` is given.
+            `seed` (of the policy `random`), `crop`, `size`.  Another backbone brings its own
+            input size, unless `size` is given.
         head: Another head; it brings its own training settings.
         training: Fields of TrainingConfig.
         split: Fields of SplitConfig.

@@ -48,8 +48,10 @@ class Damage:
 
 def read_by_pts(
     path: Path, index: FrameIndex, ranks: Ranks, *, seek: bool
-) -> Generator[VideoFrame, None, None]:
+) -> Generator[tuple[int, VideoFrame], None, None]:
     """Frames of these rising ranks, each known by its own presentation time.
+
+    Each comes with its place in `ranks`.
 
     With `seek`, gaps between them are jumped over from key frame to key frame.
 
@@ -60,17 +62,21 @@ def read_by_pts(
     reached = -1
     with open_video(path) as (container, stream):
         frames = _sound(container, stream, index)
-        for rank in ranks.tolist():
+        for place, rank in enumerate(ranks.tolist()):
             key = int(keys[keys <= rank].max(initial=-1))
             if seek and key > reached + _SEEK_SAVES_FRAMES:
                 _seek(container, stream, int(index.seek_to[key]))
                 frames = _sound(container, stream, index)
-            yield _advance(frames, int(index.stamps[rank]))
+            yield place, _advance(frames, int(index.stamps[rank]))
             reached = rank
 
 
-def read_by_order(path: Path, index: FrameIndex, ranks: Ranks) -> Generator[VideoFrame, None, None]:
+def read_by_order(
+    path: Path, index: FrameIndex, ranks: Ranks
+) -> Generator[tuple[int, VideoFrame], None, None]:
     """Frames of these rising ranks, found by counting from the first one.
+
+    Each comes with its place in `ranks`.
 
     Raises:
         MismatchError: a packet of the index gave no frame, or gave two.
@@ -79,17 +85,39 @@ def read_by_order(path: Path, index: FrameIndex, ranks: Ranks) -> Generator[Vide
     with open_video(path) as (container, stream):
         audit = _Audit(index.stamps)
         frames = map(audit.pass_on, _sound(container, stream, index))
-        for rank in ranks.tolist():
+        for place, rank in enumerate(ranks.tolist()):
             frame = next(islice(frames, rank - reached - 1, None), None)
             if frame is None:
                 raise MismatchError(f"the frames end before number {rank}")
             reached = rank
-            yield frame
+            yield place, frame
         for _ in islice(frames, _SURELY_MISSING_AFTER):
             if not audit.late:
                 break
         if audit.late:
             raise MismatchError(f"packets {sorted(audit.late)[:5]} gave no frame")
+
+
+def read_shuffled(
+    path: Path, index: FrameIndex, ranks: Ranks
+) -> Generator[tuple[int, VideoFrame], None, None]:
+    """Frames of these ranks in whatever order they are decoded; each with its place in `ranks`.
+
+    Raises:
+        MismatchError: a frame did not come out.
+    """
+    if not index.by_pts:
+        yield from read_by_order(path, index, ranks)
+        return
+    missing = {int(index.stamps[rank]): place for place, rank in enumerate(ranks.tolist())}
+    with open_video(path) as (container, stream):
+        for frame in _sound(container, stream, index):
+            place = missing.pop(-1 if frame.pts is None else frame.pts, None)
+            if place is not None:
+                yield place, frame
+            if not missing:
+                return
+    raise MismatchError(f"the frames end before the one stamped {min(missing)}")
 
 
 def decode_all(path: Path, index: FrameIndex) -> tuple[Ranks, Damage | None]:
