@@ -86,6 +86,8 @@ class PictureMaker:
                 f":time_base=1/1000:range={frame.color_range}{space}",
             ),
             *([("field", "type=top")] if frame.interlaced_frame else []),
+            # FFmpeg blends nothing while it looks colours up in a palette.
+            *([("scale", ""), ("format", "rgba")] if frame.format.has_palette else []),
             # RGB first and at full size, as OpenCV does it: colours scaled in YUV come out two
             # to four times as far from it.
             ("scale", "flags=bicubic" + (":alphablend=uniform_color" if _has_alpha(frame) else "")),
