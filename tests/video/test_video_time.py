@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from av.container import InputContainer
 
 from vidclass.config import GeometryConfig, SamplingConfig
 from vidclass.types import FrameBatch, Span
+from vidclass.video import decode, reader
+from vidclass.video.container import open_video
 from vidclass.video.decode import decode_clip
 from vidclass.video.probe import probe
 
@@ -158,3 +162,30 @@ def test_sound_may_be_longer_or_shorter_than_the_pictures(
     path = tiny_video(name, frames=frames, audio=True)
     assert len(take(path, frames=100).frames) == frames
     assert probe(path).duration_s == pytest.approx(frames / 25, abs=0.01)
+
+
+def test_a_stream_that_begins_in_the_middle(
+    tiny_video: TinyVideo, frame_number: Number, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # PyAV does not know it, and stumbles over it when all packets have been read.
+    path = tiny_video("v.ts", frames=20)
+
+    def stumbling(path: Path) -> Iterator[tuple[object, object]]:
+        with open_video(path) as (container, stream):
+            yield Stumbling(container), stream
+
+    monkeypatch.setattr(decode, "open_video", contextmanager(stumbling))
+    monkeypatch.setattr(reader, "open_video", contextmanager(stumbling))
+    assert [frame_number(frame) for frame in take(path).frames] == list(range(20))
+
+
+class Stumbling:
+    def __init__(self, container: InputContainer) -> None:
+        self._container = container
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._container, name)
+
+    def demux(self, *streams: object) -> Iterator[object]:
+        yield from self._container.demux(*streams)
+        raise IndexError("list index out of range")

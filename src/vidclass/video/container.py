@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 from av.container import InputContainer
-from av.stream import Disposition
+from av.packet import Packet
+from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from vidclass.errors import ConfigError, VideoError
@@ -102,6 +104,19 @@ def pixel_aspect(stream: VideoStream) -> Fraction:
     if not stated or not 1 / _MOST_ASPECT <= stated <= _MOST_ASPECT:
         return Fraction(1)
     return stated
+
+
+def packets_of(container: InputContainer, *streams: Stream) -> Iterator[Packet[VideoStream]]:
+    """All packets of these streams from here on, and empty ones at the end.
+
+    Raises:
+        av.error.FFmpegError: the file cannot be read any further.
+    """
+    try:
+        yield from cast("Iterator[Packet[VideoStream]]", container.demux(*streams))
+    except IndexError:
+        # After the last packet, PyAV stumbles over streams that began in the middle of the file.
+        return
 
 
 @contextmanager

@@ -5,11 +5,13 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 from av.filter import Graph
 from av.video.frame import VideoFrame
 
 from vidclass.config import GeometryConfig
+from vidclass.errors import VideoError
 from vidclass.types import UInt8Array
 from vidclass.video.container import check_size
 from vidclass.video.hdr import HDR_TRANSFERS, to_sdr
@@ -56,7 +58,11 @@ class PictureMaker:
         return self._geometry.size
 
     def rgb(self, frame: VideoFrame) -> UInt8Array:
-        """The picture; (size, size, 3) uint8."""
+        """The picture; (size, size, 3) uint8.
+
+        Raises:
+            VideoError: the frame is too large, or of a kind that has no colours to show.
+        """
         check_size(self._path, frame.width, frame.height)
         turn = Orientation.of(frame)
         kind = (
@@ -67,10 +73,18 @@ class PictureMaker:
             frame.color_range,
             frame.interlaced_frame,
         )
-        if self._graph is None or self._made_for != (kind, turn):
-            self._graph, self._made_for = self._build(frame, turn), (kind, turn)
-        self._graph.vpush(frame)
-        picture = self._graph.vpull().to_ndarray().astype(np.uint8, copy=False)
+        try:
+            if self._graph is None or self._made_for != (kind, turn):
+                self._graph, self._made_for = self._build(frame, turn), (kind, turn)
+            self._graph.vpush(frame)
+            picture = self._graph.vpull().to_ndarray().astype(np.uint8, copy=False)
+        except (av.error.FFmpegError, ValueError) as error:
+            raise VideoError(
+                self._path,
+                f"its frames ({frame.width}x{frame.height}, {frame.format.name}) cannot be made "
+                f"into RGB pictures ({error})",
+                hint="Convert it, for example to H.264.",
+            ) from error
         if frame.color_trc in HDR_TRANSFERS:
             picture = to_sdr(picture, frame.color_trc)
         return turn.apply(picture)

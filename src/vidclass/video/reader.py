@@ -20,7 +20,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from vidclass.video.container import open_video
+from vidclass.video.container import open_video, packets_of
 from vidclass.video.index import FrameIndex
 
 Ranks = NDArray[np.int64]
@@ -201,7 +201,7 @@ def _decoded(
         large = stream.width * stream.height >= _THREADED_FROM_PIXELS
         stream.thread_type = "AUTO" if large else "NONE"
         stream.codec_context.thread_count = 0 if large else 1
-    for packet in _numbered(container, stream, index):
+    for packet in _numbered(_packets(container, stream, errors), index):
         try:
             yield from stream.decode(packet)
         except av.error.FFmpegError as error:
@@ -210,12 +210,24 @@ def _decoded(
             errors.append(str(error))
 
 
+def _packets(
+    container: InputContainer, stream: VideoStream, errors: list[str] | None
+) -> Iterator[Packet[VideoStream]]:
+    """All packets from here on.  They could all be read once: only a seek can have gone wrong."""
+    try:
+        yield from packets_of(container, stream)
+    except av.error.FFmpegError as error:
+        if errors is None:
+            raise MismatchError(f"a packet cannot be read: {error}") from error
+        errors.append(str(error))
+
+
 def _numbered(
-    container: InputContainer, stream: VideoStream, index: FrameIndex
+    packets: Iterator[Packet[VideoStream]], index: FrameIndex
 ) -> Iterator[Packet[VideoStream] | None]:
     """The packets that the index counts, those never shown, and None to flush the decoder."""
     number, started = 0, not index.starts_at_key
-    for packet in container.demux(stream):
+    for packet in packets:
         started = started or packet.is_keyframe
         if not packet.size or not started:
             continue
