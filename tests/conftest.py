@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tiny_pictures import BITS, number_picture
+
 # A test may import Keras before vidclass, which would have chosen.
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
-_BITS = 8
 _TICKS_PER_S = 1000
 
 
@@ -53,22 +54,14 @@ def tiny_video(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-def number_picture(number: int, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """A grey picture (H,W,3) with `number` as eight bands, the highest bit on top."""
-    width, height = size
-    bits = (number >> np.arange(_BITS)[::-1]) & 1
-    rows = np.where(bits, 220, 30).astype(np.uint8)[np.arange(height) * _BITS // height]
-    return np.repeat(rows, width * 3).reshape(height, width, 3)
-
-
 def read_number(picture: NDArray[np.uint8]) -> int:
     """The number drawn by `number_picture`; each band must be clearly light or dark."""
     height = len(picture)
-    centres = (np.arange(_BITS) * 2 + 1) * height // (2 * _BITS)
+    centres = (np.arange(BITS) * 2 + 1) * height // (2 * BITS)
     levels = picture[centres].mean(axis=(1, 2))
     if ((levels > 90) & (levels < 160)).any():
         raise ValueError(f"not a clear number: {levels}")
-    return int(((levels > 128) << np.arange(_BITS)[::-1]).sum())
+    return int(((levels > 128) << np.arange(BITS)[::-1]).sum())
 
 
 def write_tiny_video(

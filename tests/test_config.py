@@ -46,7 +46,19 @@ def test_settings_are_frozen(kind: type[FrozenConfig]) -> None:
     [
         (SamplingConfig, {"frames": 0}, r"frames=0: .*greater than or equal to 1"),
         (SamplingConfig, {"frames": 4097}, r"frames=4097: .*less than or equal to 4096"),
-        (SamplingConfig, {"policy": "unifrom"}, r"policy='unifrom': .*'uniform', 'head' or"),
+        (
+            SamplingConfig,
+            {"policy": "unifrom"},
+            r"policy='unifrom': .*'head', 'stride' or 'ran",
+        ),
+        (SamplingConfig, {"views": 0}, r"views=0: .*greater than or equal to 1"),
+        (SamplingConfig, {"frames": 100, "views": 41}, r"frames times views is 4100, more than"),
+        (
+            SamplingConfig,
+            {"policy": "head", "views": 2},
+            r"views is used only by policy='uniform' and policy='random'",
+        ),
+        (SamplingConfig, {"seed": 7}, r"seed is used only by policy='random'"),
         (SamplingConfig, {"policy": "stride", "stride_s": 0}, r"stride_s=0: .*greater than 0"),
         (GeometryConfig, {"size": 4}, r"size=4: .*greater than or equal to 8"),
         (GeometryConfig, {"crop": "center"}, r"crop='center': .*'centre' or 'whole'"),
@@ -86,3 +98,20 @@ def test_the_default_stride_may_be_repeated() -> None:
 def test_something_that_is_no_settings_at_all_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"sampling=3: "):
         FeatureConfig.checked(sampling=3)
+
+
+def test_settings_that_came_later_leave_old_descriptions_as_they_were() -> None:
+    # Fingerprints of stored features, and bundles, are made of these.
+    assert SamplingConfig().model_dump() == {"policy": "uniform", "frames": 20, "stride_s": 0.2}
+    later = SamplingConfig(policy="random", views=3, seed=5)
+    assert later.model_dump(mode="json") == {
+        "policy": "random",
+        "frames": 20,
+        "stride_s": 0.2,
+        "views": 3,
+        "seed": 5,
+    }
+    assert (
+        FeatureConfig.model_validate(FeatureConfig(sampling=later).model_dump()).sampling == later
+    )
+    assert later.total_frames == 60

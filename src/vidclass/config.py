@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from vidclass.errors import ConfigError
 
@@ -32,28 +40,68 @@ def one_line(error: ValidationError) -> str:
     )
 
 
+MAX_FRAMES = 4096
+
+
 class SamplingConfig(FrozenConfig):
     """How many frames of a clip are used, and which.
 
     `uniform`: the mid-points of `frames` equal parts of the clip.
+    `random`: one frame drawn from each of `frames` equal parts (TSN, Wang et al. 2016).  The draw
+    follows from `seed` and the bytes of the video, so that a clip always gives the same frames.
     `head`: the first `frames` frames of the clip, as the Keras example does.
     `stride`: one frame every `stride_s` seconds, at most `frames` of them.
+
+    With `views` above 1, `uniform` and `random` cut each part into as many, so that the clip gives
+    `views` interleaved sets of `frames` frames.  A head sees them all, in the order of time: for
+    it, T is `frames` times `views`.
 
     A clip with fewer frames than asked for gives each of its frames once.
     """
 
-    policy: Literal["uniform", "head", "stride"] = "uniform"
-    frames: Annotated[int, Field(ge=1, le=4096)] = 20
+    policy: Literal["uniform", "head", "stride", "random"] = "uniform"
+    frames: Annotated[int, Field(ge=1, le=MAX_FRAMES)] = 20
     stride_s: Annotated[float, Field(gt=0)] = 0.2
+    views: Annotated[int, Field(ge=1, le=MAX_FRAMES)] = 1
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @property
+    def total_frames(self) -> int:
+        """T, the most frames that a clip gives: those of all views."""
+        return self.frames * self.views
 
     @model_validator(mode="before")
     @classmethod
-    def _reject_idle_stride(cls, data: Any) -> Any:
-        if isinstance(data, dict) and "stride_s" in data and data.get("policy") != "stride":
-            default = cls.model_fields["stride_s"].default
-            if data["stride_s"] != default:
-                raise ValueError("stride_s is used only by policy='stride'")
+    def _reject_idle(cls, data: Any) -> Any:
+        """A setting that the policy does not read would change nothing but the fingerprint."""
+        if not isinstance(data, dict):
+            return data
+        policy = data.get("policy", cls.model_fields["policy"].default)
+        for name, used_by in _ONLY_FOR.items():
+            default = cls.model_fields[name].default
+            if data.get(name, default) != default and policy not in used_by:
+                policies = " and ".join(f"policy={policy!r}" for policy in used_by)
+                raise ValueError(f"{name} is used only by {policies}")
         return data
+
+    @model_validator(mode="after")
+    def _limit_total(self) -> Self:
+        if self.total_frames > MAX_FRAMES:
+            raise ValueError(f"frames times views is {self.total_frames}, more than {MAX_FRAMES}")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _omit_later_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Settings that came later are written only where they are set: fingerprints stay."""
+        fields = type(self).model_fields
+        return {
+            name: value
+            for name, value in handler(self).items()
+            if name not in ("views", "seed") or value != fields[name].default
+        }
+
+
+_ONLY_FOR = {"stride_s": ("stride",), "views": ("uniform", "random"), "seed": ("random",)}
 
 
 class GeometryConfig(FrozenConfig):

@@ -180,6 +180,20 @@ def test_folders(run: Run, bundle: Path, tiny_set: Path, dark: Path, tmp_path: P
     assert f"error: {tmp_path / 'empty'} holds no video (.3gp, " in done.stderr
 
 
+def test_folders_of_pictures(run: Run, bundle: Path, dark: Path, tmp_path: Path) -> None:
+    clips = [tmp_path / "set" / name for name in ("a", "b")]
+    for clip in clips:
+        clip.mkdir(parents=True)
+        for number in range(1, 9):
+            Image.new("RGB", (32, 32), (9, 9, 9)).save(clip / f"img_{number:05}.png")
+    done = run("predict", bundle, tmp_path / "set", dark, "--fps", 4, "--json", "-")
+    predictions = json.loads(done.stdout)["predictions"]
+    assert [item["video"] for item in predictions] == [*map(str, clips), str(dark)]
+    assert not any(item["error"] for item in predictions)
+    done = run("predict", bundle, clips[0], exit_code=2)
+    assert f"error: {clips[0]} holds pictures: if they are one video, give its --fps" in done.stderr
+
+
 def test_evaluate(run: Run, bundle: Path, tiny_set: Path, bad: Path, tmp_path: Path) -> None:
     report, store = tmp_path / "page.html", ["--store", tmp_path / "store"]
     done = run("evaluate", bundle, tiny_set, "--report", report, *store)

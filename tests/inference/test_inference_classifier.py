@@ -49,6 +49,17 @@ def test_one_video(classifier: Classifier, videos: list[Path]) -> None:
     }
 
 
+def test_a_folder_of_pictures_is_named_as_one_video(classifier: Classifier, tmp_path: Path) -> None:
+    for number, picture in enumerate(scene("light", 3, frames=12), 1):
+        Image.fromarray(picture).save(tmp_path / f"{number}.png")
+    prediction = classifier.predict(tmp_path, fps=6.0)
+    assert prediction.label == "light"
+    assert prediction.frames is not None
+    assert prediction.frames.timestamps_s.max() == pytest.approx(10 / 6)
+    [without] = classifier.predict_each([tmp_path])
+    assert "how many a second is not said" in str(without.error)
+
+
 def test_a_span_is_named_for_itself(classifier: Classifier, tmp_path: Path) -> None:
     path = tmp_path / "both.avi"
     write_video(path, scene("dark", 1, frames=10) + scene("light", 2, frames=10), fps=10)

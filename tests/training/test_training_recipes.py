@@ -73,7 +73,10 @@ def test_every_feature_and_split_option_arrives() -> None:
         ({"head": "tempral"}, "head='tempral' is not one of .* Did you mean 'temporal'"),
         ({"features": {"backbone": "InceptionV4"}}, "backbone='InceptionV4'.*'InceptionV3'"),
         ({"features": {"frames": 0}}, "frames=0: .*greater than or equal to 1"),
-        ({"features": {"policy": "first"}}, "policy='first': .*'uniform', 'head' or 'stride'"),
+        (
+            {"features": {"policy": "first"}},
+            "policy='first': .*'uniform', 'head', 'stride' or 'random'",
+        ),
         ({"features": {"stride_s": 0.5}}, "stride_s is used only by policy='stride'"),
         ({"features": {"crop": "center"}}, "crop='center': .*'centre' or 'whole'"),
         ({"training": {"epochs": 0}}, "epochs=0"),

@@ -241,6 +241,7 @@ def test_frames_that_never_agree_are_refused(
         raise MismatchError("the frames end before number 3")
 
     monkeypatch.setattr(decode, "read_by_order", disagree)
+    monkeypatch.setattr(decode, "read_shuffled", disagree)
     with pytest.raises(VideoError, match=r"do not agree .*end before number 3\)\. Re-encode it"):
         take(tiny_video())
 

@@ -160,6 +160,22 @@ def test_truncated_before_the_index(tiny_video: TinyVideo) -> None:
     refused(path, r"its index \(the moov box\) is missing, so the file was cut off or never")
 
 
+def test_a_file_that_cannot_be_read_to_its_end(tiny_video: TinyVideo) -> None:
+    path = tiny_video("v.y4m", codec="rawvideo", frames=10)
+    parts = path.read_bytes().split(b"FRAME")
+    path.write_bytes(b"FRAME".join(parts[:6]) + b"NOISE" + b"FRAME".join(parts[6:]))
+    refused(path, r"is damaged or cut off: it cannot be read to its end \(Invalid data.*\)\. Copy")
+
+
+def test_frames_of_no_colours(tiny_video: TinyVideo, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise av.error.ArgumentError(22, "Invalid argument")
+
+    monkeypatch.setattr("vidclass.video.picture.Graph", fail)
+    with pytest.raises(VideoError, match=r"\(64x48, yuv420p\) cannot be made into RGB pic"):
+        take(tiny_video())
+
+
 def test_frames_too_large(tiny_video: TinyVideo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(container_module, "MAX_PIXELS", 3000)
     refused(tiny_video(), r"its frames are 64x48, more than 3000 pixels\. The header may be")

@@ -2,15 +2,26 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from vidclass.config import SamplingConfig
-from vidclass.video.sampling import choose_frames, stride_timestamps_s, uniform_timestamps_s
+from vidclass.errors import ConfigError
+from vidclass.video.sampling import (
+    choose_frames,
+    clip_generator,
+    random_timestamps_s,
+    stride_timestamps_s,
+    uniform_timestamps_s,
+    views_timestamps_s,
+)
 
 counts = st.integers(1, 60)
+view_counts = st.integers(1, 6)
+seeds = st.integers(0, 2**32)
 seconds = st.floats(0.01, 100)
-policies = st.sampled_from(["uniform", "head", "stride"])
+policies = st.sampled_from(["uniform", "head", "stride", "random"])
+rates = st.sampled_from([10, 15, 23.976, 24, 25, 29.97, 60, 120, 240])
 
 
 @given(start_s=st.floats(0, 1000), length_s=seconds, count=counts)
@@ -55,7 +66,13 @@ def test_chosen_frames_rise_and_are_the_spans_own(
     case: tuple[np.ndarray, float, float], policy: str, frames: int
 ) -> None:
     times_s, start_s, stop_s = case
-    chosen = choose_frames(SamplingConfig(policy=policy, frames=frames), times_s, start_s, stop_s)
+    chosen = choose_frames(
+        SamplingConfig(policy=policy, frames=frames),
+        times_s,
+        start_s,
+        stop_s,
+        rng=np.random.default_rng(3),
+    )
     assert chosen.dtype == np.int64
     assert 1 <= len(chosen) <= frames
     assert (np.diff(chosen) > 0).all()
@@ -65,13 +82,112 @@ def test_chosen_frames_rise_and_are_the_spans_own(
     assert times_s[chosen[-1]] < stop_s or chosen[-1] == on_show
 
 
-@given(total=st.integers(1, 200), frames=counts, fps=st.sampled_from([10, 24, 25, 29.97, 60]))
-def test_at_a_constant_rate_the_number_is_exact(total: int, frames: int, fps: float) -> None:
+@given(total=st.integers(1, 600), frames=counts, views=view_counts, fps=rates, seed=seeds)
+def test_at_a_constant_rate_the_number_is_exact(
+    total: int, frames: int, views: int, fps: float, seed: int
+) -> None:
     times_s = np.arange(total) / fps
-    for policy in ("uniform", "head"):
-        config = SamplingConfig(policy=policy, frames=frames)
-        chosen = choose_frames(config, times_s, 0.0, total / fps)
-        assert len(chosen) == min(frames, total)
+    for policy in ("uniform", "head", "random"):
+        config = SamplingConfig(
+            policy=policy, frames=frames, views=1 if policy == "head" else views
+        )
+        rng = np.random.default_rng(seed)
+        chosen = choose_frames(config, times_s, 0.0, total / fps, rng=rng)
+        assert len(chosen) == min(config.total_frames, total)
+
+
+@given(start_s=st.floats(0, 1000), length_s=seconds, count=counts, seed=seeds)
+def test_random_times_lie_in_the_parts_whose_middles_are_uniform(
+    start_s: float, length_s: float, count: int, seed: int
+) -> None:
+    stop_s = start_s + length_s
+    drawn_s = random_timestamps_s(start_s, stop_s, count, np.random.default_rng(seed))
+    middles_s = uniform_timestamps_s(start_s, stop_s, count)
+    assert drawn_s.shape == (count,)
+    assert (np.abs(drawn_s - middles_s) <= length_s / count / 2 * (1 + 1e-9) + 1e-9).all()
+    assert (np.diff(drawn_s) > -1e-9).all()
+    assert drawn_s[0] >= start_s and drawn_s[-1] < stop_s
+
+
+def test_random_times_cover_their_parts() -> None:
+    rng = np.random.default_rng(0)
+    drawn_s = np.array([random_timestamps_s(0.0, 3.0, 3, rng) for _ in range(2000)])
+    within_s = drawn_s - np.arange(3)
+    np.testing.assert_allclose(within_s.mean(axis=0), 0.5, atol=0.03)
+    assert (within_s.min(axis=0) < 0.01).all() and (within_s.max(axis=0) > 0.99).all()
+
+
+def test_a_draw_that_rounds_up_to_the_end_stays_inside() -> None:
+    class Highest:
+        def random(self, count: int) -> np.ndarray:
+            return np.full(count, np.nextafter(1.0, 0.0))
+
+    assert random_timestamps_s(1e6, 1e6 + 1e-4, 1, Highest())[0] < 1e6 + 1e-4  # type: ignore[arg-type]
+
+
+@given(start_s=st.floats(0, 1000), length_s=seconds, count=counts, views=view_counts)
+def test_views_are_shifted_and_all_of_them_are_uniform(
+    start_s: float, length_s: float, count: int, views: int
+) -> None:
+    stop_s = start_s + length_s
+    times_s = views_timestamps_s(start_s, stop_s, count, views)
+    assert times_s.shape == (views, count)
+    union = uniform_timestamps_s(start_s, stop_s, count * views)
+    np.testing.assert_array_equal(np.sort(times_s, axis=None), union)
+    np.testing.assert_allclose(np.diff(times_s, axis=0), length_s / count / views, atol=1e-9)
+    if views == 1:
+        np.testing.assert_array_equal(times_s[0], uniform_timestamps_s(start_s, stop_s, count))
+
+
+@given(case=cases(), frames=counts, views=view_counts)
+def test_uniform_views_are_as_many_more_uniform_frames(
+    case: tuple[np.ndarray, float, float], frames: int, views: int
+) -> None:
+    several = choose_frames(SamplingConfig(frames=frames, views=views), *case)
+    np.testing.assert_array_equal(
+        several, choose_frames(SamplingConfig(frames=frames * views), *case)
+    )
+
+
+@given(total=st.integers(2, 400), frames=counts, seed=seeds)
+def test_random_takes_a_frame_that_begins_in_each_part(total: int, frames: int, seed: int) -> None:
+    assume(total > frames)
+    config = SamplingConfig(policy="random", frames=frames)
+    chosen = choose_frames(
+        config, np.arange(total) / 25, 0.0, total / 25, rng=np.random.default_rng(seed)
+    )
+    # Exact arithmetic: frame k begins in part floor(k * frames / total).
+    assert (chosen * frames // total).tolist() == list(range(frames))
+
+
+def test_every_frame_of_a_part_can_be_drawn() -> None:
+    config = SamplingConfig(policy="random", frames=4)
+    draws = [
+        choose_frames(config, np.arange(20) / 25, 0.0, 0.8, rng=np.random.default_rng(seed))
+        for seed in range(200)
+    ]
+    for part in range(4):
+        assert {int(chosen[part]) for chosen in draws} == set(range(5 * part, 5 * part + 5))
+
+
+@given(seed=seeds, key=st.text(max_size=8), epoch=st.integers(0, 100))
+def test_seed_clip_and_epoch_decide_the_draw(seed: int, key: str, epoch: int) -> None:
+    def draw(*values: object) -> float:
+        return clip_generator(values[0], values[1], epoch=values[2]).random()  # type: ignore[arg-type]
+
+    same = draw(seed, key, epoch)
+    assert same == draw(seed, key, epoch)
+    for other in ((seed + 1, key, epoch), (seed, key + "x", epoch), (seed, key, epoch + 1)):
+        assert draw(*other) != same
+
+
+def test_the_draw_is_the_same_on_every_machine() -> None:
+    assert clip_generator(0, "abc").random() == pytest.approx(0.3350503214837717, abs=1e-12)
+
+
+def test_random_without_a_generator_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"policy='random' draws frames: pass rng, for example"):
+        choose_frames(SamplingConfig(policy="random"), np.arange(3.0), 0.0, 3.0)
 
 
 def test_uniform_takes_the_middles() -> None:

@@ -52,7 +52,7 @@ class BundleInfo(FrozenConfig):
     @property
     def frames(self) -> int:
         """T, the number of steps the head takes."""
-        return self.features.sampling.frames
+        return self.features.sampling.total_frames
 
 
 def parse_info(text: bytes, path: object) -> BundleInfo:

@@ -59,7 +59,7 @@ def write_bundle(
     features = maker.config
     recipe = head_recipe(
         head,
-        frames=features.sampling.frames,
+        frames=features.sampling.total_frames,
         width=maker.width,
         classes=len(labels),
         weights=head_weights,

@@ -161,7 +161,8 @@ def _frames(config: dict[str, Any]) -> str:
         value if isinstance(value, dict) else {}
         for value in (config.get("sampling"), config.get("geometry"))
     )
-    words = [sampling.get("frames"), sampling.get("policy"), geometry.get("size")]
+    views = f"in {sampling['views']} views" if "views" in sampling else None
+    words = [sampling.get("frames"), views, sampling.get("policy"), geometry.get("size")]
     words += [geometry.get("crop"), config.get("precision"), config.get("weights")]
     return " ".join(str(word) for word in words if word not in (None, "imagenet")) or "?"
 

@@ -54,11 +54,20 @@ Frames = Annotated[int | None, typer.Option(min=1, help="Frames a clip.  [defaul
 Sampling = Annotated[
     str | None,
     typer.Option(
-        help="Which frames: uniform (over the whole clip), head (the first ones), stride."
+        help="Which frames: uniform (over the whole clip), random (one of each equal part, always "
+        "the same of a clip), head (the first ones), stride."
     ),
 ]
 StrideS = Annotated[
     float | None, typer.Option("--stride-s", help="Seconds between frames for --sampling stride.")
+]
+Views = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Interleaved sets of --frames frames, for uniform and random sampling; the head sees "
+        "them all.  [default: 1]",
+    ),
 ]
 Crop = Annotated[str | None, typer.Option(help="centre (square) or whole (squeezed frame).")]
 Size = Annotated[

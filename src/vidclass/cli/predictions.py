@@ -16,6 +16,7 @@ from vidclass.errors import ConfigError, StoppedError, VidclassError, VideoError
 from vidclass.inference.classifier import Classifier, Prediction, predictions_json
 from vidclass.inference.draw import draw_gif
 from vidclass.types import Failure, Progress
+from vidclass.video.folder import picture_names
 
 
 def require_one_stdout(json_file: str | None, csv_file: str | None) -> None:
@@ -28,8 +29,10 @@ def require_one_stdout(json_file: str | None, csv_file: str | None) -> None:
         raise ConfigError("--json - and --csv - both want standard output: write one into a file")
 
 
-def videos_in(paths: Sequence[str]) -> list[str]:
+def videos_in(paths: Sequence[str], *, fps: float | None = None) -> list[str]:
     """The paths themselves; a folder stands for the videos below it.
+
+    With `fps`, a folder that pictures lie in is a video.
 
     Raises:
         ConfigError: a folder holds no video.
@@ -41,9 +44,12 @@ def videos_in(paths: Sequence[str]) -> list[str]:
             continue
         found = sorted(
             str(file)
-            for file in Path(path).rglob("*")
-            if file.suffix.lower() in VIDEO_EXTENSIONS and file.is_file()
+            for file in (Path(path), *Path(path).rglob("*"))
+            if (file.suffix.lower() in VIDEO_EXTENSIONS and file.is_file())
+            or (fps is not None and file.is_dir() and picture_names(file))
         )
+        if not found and picture_names(Path(path)):
+            raise ConfigError(f"{path} holds pictures: if they are one video, give its --fps")
         if not found:
             raise ConfigError(f"{path} holds no video ({', '.join(sorted(VIDEO_EXTENSIONS))})")
         videos.extend(found)
@@ -54,6 +60,7 @@ def predict_all(
     classifier: Classifier,
     videos: Sequence[str],
     *,
+    fps: float | None,
     gif: Path | None,
     strict: bool,
     progress: Progress,
@@ -64,7 +71,7 @@ def predict_all(
         StoppedError: a video cannot be read, and `strict` is set.
     """
     predictions: list[Prediction] = []
-    for count, prediction in enumerate(classifier.predict_each(videos), 1):
+    for count, prediction in enumerate(classifier.predict_each(videos, fps=fps), 1):
         if prediction.error is not None and strict:
             raise _stopped(prediction.error, ok=len(predictions))
         if gif is not None:

@@ -48,6 +48,12 @@ def predict_command(
     paths: Annotated[
         list[str], typer.Argument(help="Videos, or folders of videos.", show_default=False)
     ],
+    fps: Annotated[
+        float | None,
+        typer.Option(
+            help="Pictures a second: every folder of numbered pictures is then one video."
+        ),
+    ] = None,
     top: Annotated[int, typer.Option("--top", min=1, help="Labels to show for each video.")] = 5,
     json_file: Json = None,
     csv_file: Annotated[
@@ -77,11 +83,11 @@ def predict_command(
 
     require_one_stdout(json_file, csv_file)
     classifier = Classifier.load(find_bundle(bundle))
-    videos = videos_in(paths)
+    videos = videos_in(paths, fps=fps)
     ledger = ledger_beside(json_file, csv_file, gif)
     with stopping(ledger), progress_bars() as progress:
         predictions, failures = predict_all(
-            classifier, videos, gif=gif, strict=strict, progress=progress
+            classifier, videos, fps=fps, gif=gif, strict=strict, progress=progress
         )
     if json_file is not None:
         write_predictions_json(json_file, predictions)

@@ -95,7 +95,7 @@ def _measure_head(
 ) -> HeadResult:
     """Train another head on the very clips that the default was trained on, and test it."""
     clips = divide(extraction.manifest, config.split, seed=config.training.seed)
-    data = examples(extraction, clips.labels, config.features.sampling.frames)
+    data = examples(extraction, clips.labels, config.features.sampling.total_frames)
     splits = np.array(clips.table["split"].to_list())
     part = {name: data.at(np.flatnonzero(splits == name)) for name in set(splits)}
     fitted = fit_head(

@@ -84,7 +84,7 @@ def _frames_of(
 
     def decode(key: str) -> UInt8Array:
         clip = clips[key]
-        frames = decode_for(config, clip.video, clip.span).frames
+        frames = decode_for(config, clip.video, clip.span, fps=clip.fps, key=key).frames
         spread = (np.arange(of_each) + 0.5) * len(frames) / of_each
         chosen: UInt8Array = frames[np.unique(spread.astype(int))]
         return chosen

@@ -7,17 +7,40 @@ from pathlib import Path
 import numpy as np
 
 from vidclass.config import FeatureConfig
+from vidclass.features.keys import clip_key, hash_video
 from vidclass.types import ClipFeatures, FrameBatch, Span
 from vidclass.video.decode import decode_clip
+from vidclass.video.sampling import clip_generator
 
 
-def decode_for(config: FeatureConfig, path: Path, span: Span) -> FrameBatch:
-    """The frames of a clip that `config` asks for.
+def decode_for(
+    config: FeatureConfig,
+    path: Path,
+    span: Span,
+    *,
+    fps: float | None = None,
+    key: str | None = None,
+) -> FrameBatch:
+    """The frames of a clip that `config` asks for; the same ones each time.
+
+    Args:
+        config: Sampling and geometry.
+        path: The video, or a folder of numbered pictures.
+        span: The part of it.
+        fps: Pictures a second, for a folder.
+        key: The clip's key, from which the policy `random` draws; None finds it by reading all
+            of the video.
 
     Raises:
         VideoError: the video cannot be read.
     """
-    return decode_clip(path, span=span, sampling=config.sampling, geometry=config.geometry)
+    sampling, rng = config.sampling, None
+    if sampling.policy == "random":
+        key = key or clip_key(hash_video(path).sha256, span, fps)
+        rng = clip_generator(sampling.seed, key)
+    return decode_clip(
+        path, span=span, sampling=sampling, geometry=config.geometry, fps=fps, rng=rng
+    )
 
 
 def padded(clips: list[ClipFeatures], frames: int) -> tuple[np.ndarray, np.ndarray]:

@@ -224,8 +224,8 @@ def _fill(
     opened = maker.open()
 
     def decode(item: tuple[str, Clip]) -> FrameBatch:
-        clip = item[1]
-        frames = decode_for(maker.config, clip.video, clip.span)
+        key, clip = item
+        frames = decode_for(maker.config, clip.video, clip.span, fps=clip.fps, key=key)
         videos[clip.video].require_unchanged()
         return frames
 

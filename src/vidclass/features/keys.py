@@ -19,6 +19,7 @@ from vidclass.errors import VidclassError, VideoError
 from vidclass.files import cache_folder
 from vidclass.types import Progress, Span
 from vidclass.video.container import file_stat, max_pixels, reading
+from vidclass.video.folder import numbered_pictures
 
 # The number changes with the columns of the table.
 _FILE_NAME = "video-hashes-1.sqlite"
@@ -31,7 +32,11 @@ _BUSY_S = 5.0
 
 
 class FileFacts(NamedTuple):
-    """What the system says of a file; when its bytes change, so does this."""
+    """What the system says of a file; when its bytes change, so does this.
+
+    A folder of pictures has the sum of their sizes and the latest of their times.  Whatever is
+    done to a picture, and to the list of them, is done later than that.
+    """
 
     device: int
     inode: int
@@ -44,6 +49,26 @@ class FileFacts(NamedTuple):
         """Those of a file."""
         return cls(stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
+    @classmethod
+    def at(cls, path: Path) -> FileFacts:
+        """Those of a file, or of a folder of pictures.
+
+        Raises:
+            VideoError: there is none, or it is neither.
+        """
+        if not os.path.isdir(path):
+            return cls.of(file_stat(path))
+        pictures = numbered_pictures(path)
+        with reading(path):
+            folder = cls.of(path.stat())
+            each = [cls.of(picture.stat()) for picture in pictures]
+        return folder._replace(
+            size=sum(facts.size for facts in each),
+            mtime_ns=max(facts.mtime_ns for facts in each),
+            # What else lies in the folder may come and go: that changes this alone.
+            ctime_ns=max(folder.ctime_ns, *(facts.ctime_ns for facts in each)),
+        )
+
     def __str__(self) -> str:
         """One text for all of them."""
         return ":".join(map(str, self))
@@ -51,11 +76,11 @@ class FileFacts(NamedTuple):
 
 @dataclass(frozen=True)
 class VideoIdentity:
-    """The content of a video file.
+    """The content of a video file, or of a folder of pictures.
 
     Attributes:
-        path: The file.
-        sha256: Of its bytes, in hexadecimal.
+        path: The file or folder.
+        sha256: Of its bytes, in hexadecimal; for a folder, of its pictures' names and bytes.
         facts: What the system said of the file when these were its bytes.
     """
 
@@ -69,7 +94,7 @@ class VideoIdentity:
         Raises:
             VideoError: the file has changed since, or is gone.
         """
-        now = FileFacts.of(file_stat(self.path))
+        now = FileFacts.at(self.path)
         # A new name, new rights or one more hard link change the last fact, and no byte.
         if now[:-1] != self.facts[:-1] or (now != self.facts and not self._has_these_bytes()):
             raise _changed(self.path)
@@ -78,9 +103,13 @@ class VideoIdentity:
         return hash_video(self.path).sha256 == self.sha256
 
 
-def clip_key(video_sha256: str, span: Span) -> str:
-    """A key of one clip: the bytes of its video, whatever its name, and its span."""
-    text = json.dumps([video_sha256, span.start_s, span.stop_s])
+def clip_key(video_sha256: str, span: Span, fps: float | None = None) -> str:
+    """A key of one clip: the bytes of its video, whatever its name, and its span.
+
+    The rate of a folder of pictures counts too: it decides which of them lie in the span.
+    """
+    rate = [] if fps is None else [fps]
+    text = json.dumps([video_sha256, span.start_s, span.stop_s, *rate])
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
@@ -104,17 +133,19 @@ def identify_clips(
                 found[done.item] = done.result
             progress("hash", count, len(videos))
     return found, [
-        clip_key(found[clip.video].sha256, clip.span) if clip.video in found else None
+        clip_key(found[clip.video].sha256, clip.span, clip.fps) if clip.video in found else None
         for clip in clips
     ]
 
 
 def hash_video(path: Path) -> VideoIdentity:
-    """Read all of a file.
+    """Read all of a file, or all numbered pictures of a folder.
 
     Raises:
         VideoError: it cannot be read, is no regular file, or changed meanwhile.
     """
+    if os.path.isdir(path):
+        return _hash_pictures(path)
     file_stat(path)
     with reading(path), path.open("rb") as file:
         facts = FileFacts.of(os.fstat(file.fileno()))
@@ -123,6 +154,20 @@ def hash_video(path: Path) -> VideoIdentity:
     if after != facts:
         raise _changed(path)
     return VideoIdentity(path, sha256, facts)
+
+
+def _hash_pictures(folder: Path) -> VideoIdentity:
+    facts = FileFacts.at(folder)
+    digest = hashlib.sha256(b"a folder of pictures\n")
+    for picture in numbered_pictures(folder):
+        with reading(picture):
+            data = picture.read_bytes()
+        name = os.fsencode(picture.name)
+        # Lengths first: no other names and bytes make the same text.
+        digest.update(f"{len(name)} {len(data)} ".encode() + name + data)
+    if FileFacts.at(folder) != facts:
+        raise _changed(folder)
+    return VideoIdentity(folder, digest.hexdigest(), facts)
 
 
 def identify(videos: Iterable[Path]) -> Generator[Done[Path, VideoIdentity], None, None]:
@@ -187,12 +232,13 @@ class _Hashes:
     def find(self, path: Path) -> VideoIdentity | None:
         """The file's content, if the file is as it was when that was learnt."""
         try:
-            facts = FileFacts.of(path.stat())
             if self._connection is None:
                 return None
+            facts = FileFacts.at(path)
             query = "SELECT sha256 FROM hashes WHERE path = ? AND facts = ? AND length(sha256) = 64"
             row = self._connection.execute(query, (_name(path), str(facts))).fetchone()
-        except OSError:
+        except VideoError:
+            # It is said when the file is read.
             return None
         except sqlite3.Error as error:
             self._do_without(error)

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from vidclass.data.manifest import Manifest
     from vidclass.runtime.quantize import Int8Ir
 
-# Changes when the same settings begin to give other features.
-FEATURE_FORMAT = 1
+# Changes when the same settings begin to give other features.  2: pixels that are not square,
+# interlaced frames, high dynamic range and transparency are shown as they are meant.
+FEATURE_FORMAT = 2
 
 Route = Literal["openvino", "keras", "gpu"]
 

@@ -78,26 +78,43 @@ class Classifier:
         """The classes, sorted."""
         return self.bundle.labels
 
-    def predict(self, path: str | Path, *, span: Span = Span()) -> Prediction:  # noqa: B008
+    def predict(
+        self,
+        path: str | Path,
+        *,
+        span: Span = Span(),  # noqa: B008
+        fps: float | None = None,
+    ) -> Prediction:
         """Name one video, or a span of it.
+
+        Args:
+            path: The file, or a folder of numbered pictures.
+            span: The part of it.
+            fps: Pictures a second, for a folder.
 
         Raises:
             VideoError: it cannot be read.
         """
-        prediction = next(self._predict([path], span))
+        prediction = next(self._predict([path], span, fps))
         if prediction.error is not None:
             raise prediction.error
         return prediction
 
-    def predict_each(self, paths: Iterable[str | Path]) -> Generator[Prediction, None, None]:
-        """Name many videos; one that cannot be read gives a prediction with its error."""
-        return self._predict(paths, Span())
+    def predict_each(
+        self, paths: Iterable[str | Path], *, fps: float | None = None
+    ) -> Generator[Prediction, None, None]:
+        """Name many videos; one that cannot be read gives a prediction with its error.
+
+        `fps` is the rate of those that are folders of numbered pictures.
+        """
+        return self._predict(paths, Span(), fps)
 
     def _predict(
-        self, paths: Iterable[str | Path], span: Span
+        self, paths: Iterable[str | Path], span: Span, fps: float | None
     ) -> Generator[Prediction, None, None]:
         def decode(path: str | Path) -> FrameBatch:
-            return decode_for(self.bundle.info.features, Path(path), span)
+            rate = fps if Path(path).is_dir() else None
+            return decode_for(self.bundle.info.features, Path(path), span, fps=rate)
 
         network = self.bundle.maker().open().network
         with closing(make_features(paths, decode, network, video_of=str)) as results:

@@ -114,7 +114,7 @@ def cross_validate(
     )
     clips = readable_manifest(extraction)
     labels = clips.labels  # a class of which nothing can be read is in no score
-    data = examples(extraction, labels, config.features.sampling.frames)
+    data = examples(extraction, labels, config.features.sampling.total_frames)
     assigned = fold_assignments(clips, folds=folds, seed=config.training.seed)
     numbers = sorted(set(assigned.tolist()))
     probabilities = np.zeros((len(data), len(labels)))

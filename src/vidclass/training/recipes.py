@@ -72,8 +72,9 @@ def run_config(
 
     Args:
         recipe: Its name.
-        features: `backbone`, `weights`, `precision`, `policy`, `frames`, `stride_s`, `crop`,
-            `size`.  Another backbone brings its own input size, unless `size` is given.
+        features: `backbone`, `weights`, `precision`, `policy`, `frames`, `stride_s`, `views`,
+            `seed` (of the policy `random`), `crop`, `size`.  Another backbone brings its own
+            input size, unless `size` is given.
         head: Another head; it brings its own training settings.
         training: Fields of TrainingConfig.
         split: Fields of SplitConfig.
@@ -93,7 +94,7 @@ def run_config(
             backbone=wanted.get("backbone", base.features.backbone),
             weights=wanted.get("weights", base.features.weights),
             precision=wanted.get("precision", base.features.precision),
-            sampling=_changed(base.features.sampling, wanted, {"policy", "frames", "stride_s"}),
+            sampling=_changed(base.features.sampling, wanted, set(SamplingConfig.model_fields)),
             geometry=_changed(base.features.geometry, wanted, {"crop", "size"}),
         ),
         head=head or base.head,

@@ -138,7 +138,7 @@ def divide(manifest: Manifest, config: SplitConfig, *, seed: int) -> Manifest:
 
 
 def _parts(clips: Manifest, extraction: Extraction, config: RunConfig) -> dict[str, Examples]:
-    data = examples(extraction, clips.labels, config.features.sampling.frames)
+    data = examples(extraction, clips.labels, config.features.sampling.total_frames)
     splits = np.array(clips.table["split"].to_list())
     parts = {name: np.flatnonzero(splits == name) for name in ("train", "validation", "test")}
     if len(parts["train"]) == 0:

@@ -6,11 +6,14 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 from av.container import InputContainer
-from av.stream import Disposition
+from av.packet import Packet
+from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from vidclass.errors import ConfigError, VideoError
@@ -24,6 +27,9 @@ MAX_PIXELS_VARIABLE = "VIDCLASS_MAX_PIXELS"
 # FFmpeg itself reads no larger frame.
 _FFMPEG_MAX_PIXELS = 2**28
 _EDGE_PIXELS = 2**17
+
+# Pixels further from square are a damaged header: real ones end at about 2.
+_MOST_ASPECT = 8
 
 # FFmpeg "plays" text files as a terminal would show them; nobody's clips are that.
 _TEXT_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
@@ -40,9 +46,8 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     """
     head = _read_head(path)
     # FFmpeg decodes a frame to learn what a stream holds, and the decoder asks for the memory of
-    # whatever the frame claims to be: both must know the limit.  They count the pixels that they
-    # add at the edges too.
-    limit = {"max_pixels": str(max_pixels() * 9 // 8 + _EDGE_PIXELS)}
+    # whatever the frame claims to be: both must know the limit.
+    limit = pixel_limits()
     with _open_container(path, head, limit) as container:
         stream = _pick_stream(path, container)
         check_size(path, stream.width, stream.height)
@@ -67,6 +72,11 @@ def max_pixels() -> int:
     return int(chosen)
 
 
+def pixel_limits() -> dict[str, str]:
+    """`max_pixels()` as an option of FFmpeg's decoders, which count pixels at the edges too."""
+    return {"max_pixels": str(max_pixels() * 9 // 8 + _EDGE_PIXELS)}
+
+
 def check_size(path: Path, width: int, height: int) -> None:
     """Refuse frames beyond `max_pixels()`, and those that FFmpeg would not even measure.
 
@@ -86,6 +96,27 @@ def check_size(path: Path, width: int, height: int) -> None:
         f"{MAX_PIXELS_VARIABLE} to a higher limit.",
         stage="probe",
     )
+
+
+def pixel_aspect(stream: VideoStream) -> Fraction:
+    """Width of a pixel as shown, over its height; 1 where the file does not say, or raves."""
+    stated = stream.sample_aspect_ratio
+    if not stated or not 1 / _MOST_ASPECT <= stated <= _MOST_ASPECT:
+        return Fraction(1)
+    return stated
+
+
+def packets_of(container: InputContainer, *streams: Stream) -> Iterator[Packet[VideoStream]]:
+    """All packets of these streams from here on, and empty ones at the end.
+
+    Raises:
+        av.error.FFmpegError: the file cannot be read any further.
+    """
+    try:
+        yield from cast("Iterator[Packet[VideoStream]]", container.demux(*streams))
+    except IndexError:
+        # After the last packet, PyAV stumbles over streams that began in the middle of the file.
+        return
 
 
 @contextmanager

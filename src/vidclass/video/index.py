@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import av
 import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from vidclass.errors import VideoError
 from vidclass.types import BoolArray
+from vidclass.video.container import packets_of
 
 _FALLBACK_RATE_HZ = 25.0
 
@@ -80,9 +82,18 @@ def build_index(path: Path, container: InputContainer, stream: VideoStream) -> F
     """Read every packet of a freshly opened file, decode none.
 
     Raises:
-        VideoError: there is no frame, or the data ends well before what the header announces.
+        VideoError: there is no frame, the data cannot be read to its end, or it ends well before
+            what the header announces.
     """
-    scan = _read_packets(container, stream)
+    try:
+        scan = _read_packets(container, stream)
+    except av.error.FFmpegError as error:
+        raise VideoError(
+            path,
+            f"the file is damaged or cut off: it cannot be read to its end ({error.strerror})",
+            hint="Copy or download it again, or re-encode what is left of it.",
+            stage="probe",
+        ) from error
     if not scan.pts:
         raise VideoError(
             path,
@@ -99,7 +110,7 @@ def _read_packets(container: InputContainer, stream: VideoStream) -> _Scan:
     scan, started = _Scan(), False
     # Matroska announces the length of its longest stream, so that all of them count there.
     streams = container.streams if _is_format(container, "matroska") else [stream]
-    for packet in container.demux(*streams):
+    for packet in packets_of(container, *streams):
         if not packet.size:
             # It repeats the picture before it.
             continue

@@ -26,7 +26,12 @@ class Orientation:
     @classmethod
     def of(cls, frame: VideoFrame) -> Orientation:
         """What the file's display matrix asks for; upright where it has none."""
-        data = cast("Buffer | None", frame.side_data.get("DISPLAYMATRIX"))
+        try:
+            data = cast("Buffer | None", frame.side_data.get("DISPLAYMATRIX"))
+        except ValueError:
+            # PyAV lists no side data at all where it does not know the kind of one (EXIF, the
+            # views of stereo video).  The turn it still tells; a mirroring is lost.
+            return cls.turned(-frame.rotation)
         if data is None:
             return cls()
         # x' = a x + c y, y' = b x + d y; the third column is not about turning.
@@ -34,6 +39,14 @@ class Orientation:
         if abs(b) > abs(a):
             return cls(swap_axes=True, flip_x=c < 0, flip_y=b < 0)
         return cls(flip_x=a < 0, flip_y=d < 0)
+
+    @classmethod
+    def turned(cls, clockwise_deg: int) -> Orientation:
+        """A turn without mirroring."""
+        quarters = round(clockwise_deg / 90) % 4
+        return cls(
+            swap_axes=quarters in (1, 3), flip_x=quarters in (1, 2), flip_y=quarters in (2, 3)
+        )
 
     @property
     def rotation_deg(self) -> int:

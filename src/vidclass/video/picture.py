@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 from av.filter import Graph
 from av.video.frame import VideoFrame
 
 from vidclass.config import GeometryConfig
+from vidclass.errors import VideoError
 from vidclass.types import UInt8Array
 from vidclass.video.container import check_size
+from vidclass.video.hdr import HDR_TRANSFERS, to_sdr
 from vidclass.video.orientation import Orientation
 
 # AVCOL_SPC_UNSPECIFIED: FFmpeg then takes BT.601, as OpenCV does.
@@ -21,28 +25,69 @@ class PictureMaker:
     """Crop, convert, scale and turn frames; keeps FFmpeg's filters between frames alike.
 
     `centre` gives the same picture as OpenCV's: RGB, a centred square and a bilinear `resize`,
-    within the tolerance stated in `vidclass.video.decode`.
+    within the tolerance stated in `vidclass.video.decode`.  What OpenCV ignores is put right:
+
+    - The square is one as shown, also where pixels are not square (`pixel_aspect`).
+    - A frame that is marked as interlaced holds two moments, line by line: only the lines of the
+      first, the top field, are used.
+    - What is transparent becomes black.
+    - High dynamic range (PQ, HLG) becomes standard range, see `vidclass.video.hdr`.
 
     Not for several threads at once: make one for each clip.
     """
 
-    def __init__(self, path: Path, geometry: GeometryConfig) -> None:
-        """Nothing is set up before the first frame shows its format."""
+    def __init__(
+        self, path: Path, geometry: GeometryConfig, *, pixel_aspect: Fraction = Fraction(1)
+    ) -> None:
+        """Nothing is set up before the first frame shows its format.
+
+        Args:
+            path: The video, for messages.
+            geometry: Crop and size.
+            pixel_aspect: Width of a stored pixel as shown, over its height.
+        """
         self._path = path
         self._geometry = geometry
+        self._pixel_aspect = pixel_aspect
         self._graph: Graph | None = None
         self._made_for: tuple[object, ...] = ()
 
+    @property
+    def size(self) -> int:
+        """The side of the pictures."""
+        return self._geometry.size
+
     def rgb(self, frame: VideoFrame) -> UInt8Array:
-        """The picture; (size, size, 3) uint8."""
+        """The picture; (size, size, 3) uint8.
+
+        Raises:
+            VideoError: the frame is too large, or of a kind that has no colours to show.
+        """
         check_size(self._path, frame.width, frame.height)
         turn = Orientation.of(frame)
-        kind = (frame.width, frame.height, frame.format.name, frame.colorspace, frame.color_range)
-        if self._graph is None or self._made_for != (kind, turn):
-            self._graph, self._made_for = self._build(frame, turn), (kind, turn)
-        self._graph.vpush(frame)
-        picture = self._graph.vpull().to_ndarray()
-        return turn.apply(picture.astype(np.uint8, copy=False))
+        kind = (
+            frame.width,
+            frame.height,
+            frame.format.name,
+            frame.colorspace,
+            frame.color_range,
+            frame.interlaced_frame,
+        )
+        try:
+            if self._graph is None or self._made_for != (kind, turn):
+                self._graph, self._made_for = self._build(frame, turn), (kind, turn)
+            self._graph.vpush(frame)
+            picture = self._graph.vpull().to_ndarray().astype(np.uint8, copy=False)
+        except (av.error.FFmpegError, ValueError) as error:
+            raise VideoError(
+                self._path,
+                f"its frames ({frame.width}x{frame.height}, {frame.format.name}) cannot be made "
+                f"into RGB pictures ({error})",
+                hint="Convert it, for example to H.264.",
+            ) from error
+        if frame.color_trc in HDR_TRANSFERS:
+            picture = to_sdr(picture, frame.color_trc)
+        return turn.apply(picture)
 
     def _build(self, frame: VideoFrame, turn: Orientation) -> Graph:
         size = self._geometry.size
@@ -54,9 +99,12 @@ class PictureMaker:
                 f"video_size={frame.width}x{frame.height}:pix_fmt={frame.format.name}"
                 f":time_base=1/1000:range={frame.color_range}{space}",
             ),
+            *([("field", "type=top")] if frame.interlaced_frame else []),
+            # FFmpeg blends nothing while it looks colours up in a palette.
+            *([("scale", ""), ("format", "rgba")] if frame.format.has_palette else []),
             # RGB first and at full size, as OpenCV does it: colours scaled in YUV come out two
             # to four times as far from it.
-            ("scale", "flags=bicubic"),
+            ("scale", "flags=bicubic" + (":alphablend=uniform_color" if _has_alpha(frame) else "")),
             ("format", "rgb24"),
             ("crop", f"{width}:{height}:{x}:{y}"),
             # Planes of RGB are scaled in nearly half the time that packed RGB takes.  Straight
@@ -76,16 +124,25 @@ class PictureMaker:
         return graph
 
     def _window(self, frame: VideoFrame, turn: Orientation) -> tuple[int, int, int, int]:
-        """The part of the stored frame to use: left, top, width, height."""
-        width, height = frame.width, frame.height
+        """The part of the stored frame, or of its field, to use: left, top, width, height."""
+        width, height, aspect = frame.width, frame.height, self._pixel_aspect
+        if frame.interlaced_frame:
+            height, aspect = -(-height // 2), aspect / 2
         if self._geometry.crop == "whole":
             return 0, 0, width, height
-        side = min(width, height)
-        left, top = width // 2 - side // 2, height // 2 - side // 2
+        # The side as shown, in heights of a pixel.
+        side = min(width * aspect, Fraction(height))
+        across, down = max(1, round(side / aspect)), max(1, round(side))
+        left, top = width // 2 - across // 2, height // 2 - down // 2
         # The centre is a matter of the picture as shown; a flip moves it by the odd pixel.
         flip_stored_x, flip_stored_y = turn.flips_of_stored()
         if flip_stored_x:
-            left = width - side - left
+            left = width - across - left
         if flip_stored_y:
-            top = height - side - top
-        return left, top, side, side
+            top = height - down - top
+        return left, top, across, down
+
+
+def _has_alpha(frame: VideoFrame) -> bool:
+    # The colours of a palette may be transparent.
+    return frame.format.has_palette or any(part.is_alpha for part in frame.format.components)

@@ -21,7 +21,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from vidclass.errors import VideoError
-from vidclass.video.container import open_video
+from vidclass.video.container import open_video, packets_of
 from vidclass.video.index import FrameIndex
 
 Ranks = NDArray[np.int64]
@@ -49,8 +49,10 @@ class Damage:
 
 def read_by_pts(
     path: Path, index: FrameIndex, ranks: Ranks, *, seek: bool
-) -> Generator[VideoFrame, None, None]:
+) -> Generator[tuple[int, VideoFrame], None, None]:
     """Frames of these rising ranks, each known by its own presentation time.
+
+    Each comes with its place in `ranks`.
 
     With `seek`, gaps between them are jumped over from key frame to key frame.
 
@@ -61,17 +63,21 @@ def read_by_pts(
     reached = -1
     with open_video(path) as (container, stream):
         frames = _sound(container, stream, index)
-        for rank in ranks.tolist():
+        for place, rank in enumerate(ranks.tolist()):
             key = int(keys[keys <= rank].max(initial=-1))
             if seek and key > reached + _SEEK_SAVES_FRAMES:
                 _seek(container, stream, int(index.seek_to[key]))
                 frames = _sound(container, stream, index)
-            yield _advance(frames, int(index.stamps[rank]))
+            yield place, _advance(frames, int(index.stamps[rank]))
             reached = rank
 
 
-def read_by_order(path: Path, index: FrameIndex, ranks: Ranks) -> Generator[VideoFrame, None, None]:
+def read_by_order(
+    path: Path, index: FrameIndex, ranks: Ranks
+) -> Generator[tuple[int, VideoFrame], None, None]:
     """Frames of these rising ranks, found by counting from the first one.
+
+    Each comes with its place in `ranks`.
 
     Raises:
         MismatchError: a packet of the index gave no frame, or gave two.
@@ -80,17 +86,39 @@ def read_by_order(path: Path, index: FrameIndex, ranks: Ranks) -> Generator[Vide
     with open_video(path) as (container, stream):
         audit = _Audit(index.stamps)
         frames = map(audit.pass_on, _sound(container, stream, index))
-        for rank in ranks.tolist():
+        for place, rank in enumerate(ranks.tolist()):
             frame = next(islice(frames, rank - reached - 1, None), None)
             if frame is None:
                 raise MismatchError(f"the frames end before number {rank}")
             reached = rank
-            yield frame
+            yield place, frame
         for _ in islice(frames, _SURELY_MISSING_AFTER):
             if not audit.late:
                 break
         if audit.late:
             raise MismatchError(f"packets {sorted(audit.late)[:5]} gave no frame")
+
+
+def read_shuffled(
+    path: Path, index: FrameIndex, ranks: Ranks
+) -> Generator[tuple[int, VideoFrame], None, None]:
+    """Frames of these ranks in whatever order they are decoded; each with its place in `ranks`.
+
+    Raises:
+        MismatchError: a frame did not come out.
+    """
+    if not index.by_pts:
+        yield from read_by_order(path, index, ranks)
+        return
+    missing = {int(index.stamps[rank]): place for place, rank in enumerate(ranks.tolist())}
+    with open_video(path) as (container, stream):
+        for frame in _sound(container, stream, index):
+            place = missing.pop(-1 if frame.pts is None else frame.pts, None)
+            if place is not None:
+                yield place, frame
+            if not missing:
+                return
+    raise MismatchError(f"the frames end before the one stamped {min(missing)}")
 
 
 def decode_all(path: Path, index: FrameIndex) -> tuple[Ranks, Damage | None]:
@@ -174,7 +202,7 @@ def _decoded(
         large = stream.width * stream.height >= _THREADED_FROM_PIXELS
         stream.thread_type = "AUTO" if large else "NONE"
         stream.codec_context.thread_count = 0 if large else 1
-    for packet in _numbered(container, stream, index):
+    for packet in _numbered(_packets(container, stream, errors), index):
         try:
             yield from stream.decode(packet)
         except MemoryError as error:
@@ -190,12 +218,24 @@ def _decoded(
             errors.append(str(error))
 
 
+def _packets(
+    container: InputContainer, stream: VideoStream, errors: list[str] | None
+) -> Iterator[Packet[VideoStream]]:
+    """All packets from here on.  They could all be read once: only a seek can have gone wrong."""
+    try:
+        yield from packets_of(container, stream)
+    except av.error.FFmpegError as error:
+        if errors is None:
+            raise MismatchError(f"a packet cannot be read: {error}") from error
+        errors.append(str(error))
+
+
 def _numbered(
-    container: InputContainer, stream: VideoStream, index: FrameIndex
+    packets: Iterator[Packet[VideoStream]], index: FrameIndex
 ) -> Iterator[Packet[VideoStream] | None]:
     """The packets that the index counts, those never shown, and None to flush the decoder."""
     number, started = 0, not index.starts_at_key
-    for packet in container.demux(stream):
+    for packet in packets:
         started = started or packet.is_keyframe
         if not packet.size or not started:
             continue
