@@ -1,0 +1,1 @@
+"""Everything wrong or odd with a source of labelled clips."""
