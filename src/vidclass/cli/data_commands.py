@@ -1,4 +1,4 @@
-"""`vidclass data`: public data sets, and splits."""
+"""`vidclass data`: public data sets, checks, and splits."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from typing import Annotated
 
 import typer
 
+from vidclass.cli.check_command import check_command
 from vidclass.cli.options import AllowLeak, Root, Seed, Source
 
 
 def register(app: typer.Typer) -> None:
     """Add the group of commands."""
-    group = typer.Typer(help="Fetch public data sets; split clips without leaks.")
+    group = typer.Typer(help="Fetch public data sets; check clips; split them without leaks.")
     group.command("list")(list_command)
     group.command("get")(get_command)
     group.command("split")(split_command)
+    group.command("check")(check_command)
     app.add_typer(group, name="data", no_args_is_help=True)
 
 

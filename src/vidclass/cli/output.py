@@ -42,6 +42,10 @@ STAGES = {
     "download": "downloading",
     "unpack": "unpacking",
     "measure": "measuring",
+    "look": "looking at videos",
+    "labels": "judging labels",
+    "strips": "drawing clips",
+    "ledger": "trying the ledger",
 }
 
 
