@@ -108,7 +108,7 @@ def _imbalance(classes: Sequence[ClassFacts]) -> list[Finding]:
 def _few_groups(manifest: Manifest, classes: Sequence[ClassFacts]) -> list[Finding]:
     unknown = manifest.table["group"].null_count()
     if unknown:
-        which = "every clip" if unknown == len(manifest) else f"{unknown} clips"
+        which = "every clip" if unknown == len(manifest) else counted(unknown, "clip")
         return [
             Finding(
                 "groups_unknown",

@@ -23,7 +23,8 @@ def find_duplicates(
 ) -> list[Duplicates]:
     """Sets of the same clip, then pairs that look alike; the most harmful first.
 
-    Two names of one file count as two clips.
+    Two names of one file count as two clips.  A near pair names the first of each set of exact
+    duplicates, and is across whatever any of them are.
 
     Args:
         manifest: The clips.
@@ -40,10 +41,14 @@ def find_duplicates(
         for rows in same.values()
         if len(rows) > 1
     ]
-    for pair in near_duplicates(features) if features is not None else ():
-        rows = [pair.first, pair.second]
-        if keys[pair.first] != keys[pair.second]:
-            found.append(Duplicates(tuple(rows), pair.similarity, False, _across(sides, rows)))
+    if features is not None:
+        # One of each set of exact duplicates stands for all of them.
+        first = {rows[0] for rows in same.values()}
+        alone = [clip if row in first else None for row, clip in enumerate(features)]
+        for pair in near_duplicates(alone):
+            rows = [*same[str(keys[pair.first])], *same[str(keys[pair.second])]]
+            across = _across(sides, rows)
+            found.append(Duplicates((pair.first, pair.second), pair.similarity, False, across))
     return sorted(found, key=lambda one: (_harm(one), not one.exact, -one.similarity, one.rows))
 
 

@@ -71,10 +71,10 @@ def seen(looks: Sequence[ClipLook], *, deep: bool) -> list[Finding]:
     frozen = tuple(row for row, look in enumerate(looks) if look.frozen and not look.black)
     findings = []
     if black:
-        title = f"{counted(len(black), 'clip')} all dark"
+        title = counted(len(black), "black clip")
         findings.append(Finding("black", "warning", title, how, black))
     if frozen:
-        title = f"{counted(len(frozen), 'clip')} that never move"
+        title = counted(len(frozen), "frozen clip")
         findings.append(Finding("frozen", "warning", title, how, frozen))
     return findings
 
@@ -177,8 +177,13 @@ def duplicate_findings(duplicates: Sequence[Duplicates]) -> list[Finding]:
     return findings
 
 
-def suspect_findings(suspects: Sequence[Suspect]) -> list[Finding]:
-    """All of them as one finding."""
+def suspect_findings(suspects: Sequence[Suspect], agreement: float | None) -> list[Finding]:
+    """All of them as one finding.
+
+    Args:
+        suspects: The clips.
+        agreement: How often the model behind them agreed with the given labels.
+    """
     if not suspects:
         return []
     return [
@@ -186,8 +191,8 @@ def suspect_findings(suspects: Sequence[Suspect]) -> list[Finding]:
             "suspected_labels",
             "warning",
             f"{counted(len(suspects), 'clip')} whose label may be wrong",
-            "A model that never saw the clip is sure of another class. Look at each of them; "
-            "hard clips are among them, too.",
+            "A model that never saw the clip takes it for another class. It agrees with "
+            f"{agreement or 0:.0%} of all labels: look at each of them, hard clips are among them.",
             tuple(suspect.row for suspect in suspects),
             tuple(f"{suspect.label} → {suspect.suggested}" for suspect in suspects),
         )

@@ -132,7 +132,7 @@ def check(
     found = [
         *_clip_findings(manifest, looks, deep=deep),
         *find.duplicate_findings(duplicates),
-        *find.suspect_findings(judged.suspects),
+        *find.suspect_findings(judged.suspects, judged.accuracy),
         *class_findings(manifest, classes),
     ]
     found.sort(key=lambda finding: SEVERITIES.index(finding.severity))
