@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from vidclass.audit.ledger import read_ledger, try_again
 from vidclass.errors import ConfigError, VideoError
-from vidclass.training.folder import write_ledger
 from vidclass.types import Failure
 
 
@@ -18,8 +19,9 @@ def failure(path: Path, cause: str = "no such file") -> Failure:
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
-    rows = [failure(tmp_path / "ä.avi"), failure(tmp_path / "b.avi", "is empty")]
-    write_ledger(tmp_path / "l.jsonl", rows)
+    rows = [failure(tmp_path / "ä\u2028.avi"), failure(tmp_path / "b.avi", "is empty")]
+    lines = [json.dumps(asdict(row), ensure_ascii=False) for row in rows]
+    (tmp_path / "l.jsonl").write_text("\n".join(lines), encoding="utf-8")
     assert read_ledger(tmp_path / "l.jsonl") == rows
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from vidclass.video.decode import decode_clip
 # As many frames as are used by default.
 _SAMPLING = SamplingConfig()
 _GEOMETRY = GeometryConfig(size=32)
+_NEEDED = ("video", "stage", "error_type", "message")
 
 
 def read_ledger(path: Path) -> list[Failure]:
@@ -29,12 +29,14 @@ def read_ledger(path: Path) -> list[Failure]:
         ConfigError: the file cannot be read, or a line of it is no row of a ledger.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"cannot read the ledger {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"the ledger {path} is not text in UTF-8") from error
-    return [_row(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    # Not splitlines: it takes more characters for the end of a line than JSON does.
+    rows = enumerate(text.split("\n"), 1)
+    return [_row(path, number, line) for number, line in rows if line.strip()]
 
 
 def try_again(failures: Sequence[Failure], progress: Progress) -> list[LedgerEntry]:
@@ -63,10 +65,9 @@ def _row(path: Path, number: int, line: str) -> Failure:
         row: Any = json.loads(line)
     except ValueError:
         row = None
-    known = [field.name for field in fields(Failure)]
-    if not isinstance(row, dict) or not all(isinstance(row.get(n), str) for n in known[:4]):
+    if not isinstance(row, dict) or not all(isinstance(row.get(name), str) for name in _NEEDED):
         raise ConfigError(
-            f"line {number} of {path} is no row of a ledger: it needs {', '.join(known[:4])}, "
+            f"line {number} of {path} is no row of a ledger: it needs {', '.join(_NEEDED)}, "
             f"received: {line[:80]!r}"
         )
-    return Failure(**{name: str(row.get(name) or "") for name in known})
+    return Failure(*(row[name] for name in _NEEDED), hint=str(row.get("hint") or ""))

@@ -62,7 +62,7 @@ def strips_of(clips: Sequence[Clip], rows: Collection[int], progress: Progress) 
     strips = {}
 
     def work(row: int) -> bytes:
-        return _strip(clips[row], probe(clips[row].video))
+        return _strip(_sample(clips[row]), _probe(clips[row]))
 
     with closing(run_each(work, rows)) as results:
         for count, done in enumerate(results, 1):
@@ -79,7 +79,7 @@ def failed(clip: Clip, error: VidclassError, info: VideoInfo | None = None) -> C
 
 def _look_at_file(rows: Rows, *, deep: bool, drawn: Collection[int]) -> dict[int, ClipLook]:
     """Raises VideoError where no clip of the file can be read."""
-    info = probe(rows[0][1].video)
+    info = _probe(rows[0][1])
     judges = _judges_of_all_frames(rows) if deep else {}
     looks = {}
     for row, clip in rows:
@@ -90,7 +90,7 @@ def _look_at_file(rows: Rows, *, deep: bool, drawn: Collection[int]) -> dict[int
             looks[row] = failed(clip, error, info)
             continue
         judge = judges.get(row) or _judge(frames)
-        strip = strip_of(frames, aspect=info.width / info.height) if row in drawn else b""
+        strip = _strip(frames, info) if row in drawn else b""
         duration_s, count = _extent(clip, info)
         looks[row] = ClipLook(
             info,
@@ -125,12 +125,16 @@ def _judge(frames: UInt8Array) -> Judge:
     return judge
 
 
+def _probe(clip: Clip) -> VideoInfo:
+    return probe(clip.video)
+
+
 def _sample(clip: Clip) -> UInt8Array:
     return decode_clip(clip.video, span=clip.span, sampling=_SAMPLING, geometry=_GEOMETRY).frames
 
 
-def _strip(clip: Clip, info: VideoInfo) -> bytes:
-    return strip_of(_sample(clip), aspect=info.width / info.height)
+def _strip(frames: UInt8Array, info: VideoInfo) -> bytes:
+    return strip_of(frames, aspect=info.width / info.height)
 
 
 def _extent(clip: Clip, info: VideoInfo) -> tuple[float, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from vidclass.audit import findings as find
@@ -114,19 +115,15 @@ def check(
     looks = look_at_clips(manifest.clips(), deep=deep, drawn=drawn, progress=progress)
     _, keys = identify_clips(manifest.clips(), lambda video, error: None, progress)
     keys = [None if look.failure else key for key, look in zip(keys, looks, strict=True)]
-    chosen, store = config or FeatureConfig(), store_folder or default_store_folder()
-    if features or deep:
-        gathered = made_features(manifest, keys, chosen, store, progress)
-    else:
-        gathered = stored_features(manifest, keys, chosen, store)
+    use = partial(made_features, progress=progress) if features or deep else stored_features
+    store = store_folder or default_store_folder()
+    gathered = use(manifest, keys, config or FeatureConfig(), store)
     # What can be read for a thumbnail may still be damaged where frames for features lie.
     looks = [
         replace(look, failure=gathered.failures.get(row, look.failure))
         for row, look in enumerate(looks)
     ]
-    judged = Judgement()
-    if gathered.clips is not None:
-        judged = judge_labels(manifest, gathered.clips, progress)
+    judged = judge_labels(manifest, gathered.clips, progress) if gathered.clips else Judgement()
     duplicates = find_duplicates(manifest, keys, gathered.clips)
     classes = class_facts(manifest, looks)
     found = [

@@ -63,7 +63,7 @@ def decode_clip(
     # Packets and frames disagree: find out what really comes out, then choose among that.
     ranks, damage = decode_all(path, index)
     if damage is not None or not len(ranks):
-        raise undecodable(path, damage or Damage(0, len(index), 0.0))
+        raise _undecodable(path, damage or Damage(0, len(index), 0.0))
     try:
         return _read(path, index.only(ranks), span, sampling, geometry, seek=False)
     except MismatchError as error:
@@ -113,8 +113,7 @@ def _inside(path: Path, span: Span, end_s: float) -> tuple[float, float]:
     return start_s, min(stop_s, end_s)
 
 
-def undecodable(path: Path, damage: Damage) -> VideoError:
-    """The error that says how much of a damaged file is left."""
+def _undecodable(path: Path, damage: Damage) -> VideoError:
     lost = "none is sound" if not damage.sound else f"the first loss is at {damage.first_s:.2f} s"
     return VideoError(
         path,
