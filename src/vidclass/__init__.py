@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from vidclass.version import __version__
 
 if TYPE_CHECKING:
+    from vidclass.audit.run import check
     from vidclass.bundle.read import Bundle
     from vidclass.data.manifest import Manifest
     from vidclass.evaluation.evaluate import evaluate
@@ -28,6 +29,7 @@ __all__ = [
     "Classifier",
     "Manifest",
     "__version__",
+    "check",
     "cross_validate",
     "evaluate",
     "extract",
@@ -46,6 +48,7 @@ _HOMES = {
     "Bundle": "vidclass.bundle.read",
     "Classifier": "vidclass.inference.classifier",
     "Manifest": "vidclass.data.manifest",
+    "check": "vidclass.audit.run",
     "cross_validate": "vidclass.training.crossval",
     "evaluate": "vidclass.evaluation.evaluate",
     "extract": "vidclass.features.extract",

@@ -1,4 +1,4 @@
-"""`vidclass data`: public data sets, and splits."""
+"""`vidclass data`: public data sets, checks, and splits."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from vidclass.cli.check_command import check_command
 from vidclass.cli.options import AllowLeak, Seed
 from vidclass.cli.source_options import Source, takes_source
 from vidclass.errors import ConfigError
@@ -14,10 +15,11 @@ from vidclass.errors import ConfigError
 
 def register(app: typer.Typer) -> None:
     """Add the group of commands."""
-    group = typer.Typer(help="Fetch public data sets; split clips without leaks.")
+    group = typer.Typer(help="Fetch public data sets; check clips; split them without leaks.")
     group.command("list")(list_command)
     group.command("get")(get_command)
     group.command("split")(takes_source(split_command))
+    group.command("check")(takes_source(check_command))
     app.add_typer(group, name="data", no_args_is_help=True)
 
 

@@ -46,6 +46,10 @@ STAGES = {
     "download": "downloading",
     "unpack": "unpacking",
     "measure": "measuring",
+    "look": "looking at videos",
+    "labels": "judging labels",
+    "strips": "drawing clips",
+    "ledger": "trying the ledger",
 }
 
 _BYTE_STAGES = frozenset({"download", "unpack"})

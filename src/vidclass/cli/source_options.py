@@ -64,8 +64,11 @@ class Source:
         """
         from vidclass.data.manifest import Manifest
 
-        given = {name: value for name, value in self.options.items() if value is not None}
-        return Manifest.from_source(self.path, allow_leak=allow_leak, **given)
+        return Manifest.from_source(self.path, allow_leak=allow_leak, **self.given())
+
+    def given(self) -> dict[str, Any]:
+        """The options that were given, by their names in `Manifest.from_source`."""
+        return {name: value for name, value in self.options.items() if value is not None}
 
 
 def takes_source(command: Callable[..., None]) -> Callable[..., None]:

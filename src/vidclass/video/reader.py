@@ -7,7 +7,7 @@ frame is recognised by what the decoder stamped on it, and whatever does not fit
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -121,8 +121,13 @@ def read_shuffled(
     raise MismatchError(f"the frames end before the one stamped {min(missing)}")
 
 
-def decode_all(path: Path, index: FrameIndex) -> tuple[Ranks, Damage | None]:
-    """Decode the whole video: ranks of the frames that come out sound, and the damage, if any."""
+def decode_all(
+    path: Path, index: FrameIndex, look: Callable[[VideoFrame], None] | None = None
+) -> tuple[Ranks, Damage | None]:
+    """Decode the whole video: ranks of the frames that come out sound, and the damage, if any.
+
+    `look` is told of each frame that comes out.
+    """
     sound: set[int] = set()
     corrupt: set[int] = set()
     errors: list[str] = []
@@ -130,6 +135,8 @@ def decode_all(path: Path, index: FrameIndex) -> tuple[Ranks, Damage | None]:
         for frame in _decoded(container, stream, index, errors):
             stamp = -1 if frame.pts is None else frame.pts
             (corrupt if frame.is_corrupt else sound).add(stamp)
+            if look is not None:
+                look(frame)
     is_sound = np.isin(index.stamps, np.array(sorted(sound - corrupt), np.int64))
     ranks = np.flatnonzero(is_sound)
     lost = np.flatnonzero(~is_sound)

@@ -1,0 +1,71 @@
+"""`vidclass data check`: everything wrong or odd with a source of clips."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vidclass.cli.options import Json, Store
+from vidclass.cli.source_options import Source
+
+
+def check_command(
+    source: Source,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a page (HTML) with pictures of the clips."),
+    ] = None,
+    json_file: Json = None,
+    features: Annotated[
+        bool,
+        typer.Option(
+            "--features",
+            help="Make features where none are stored: they find near duplicates and labels that "
+            "may be wrong.",
+        ),
+    ] = False,
+    deep: Annotated[
+        bool,
+        typer.Option(
+            "--deep", help="Decode every frame: finds damage inside files. Implies --features."
+        ),
+    ] = False,
+    ledger: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="The ledger of an earlier run: are its videos readable now?"
+        ),
+    ] = None,
+    store: Store = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 if any clip cannot be read.")
+    ] = False,
+) -> None:
+    """Look at every clip and tell everything wrong or odd with them."""
+    from vidclass.audit.page import write_page
+    from vidclass.audit.record import as_json
+    from vidclass.audit.run import check
+    from vidclass.audit.source import read_for_check
+    from vidclass.cli.check_report import report_audit
+    from vidclass.cli.output import ledger_beside, progress_bars, write_json
+
+    manifest = read_for_check(source.path, **source.given())
+    with progress_bars() as progress:
+        audit = check(
+            manifest,
+            deep=deep,
+            features=features,
+            store_folder=store,
+            ledger=ledger,
+            progress=progress,
+        )
+    if json_file is not None:
+        write_json(json_file, as_json(audit))
+    if report is not None:
+        write_page(report, audit, source=source.path)
+    written = ledger_beside(report, json_file)
+    report_audit(audit, page=report, ledger=written, quiet=json_file == "-")
+    if strict and audit.failures:
+        raise typer.Exit(1)
