@@ -69,7 +69,7 @@ def class_table(audit: Audit) -> Table:
     table.add_column("class", no_wrap=True)
     splits = [name for name, held in _held(audit).items() if held]
     for column in ("clips", "groups", *splits, "failed", "least", "median", "most"):
-        table.add_column(column, justify="right", no_wrap=True)
+        table.add_column(column, justify="right", no_wrap=True, min_width=len(column))
     table.add_column("balance", no_wrap=True)
     largest = max(fact.clips for fact in audit.classes)
     for fact in audit.classes:
