@@ -8,6 +8,8 @@ import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import av
 import numpy as np
@@ -19,6 +21,7 @@ from vidclass.types import FrameBatch, Span
 from vidclass.video import container as container_module
 from vidclass.video.decode import decode_clip
 from vidclass.video.probe import probe
+from vidclass.video.reader import _decoded
 
 TinyVideo = Callable[..., Path]
 FASTSTART = {"movflags": "faststart"}
@@ -272,3 +275,16 @@ def test_ffmpeg_prints_nothing(tiny_video: TinyVideo, capfd: pytest.CaptureFixtu
         take(path, frames=50)
     captured = capfd.readouterr()
     assert captured.out == captured.err == ""
+
+
+def test_want_of_memory_is_no_damage() -> None:
+    def decode(_: object) -> None:
+        raise av.error.MemoryError(12, "Cannot allocate memory")
+
+    container: Any = SimpleNamespace(name="file:a.avi", demux=lambda _: [])
+    stream: Any = SimpleNamespace(codec_context=SimpleNamespace(is_open=True), decode=decode)
+    index: Any = SimpleNamespace(starts_at_key=True, by_pts=True)
+    match = r"a\.avi: there is not enough memory to decode it\. Close other programs, and run"
+    with pytest.raises(VideoError, match=match) as error:
+        list(_decoded(container, stream, index, []))
+    assert not error.value.lasting
