@@ -89,7 +89,7 @@ def test_what_is_said(hostile: Audit) -> None:
     assert "cannot be read: the file is empty (0 bytes)" in text  # an empty tile
     assert "labelled <b>&lt;script&gt;alert(1)</b> (10 %)<br>looks like <b>light</b> (90 %)" in text
     assert "agrees with\n50 % of all labels" in text
-    assert "1 sets inside one group and class" in text
+    assert "1 inside one group and class" in text
     assert "2, of which 1 can be read now" in text
     assert "near duplicates and labels that may be wrong were not looked for" in text
     assert "prefers-color-scheme: dark" in text

@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader
 from vidclass.audit.model import Finding
 from vidclass.audit.pictures import STRIP_FRAMES, sheet_rows
 from vidclass.audit.run import MOST_OF_FINDING, MOST_OF_SET, MOST_SETS, MOST_SUSPECTS, Audit
+from vidclass.data.wording import counted
 from vidclass.errors import ConfigError
 from vidclass.files import write_text
 
@@ -130,11 +131,11 @@ def _figures(audit: Audit) -> list[tuple[str, str]]:
     table = audit.manifest.table
     groups = table["group"].drop_nulls().n_unique()
     lengths = [look.duration_s for look in audit.looks if look.failure is None]
+    counts = {"clip": len(table), "file": table["video"].n_unique(), "class": len(audit.classes)}
+    numbers = [counted(count, noun).split(" ") for noun, count in counts.items()]
     return [
-        (str(len(table)), "clip" if len(table) == 1 else "clips"),
-        (str(table["video"].n_unique()), "files"),
-        (str(len(audit.classes)), "classes"),
-        (str(groups or "?"), "groups"),
+        *((number, noun) for number, noun in numbers),
+        (str(groups or "?"), "group" if groups == 1 else "groups"),
         (_seconds(sum(lengths)), "in all"),
         (_seconds(statistics.median(lengths)) if lengths else "–", "median length"),
         (str(len(audit.failures)), "not readable"),
