@@ -11,7 +11,8 @@ A line is a video and the numbers of its classes, or a folder of frame pictures,
 are, and the numbers of its classes; blanks, tabs or commas stand between them.  MMAction2 documents
 this under "Prepare Dataset: Action Recognition" (`VideoDataset`, `RawframeDataset`), PySlowFast
 under `slowfast/datasets/DATASET.md`.  Lists of frames with an offset are not told apart from two
-classes: a note says so where it could be one.
+classes: a note says so where it could be one.  A name may have blanks, but that
+of a folder must not end in a blank and a number.
 
 The names of the classes come from `--labels` or from a file beside the list: see `class_names`.
 A folder with lists for train and validation or test, like `k400_train_list.txt`, gives splits;
