@@ -1,0 +1,178 @@
+"""CVAT's annotations of one video ("CVAT for video 1.1"): tracks of shapes become spans.
+
+```
+<annotations><version>1.1</version>
+  <meta><task><frame_filter></frame_filter><source>clip.mp4</source></task></meta>
+  <track id="0" label="jump">
+    <box frame="10" keyframe="1" outside="0" .../>
+    <box frame="25" keyframe="1" outside="1" .../>
+  </track>
+</annotations>
+```
+
+A track is visible from a shape with `outside="0"` until the next with `outside="1"`, in the frames
+between key frames too; each such stretch of frames is one span [first / fps, (last + 1) / fps).
+Frames count from 0 in the video, also when the task shows only every n-th (`frame_filter`): then
+a frame stands for n of them.  Tags are taken where they are: CVAT writes them only into its format
+"CVAT for images 1.1", whose `<image name="frame_000010">` is read for them; tags of frames that
+follow one another are one span.  The export has no frame rate: `--fps` gives it.
+
+CVAT documents this under "XML annotation format".  The export of a project with several videos
+counts frames through all of them and is refused.  Document types and entities are refused before
+anything is parsed, for they can make a small file huge or name other files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from xml.etree import ElementTree  # noqa: S405  (see _parsed)
+
+from vidclass.data.readers.finding import Finder, Found, class_name, given_fps, rows_of
+from vidclass.data.readers.options import ReadOptions
+from vidclass.data.readers.strict import head_of, read_text, refuse, shown
+from vidclass.data.rows import Rows
+from vidclass.data.wording import counted, listed, quoted
+from vidclass.errors import ManifestError
+
+_ROOT = re.compile(r"<annotations[\s>/]")
+_FRAME = re.compile(r"[0-9]{1,9}")
+_IMAGE = re.compile(r"(?:.*/)?frame_([0-9]{1,9})(?:\.\w+)?")
+_STEP = re.compile(r"step=([1-9][0-9]{0,5})")
+
+Stretch = tuple[str, int, int]  # label, first frame, frame after the last
+
+
+def accepts(path: Path) -> bool:
+    """An XML file whose root is called like CVAT's."""
+    return path.suffix.lower() == ".xml" and _ROOT.search(head_of(path)) is not None
+
+
+def read(path: Path, options: ReadOptions) -> Rows:
+    """A span per visible stretch of each track, and per run of tags.
+
+    Raises:
+        ManifestError: this is no XML as CVAT writes it, has no annotations or is of several
+            videos, or no frame rate is given.
+    """
+    root = _parsed(path)
+    video = _source(path, root)
+    step = _step(root)
+    stretches = [*_tracked(path, root, step), *_tagged(path, root, step)]
+    if not stretches:
+        raise ManifestError(
+            f"{path.name} has no visible tracks and no tags. Tags are only in the export "
+            "'CVAT for images 1.1'."
+        )
+    fps = given_fps(options, f"{path.name} counts frames and does not say how fast they follow")
+    finder = Finder.beside(path, options)
+    found = [
+        Found(finder.find(video, label=label), label, None, first / fps, stop / fps)
+        for label, first, stop in stretches
+    ]
+    return rows_of(found, options, [f"{path.name}: seconds by {fps:g} frames a second (--fps)."])
+
+
+def _parsed(path: Path) -> ElementTree.Element:
+    text = read_text(path)
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        raise ManifestError(
+            f"{path.name} declares a document type or entities, which CVAT never does and which "
+            "are not read for safety. Export it from CVAT again."
+        )
+    try:
+        # Text, not bytes: no encoding that the file declares can hide a document type from above.
+        root = ElementTree.fromstring(text)  # noqa: S314
+    except ElementTree.ParseError as error:
+        raise ManifestError(f"{path.name} is not well-formed XML: {error}.") from error
+    if root.tag != "annotations":
+        raise ManifestError(
+            f"{path.name} is no export of CVAT: its root is {shown(root.tag)}, not 'annotations'."
+        )
+    return root
+
+
+def _source(path: Path, root: ElementTree.Element) -> str:
+    meta = root.find("meta")
+    found = [] if meta is None else [(source.text or "").strip() for source in meta.iter("source")]
+    sources = list(dict.fromkeys(source for source in found if source))
+    if not sources:
+        raise ManifestError(f"{path.name} has no <source> in its <meta> to name the video.")
+    if len(sources) > 1:
+        raise ManifestError(
+            f"{path.name} is of {counted(len(sources), 'video')}: {listed(quoted(sources))}. Its "
+            "frames count through all of them: export each task by itself."
+        )
+    return sources[0]
+
+
+def _step(root: ElementTree.Element) -> int:
+    match = _STEP.search(root.findtext(".//frame_filter") or "")
+    return int(match[1]) if match else 1
+
+
+def _tracked(path: Path, root: ElementTree.Element, step: int) -> Iterator[Stretch]:
+    wrong: list[str] = []
+    for number, track in enumerate(root.iter("track"), start=1):
+        label = class_name(track.get("label", ""), f"{path.name}, track {number}")
+        shapes: dict[int, bool] = {}
+        for shape in track:
+            frame, outside = shape.get("frame", ""), shape.get("outside", "0")
+            if not _FRAME.fullmatch(frame) or outside not in ("0", "1") or int(frame) in shapes:
+                place = f"frame={shown(frame)} outside={shown(outside)}"
+                wrong.append(f"track {number} has <{shown(shape.tag)[1:-1]} {place}>")
+            else:
+                shapes[int(frame)] = outside == "0"
+        yield from ((label, first, stop) for first, stop in _stretches(shapes, step))
+    refuse(path, "a shape must have a frame from 0, each once, and outside 0 or 1", wrong)
+
+
+def _stretches(shapes: dict[int, bool], step: int) -> Iterator[tuple[int, int]]:
+    """First frame and frame after the last, for each stretch in which a track is visible."""
+    first: int | None = None
+    for frame, visible in sorted(shapes.items()):
+        if visible and first is None:
+            first = frame
+        elif not visible and first is not None:
+            yield first, frame
+            first = None
+    if first is not None:
+        yield first, max(shapes) + step
+
+
+def _tagged(path: Path, root: ElementTree.Element, step: int) -> Iterator[Stretch]:
+    frames: dict[str, set[int]] = {}
+    wrong: list[str] = []
+    for number, (frame, label) in enumerate(_tags(root), start=1):
+        name = class_name(label, f"{path.name}, tag {number}")
+        if _FRAME.fullmatch(frame):
+            frames.setdefault(name, set()).add(int(frame))
+        else:
+            wrong.append(f"tag {number} has {shown(frame)}")
+    refuse(path, "a tag must have the number of a frame of the video", wrong)
+    for name, numbers in frames.items():
+        yield from ((name, first, stop) for first, stop in _runs(sorted(numbers), step))
+
+
+def _tags(root: ElementTree.Element) -> Iterator[tuple[str, str]]:
+    """Frame and label of each tag, as text."""
+    for tag in root.findall("tag"):
+        yield tag.get("frame", ""), tag.get("label", "")
+    for image in root.findall("image"):
+        match = _IMAGE.fullmatch(image.get("name", ""))
+        for tag in image.findall("tag"):
+            yield match[1] if match else image.get("name", ""), tag.get("label", "")
+
+
+def _runs(frames: Iterable[int], step: int) -> Iterator[tuple[int, int]]:
+    first = last = -1
+    for frame in frames:
+        if first >= 0 and frame > last + step:
+            yield first, last + step
+            first = frame
+        elif first < 0:
+            first = frame
+        last = frame
+    if first >= 0:
+        yield first, last + step
