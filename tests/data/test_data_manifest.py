@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from vidclass.data.groups import group_in_name
 from vidclass.data.manifest import Manifest
-from vidclass.data.rows import SCHEMA, Rows, clean_text
+from vidclass.data.rows import SCHEMA, Rows, clean_label, clean_text
 from vidclass.data.wording import counted, did_you_mean, listed
 from vidclass.errors import ConfigError, LeakError, ManifestError
 
@@ -114,6 +114,8 @@ def test_where_and_labels(tmp_path: Path) -> None:
     ("change", "message"),
     [
         ({"label": None}, r"1 clips have no label"),
+        ({"label": "b|a"}, r"a label is the name of a class, or several, sorted, .*: 'b\|a'"),
+        ({"label": "a|"}, r"with a bar between them; received: 'a\|'"),
         (
             {"split": "dev"},
             r"split must be one of \('train', 'validation', 'test'\), rec.*\['dev'\]",
@@ -148,7 +150,9 @@ def test_what_is_written_is_read_back(
     label = TEXT.filter(bool)
     rows = {
         "video": [str(folder / f"v{index}.mp4") for index in range(count)],
-        "label": data.draw(st.lists(label, min_size=count, max_size=count)),
+        "label": data.draw(
+            st.lists(TEXT.map(clean_label).filter(bool), min_size=count, max_size=count)
+        ),
         "group": data.draw(st.lists(st.none() | label, min_size=count, max_size=count)),
         "fold": data.draw(st.lists(st.none() | st.integers(0, 9), min_size=count, max_size=count)),
         "start_s": data.draw(st.lists(st.floats(0, 1e9), min_size=count, max_size=count)),

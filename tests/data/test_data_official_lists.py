@@ -229,7 +229,10 @@ def test_a_format_can_be_forced_and_must_fit(ucf101: Path, write: Write) -> None
     ("options", "message"),
     [
         ({"official_split": 2}, r"--official-split 2 means nothing for .*, read as folder: it is "),
-        ({"multi_label": True}, r"--multi-label True means nothing .* it is for kinetics, table"),
+        (
+            {"multi_label": True},
+            r"--multi-label True means nothing .* for label_studio, .*table",
+        ),
         ({"fps": 0.0}, r"fps=0\.0 must be more than 0 and at most 1000"),
     ],
 )

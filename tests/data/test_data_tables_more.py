@@ -131,3 +131,13 @@ def test_a_table_gives_each_frame_folder_its_rate(write: Write, tmp_path: Path) 
     assert [clip.fps for clip in Manifest.from_source(again).clips()] == [25.0, 10.0]
     with pytest.raises(ManifestError, match=r"fps must be more than 0; row 2 has '0'"):
         Manifest.from_source(write("clips.csv", "video,label,fps\na,run,0\n"))
+
+
+def test_a_class_folder_may_name_several_classes(write: Write) -> None:
+    root = write("clips/wave|run/1.mp4").parents[1]
+    assert Manifest.from_source(root).clips()[0].label == "run|wave"
+    write("clips/wave|/2.mp4")
+    with pytest.raises(
+        ManifestError, match=r"wave\|' names no class: a bar stands between classes"
+    ):
+        Manifest.from_source(root)

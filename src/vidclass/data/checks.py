@@ -9,7 +9,15 @@ import polars as pl
 
 from vidclass.data.frame_folders import is_frame_folder
 from vidclass.data.groups import keep_together
-from vidclass.data.rows import LABEL_SEPARATOR, SCHEMA, SPLITS, Rows, joined_labels, labels_in
+from vidclass.data.rows import (
+    LABEL_SEPARATOR,
+    SCHEMA,
+    SPLITS,
+    Rows,
+    clean_label,
+    joined_labels,
+    labels_in,
+)
 from vidclass.data.wording import counted, listed, quoted
 from vidclass.errors import LeakError, ManifestError
 
@@ -25,6 +33,12 @@ def check_table(table: pl.DataFrame) -> None:
     for name in ("video", "label", "start_s"):
         if table[name].null_count():
             raise ManifestError(f"{table[name].null_count()} clips have no {name}.")
+    unclean = [label for label in table["label"].unique() if label != clean_label(label)]
+    if unclean:
+        raise ManifestError(
+            "a label is the name of a class, or several, sorted, with a bar between them; "
+            f"received: {listed(quoted(sorted(unclean)))}."
+        )
     odd = table.filter(~pl.col("split").is_in(SPLITS))["split"].unique()
     if len(odd):
         raise ManifestError(f"split must be one of {SPLITS}, received: {sorted(odd)}")

@@ -86,6 +86,16 @@ def joined_labels(labels: Iterable[str]) -> str:
     return LABEL_SEPARATOR.join(sorted(set(labels)))
 
 
+def clean_label(text: str) -> str:
+    """One spelling for a label of one class or several; empty where a class has no name.
+
+    >>> clean_label(" wave | run"), clean_label("wave|")
+    ('run|wave', '')
+    """
+    parts = [clean_text(part) for part in labels_in(text)]
+    return joined_labels(parts) if all(parts) else ""
+
+
 def clean_text(text: str) -> str:
     """One spelling for a label or group: no outer blanks, accents composed (NFC)."""
     return unicodedata.normalize("NFC", text.strip())

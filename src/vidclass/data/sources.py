@@ -9,9 +9,14 @@ from pathlib import Path
 
 from vidclass.data.extensions import VIDEO_EXTENSIONS
 from vidclass.data.readers import (
+    create_ml,
+    cvat,
     folder,
     hmdb51,
     kinetics,
+    label_studio,
+    mmaction2,
+    something_something,
     split_tables,
     table,
     ucf101,
@@ -48,13 +53,34 @@ class Reader:
 # The first that accepts a path reads it: from the most particular to the most general.
 READERS: tuple[Reader, ...] = (
     Reader(
+        "label_studio",
+        "a JSON export of Label Studio",
+        label_studio.accepts,
+        label_studio.read,
+        _TABLE,
+    ),
+    Reader(
+        "create_ml",
+        "annotations of Create ML (video, label, start, end)",
+        create_ml.accepts,
+        create_ml.read,
+        _TABLE - {"--fps"},
+    ),
+    Reader("cvat", "an export of CVAT (video 1.1)", cvat.accepts, cvat.read, _TABLE),
+    Reader(
         "kinetics",
         "a Kinetics CSV (label, youtube_id, time_start, time_end, split)",
         kinetics.accepts,
         kinetics.read,
         frozenset({"--root", "--multi-label"}),
     ),
-    Reader("table", "a CSV, TSV, JSONL or Parquet file", table.accepts, table.read, _TABLE),
+    Reader(
+        "something_something",
+        "lists of Something-Something (id, template)",
+        something_something.accepts,
+        something_something.read,
+        _TABLE,
+    ),
     Reader(
         "ucf101",
         "the official lists of UCF101 (classInd.txt, trainlist01.txt, testlist01.txt)",
@@ -77,12 +103,20 @@ READERS: tuple[Reader, ...] = (
         _TABLE - {"--root"},
     ),
     Reader(
+        "mmaction2",
+        "lists of MMAction2 or PySlowFast (path and number of the class)",
+        mmaction2.accepts,
+        mmaction2.read,
+        _TABLE | {"--labels", "--official-split"},
+    ),
+    Reader(
         "split_tables",
         "a folder with train.csv and test.csv",
         split_tables.accepts,
         split_tables.read,
         _TABLE,
     ),
+    Reader("table", "a CSV, TSV, JSONL or Parquet file", table.accepts, table.read, _TABLE),
     Reader(
         "folder",
         "a folder with one sub-folder per class",

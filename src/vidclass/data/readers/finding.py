@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from vidclass.data.frame_folders import is_frame_folder
 from vidclass.data.readers.options import ReadOptions
 from vidclass.data.rows import (
     LABEL_SEPARATOR,
@@ -19,7 +20,7 @@ from vidclass.data.rows import (
     joined_labels,
     labels_in,
 )
-from vidclass.data.wording import listed, quoted
+from vidclass.data.wording import counted, listed, quoted
 from vidclass.errors import ManifestError
 
 
@@ -53,7 +54,7 @@ class Finder:
         It is looked for as it is, in the folder of its split, in `folders`, and in the folder
         that is called like its label.
         """
-        words = [word for word, meaning in SPLIT_WORDS.items() if meaning == split]
+        words = split_folders(split)
         folders = ["", *words, *self.folders]
         folders += [f"{folder}_{word}" for folder in self.folders for word in words]
         places = (
@@ -64,6 +65,39 @@ class Finder:
         )
         first = os.path.abspath(os.path.join(self.bases[0], names[0]))
         return next((place for place in places if os.path.exists(place)), first)
+
+
+def split_folders(split: str | None) -> list[str]:
+    """How a folder for the clips of this split may be called."""
+    return [word for word, meaning in SPLIT_WORDS.items() if meaning == split]
+
+
+def rates_of(
+    videos: Sequence[str], given: Sequence[float | None], fps: float | None
+) -> list[float | None]:
+    """Frames a second of each row: None for a file; as given, else `fps`, for a frame folder.
+
+    Raises:
+        ManifestError: a folder of frames has no rate.
+    """
+    folders = {video for video in set(videos) if is_frame_folder(Path(video))}
+    rates = [
+        (rate or fps) if video in folders else None
+        for video, rate in zip(videos, given, strict=True)
+    ]
+    without = [
+        video
+        for video, rate in zip(videos, rates, strict=True)
+        if rate is None and video in folders
+    ]
+    if without:
+        unique = list(dict.fromkeys(without))
+        raise ManifestError(
+            f"{counted(len(unique), 'folder')} of frames without a frame rate: "
+            f"{listed(quoted(unique))}. Pictures have no clock: say how many were taken a second, "
+            "with --fps or in a column `fps`."
+        )
+    return rates
 
 
 def rows_of(found: Sequence[Found], options: ReadOptions, notes: Sequence[str] = ()) -> Rows:

@@ -11,9 +11,9 @@ from pathlib import Path
 from vidclass.data.extensions import VIDEO_EXTENSIONS
 from vidclass.data.frame_folders import is_frame_folder
 from vidclass.data.readers import table
+from vidclass.data.readers.finding import rates_of
 from vidclass.data.readers.options import ReadOptions
-from vidclass.data.readers.videos import rates_of
-from vidclass.data.rows import SPLIT_WORDS, Rows, clean_text
+from vidclass.data.rows import SPLIT_WORDS, Rows, clean_label
 from vidclass.data.wording import counted, listed, quoted
 from vidclass.errors import ManifestError
 
@@ -105,7 +105,13 @@ def _read_classes(path: Path, found: _Found, *, split: str | None) -> None:
         if not videos:
             found.empty.append(folder.name)
         found.videos += videos
-        found.labels += [clean_text(folder.name)] * len(videos)
+        label = clean_label(folder.name)
+        if videos and not label:
+            raise ManifestError(
+                f"the folder {str(folder)!r} names no class: a bar stands between classes. "
+                "Rename it."
+            )
+        found.labels += [label] * len(videos)
         found.splits += [split] * len(videos)
 
 

@@ -10,8 +10,8 @@ import re
 from pathlib import Path
 
 from vidclass.data.readers.cells import text_lines
+from vidclass.data.readers.finding import Finder
 from vidclass.data.readers.options import ReadOptions
-from vidclass.data.readers.videos import find_video
 from vidclass.data.rows import Rows, clean_text
 from vidclass.data.wording import counted, listed
 from vidclass.errors import ManifestError
@@ -45,7 +45,7 @@ def read(path: Path, options: ReadOptions) -> Rows:
             f"{str(folder)!r} has no files of the official split {number}; there are files of "
             f"{listed(map(str, splits))}."
         )
-    bases = [options.root or path, path, folder, folder.parent]
+    finder = Finder((options.root or path, path, folder, folder.parent))
     columns: dict[str, list[str | None]] = {"video": [], "label": [], "split": []}
     unused = 0
     for label, split, file in named:
@@ -58,7 +58,7 @@ def read(path: Path, options: ReadOptions) -> Rows:
             if _MEANING[code] is None:
                 unused += 1
                 continue
-            columns["video"].append(find_video(name.strip(), bases, [label]))
+            columns["video"].append(finder.find(name.strip(), label=label))
             columns["label"].append(clean_text(label))
             columns["split"].append(_MEANING[code])
     notes = [f"official split {number} of {listed(map(str, splits))}."]

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from vidclass.data.extensions import VIDEO_EXTENSIONS
 from vidclass.data.readers.cells import Cells, read_cells
+from vidclass.data.readers.finding import split_folders
 from vidclass.data.readers.options import ReadOptions
-from vidclass.data.readers.videos import split_folders
 from vidclass.data.rows import SPLIT_WORDS, Rows, clean_text
 from vidclass.errors import ManifestError
 

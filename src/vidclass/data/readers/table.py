@@ -10,9 +10,9 @@ from typing import TypeVar
 
 from vidclass.data.readers.cells import Cells, read_cells
 from vidclass.data.readers.columns import find_columns
+from vidclass.data.readers.finding import Finder, rates_of
 from vidclass.data.readers.options import ReadOptions
-from vidclass.data.readers.videos import find_video, rates_of, split_folders
-from vidclass.data.rows import LABEL_SEPARATOR, SPLIT_WORDS, Rows, clean_text, joined_labels
+from vidclass.data.rows import SPLIT_WORDS, Rows, clean_label, clean_text
 from vidclass.data.wording import did_you_mean, listed
 from vidclass.errors import ManifestError
 
@@ -37,16 +37,17 @@ def read(path: Path, options: ReadOptions, *, file_split: str | None = None) -> 
         ManifestError: a column is missing or a cell is not what it must be; it names the rows.
     """
     columns = _Columns.of(read_cells(path))
-    labels = columns.required("label", _label)
+    labels = columns.required("label", clean_label)
     splits = columns.parsed("split", _split, f"one of {', '.join(SPLIT_WORDS)}")
     if file_split is not None:
         others = sorted({split for split in splits if split not in (None, file_split)})
         if others:
             raise ManifestError(f"{path.name} has rows whose split is {listed(others)}.")
         splits = [file_split] * len(splits)
-    bases = [base for base in (options.root, path.parent) if base is not None]
+    bases = tuple(base for base in (options.root, path.parent) if base is not None)
+    finder = Finder(bases, (path.stem,))
     videos = [
-        find_video(name, bases, [*split_folders(split), path.stem, label])
+        finder.find(name, label=label, split=split)
         for name, label, split in zip(columns.required("video", str), labels, splits, strict=True)
     ]
     seconds = "a number of seconds, like 2.5"
@@ -152,9 +153,3 @@ def _positive(text: str) -> float:
     if number <= 0:
         raise ValueError(text)
     return number
-
-
-def _label(text: str) -> str:
-    """One spelling for the classes in a cell, whatever their order; empty where one is missing."""
-    parts = [clean_text(part) for part in text.split(LABEL_SEPARATOR)]
-    return joined_labels(parts) if all(parts) else ""

@@ -10,8 +10,8 @@ import re
 from pathlib import Path, PurePosixPath
 
 from vidclass.data.readers.cells import text_lines
+from vidclass.data.readers.finding import Finder
 from vidclass.data.readers.options import ReadOptions
-from vidclass.data.readers.videos import find_video
 from vidclass.data.rows import Rows, clean_text
 from vidclass.data.wording import listed, quoted
 from vidclass.errors import ManifestError
@@ -50,13 +50,13 @@ def read(path: Path, options: ReadOptions) -> Rows:
             f"are lists for {listed(map(str, splits))}."
         )
     classes = _class_names(lists / _CLASSES)
-    bases = [options.root or path, path, lists, lists.parent]
+    finder = Finder((options.root or path, path, lists, lists.parent))
     columns: dict[str, list[str | None]] = {"video": [], "label": [], "split": []}
     for split in ("train", "test"):
         file = files[split, number]
         for line, text in text_lines(file):
             name, label = _clip(text, classes, f"{file.name}, row {line}")
-            columns["video"].append(find_video(PurePosixPath(name).name, bases, [label]))
+            columns["video"].append(finder.find(PurePosixPath(name).name, label=label))
             columns["label"].append(clean_text(label))
             columns["split"].append(split)
     return Rows.of(columns, [f"official split {number} of {listed(map(str, splits))}."])
