@@ -66,7 +66,7 @@ def test_ucf101_gives_the_first_official_split(ucf101: Path) -> None:
 
 @pytest.mark.parametrize("source", ["", "UCF-101", "ucfTrainTestlist"])
 def test_ucf101_may_be_given_by_any_of_its_folders(ucf101: Path, source: str) -> None:
-    root = None if source == "UCF-101" else ucf101 / "UCF-101"
+    root = None if source != "ucfTrainTestlist" else ucf101 / "UCF-101"
     manifest = Manifest.from_source(ucf101 / source, root=root, official_split=2)
     assert rows(manifest)[0] == ("v_ApplyEyeMakeup_g01_c01.avi", "ApplyEyeMakeup", "train")
     assert all(clip.video.is_file() for clip in manifest.clips())

@@ -19,6 +19,8 @@ from vidclass.errors import ManifestError
 _CLASSES = "classInd.txt"
 _LIST = re.compile(r"(train|test)list0?(\d+)\.txt")
 _BESIDE = "ucfTrainTestlist"
+# What the archive of the videos unpacks to.
+_VIDEOS = "UCF-101"
 
 
 def accepts(path: Path) -> bool:
@@ -50,7 +52,8 @@ def read(path: Path, options: ReadOptions) -> Rows:
             f"are lists for {listed(map(str, splits))}."
         )
     classes = _class_names(lists / _CLASSES)
-    finder = Finder((options.root or path, path, lists, lists.parent))
+    bases = (options.root or path, path, lists, lists.parent)
+    finder = Finder((*bases, *(base / _VIDEOS for base in bases)))
     columns: dict[str, list[str | None]] = {"video": [], "label": [], "split": []}
     for split in ("train", "test"):
         file = files[split, number]
