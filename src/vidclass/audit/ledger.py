@@ -70,4 +70,5 @@ def _row(path: Path, number: int, line: str) -> Failure:
             f"line {number} of {path} is no row of a ledger: it needs {', '.join(_NEEDED)}, "
             f"received: {line[:80]!r}"
         )
-    return Failure(*(row[name] for name in _NEEDED), hint=str(row.get("hint") or ""))
+    texts = {name: row[name] for name in _NEEDED}
+    return Failure(**texts, hint=str(row.get("hint") or ""))
