@@ -75,6 +75,13 @@ def test_groups(manifest_of: Make, look_of: Look) -> None:
     assert "few_groups" not in none
 
 
+def test_few_clips(manifest_of: Make, look_of: Look) -> None:
+    told = found(manifest_of(label=["a"] * 3 + ["b"] * 2, group=list("12345")), look_of)
+    assert told["few_clips"].title == "1 class of fewer than 3 clips: 'b' has 2 clips"
+    assert "few_groups" not in told  # said once
+    assert "few_clips" not in found(manifest_of(label=["a"] * 3 + ["b"] * 3), look_of)
+
+
 def test_a_class_missing_in_a_split(manifest_of: Make, look_of: Look) -> None:
     manifest = manifest_of(label=["a", "b", "a"], split=["train", "train", "test"])
     kinds = found(manifest, look_of)

@@ -34,6 +34,11 @@ def test_without_groups_each_file_is_its_own(manifest_of: Make) -> None:
     assert find_duplicates(manifest, ["k", "k"], None)[0].across == ("groups",)
 
 
+def test_two_rows_of_one_video_are_no_duplicates(manifest_of: Make) -> None:
+    manifest = manifest_of(label=["a", "b"], video=["/v/x.avi", "/v/x.avi"])
+    assert not find_duplicates(manifest, ["k", "k"], None)
+
+
 def test_unreadable_clips_are_no_duplicates(manifest_of: Make) -> None:
     assert not find_duplicates(manifest_of(label=["a", "a"]), [None, None], None)
 

@@ -56,9 +56,9 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     decode = extract_module.decode_for
 
-    def watched(config: Any, path: Path, span: Span) -> Any:
+    def watched(config: Any, path: Path, span: Span, **rest: Any) -> Any:
         names.append(path.name)
-        return decode(config, path, span)
+        return decode(config, path, span, **rest)
 
     monkeypatch.setattr(extract_module, "decode_for", watched)
     return names

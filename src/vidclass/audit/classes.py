@@ -14,7 +14,7 @@ from vidclass.data.wording import counted, listed, quoted
 # The largest class by the smallest.
 IMBALANCE_NOTE = 3.0
 IMBALANCE_WARNING = 10.0
-# A class needs so many groups to be in train, validation and test.
+# A class needs so many clips, of as many groups, to be in train, validation and test.
 FEWEST_GROUPS = 3
 
 
@@ -46,7 +46,8 @@ def class_facts(manifest: Manifest, looks: Sequence[ClipLook]) -> list[ClassFact
 
 def class_findings(manifest: Manifest, classes: Sequence[ClassFacts]) -> list[Finding]:
     """What is wrong or odd with the classes, clips apart."""
-    findings = [*_alike(classes), *_imbalance(classes), *_few_groups(manifest, classes)]
+    findings = [*_alike(classes), *_imbalance(classes), *_few_clips(classes)]
+    findings += _few_groups(manifest, classes)
     absent = {
         name: [fact.label for fact in classes if fact.splits and not fact.splits[name]]
         for name in SPLITS
@@ -105,6 +106,21 @@ def _imbalance(classes: Sequence[ClassFacts]) -> list[Finding]:
     ]
 
 
+def _few_clips(classes: Sequence[ClassFacts]) -> list[Finding]:
+    few = [fact for fact in classes if fact.clips < FEWEST_GROUPS]
+    if not few:
+        return []
+    cases = [f"{fact.label!r} has {counted(fact.clips, 'clip')}" for fact in few]
+    return [
+        Finding(
+            "few_clips",
+            "warning",
+            f"{counted(len(few), 'class')} of fewer than {FEWEST_GROUPS} clips: {listed(cases)}",
+            "Such a class cannot be in train, validation and test. Add clips or drop it.",
+        )
+    ]
+
+
 def _few_groups(manifest: Manifest, classes: Sequence[ClassFacts]) -> list[Finding]:
     unknown = manifest.table["group"].null_count()
     if unknown:
@@ -118,7 +134,7 @@ def _few_groups(manifest: Manifest, classes: Sequence[ClassFacts]) -> list[Findi
                 "be too good. Add a `group` column that names the recording.",
             )
         ]
-    few = [fact for fact in classes if fact.groups < FEWEST_GROUPS]
+    few = [fact for fact in classes if fact.groups < FEWEST_GROUPS <= fact.clips]
     if not few:
         return []
     cases = [f"{fact.label!r} has {counted(fact.groups, 'group')}" for fact in few]

@@ -31,7 +31,7 @@ def find_duplicates(
         keys: A key of the bytes and the span of each; None for what cannot be read.
         features: Those of each clip, to find the near ones by; None where there are none.
     """
-    sides = _sides(manifest)
+    sides, videos = _sides(manifest), manifest.table["video"].to_list()
     same: defaultdict[str, list[int]] = defaultdict(list)
     for row, key in enumerate(keys):
         if key is not None:
@@ -39,7 +39,8 @@ def find_duplicates(
     found = [
         Duplicates(tuple(rows), 1.0, True, _across(sides, rows))
         for rows in same.values()
-        if len(rows) > 1
+        # Two rows of one video are a matter of the table, and told as that.
+        if len({videos[row] for row in rows}) > 1
     ]
     if features is not None:
         # One of each set of exact duplicates stands for all of them.

@@ -148,7 +148,7 @@ def _sample(clip: Clip) -> UInt8Array:
 
 
 def _strip(frames: UInt8Array, info: VideoInfo) -> bytes:
-    return strip_of(frames, aspect=info.width / info.height)
+    return strip_of(frames, aspect=info.width * info.pixel_aspect / info.height)
 
 
 def _extent(clip: Clip, info: VideoInfo) -> tuple[float, int]:

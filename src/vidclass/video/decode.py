@@ -96,7 +96,7 @@ def decode_clip(
     # Packets and frames disagree: find out what really comes out, then choose among that.
     sound, damage = decode_all(path, index)
     if damage is not None or not len(sound):
-        raise _undecodable(path, damage or Damage(0, len(index), 0.0))
+        raise undecodable(path, damage or Damage(0, len(index), 0.0))
     index = index.only(sound)
     ranks = choose(index.times_s, index.end_s)
     try:
@@ -146,7 +146,8 @@ def _inside(path: Path, span: Span, end_s: float) -> tuple[float, float]:
     return start_s, min(stop_s, end_s)
 
 
-def _undecodable(path: Path, damage: Damage) -> VideoError:
+def undecodable(path: Path, damage: Damage) -> VideoError:
+    """The error for a video of which frames are lost."""
     lost = "none is sound" if not damage.sound else f"the first loss is at {damage.first_s:.2f} s"
     return VideoError(
         path,

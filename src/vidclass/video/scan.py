@@ -11,7 +11,7 @@ from av.video.reformatter import VideoReformatter
 
 from vidclass.types import UInt8Array
 from vidclass.video.container import check_size, open_video
-from vidclass.video.decode import _undecodable
+from vidclass.video.decode import undecodable
 from vidclass.video.index import build_index
 from vidclass.video.reader import Damage, decode_all
 
@@ -42,4 +42,4 @@ def scan_video(path: Path, look: Callable[[float, UInt8Array], None]) -> None:
 
     ranks, damage = decode_all(path, index, see)
     if damage is not None or not len(ranks):
-        raise _undecodable(path, damage or Damage(0, len(index), 0.0))
+        raise undecodable(path, damage or Damage(0, len(index), 0.0))
