@@ -10,9 +10,10 @@ from pathlib import Path
 
 import polars as pl
 
+from vidclass.config import GroupsFrom
 from vidclass.data import checks
 from vidclass.data.groups import fill_groups
-from vidclass.data.rows import SPLITS, labels_in
+from vidclass.data.rows import SPLITS, Rows, labels_in
 from vidclass.data.sources import read_source
 from vidclass.errors import LeakError, require_choice
 from vidclass.files import replacing
@@ -58,20 +59,31 @@ class Manifest:
 
     @classmethod
     def from_source(
-        cls, source: str | Path, *, root: str | Path | None = None, allow_leak: bool = False
+        cls,
+        source: str | Path,
+        *,
+        root: str | Path | None = None,
+        groups: GroupsFrom = "auto",
+        group_pattern: str | None = None,
+        allow_leak: bool = False,
     ) -> Manifest:
         """Read a folder of classes, a CSV, TSV or Parquet file, or a folder of such files.
 
         Args:
             source: What to read.
             root: Where a table's relative paths start, if not beside the table.
+            groups: Where groups come from, see `SplitConfig`; near duplicates take features, and
+                are looked for by what extracts them.
+            group_pattern: Finds the group in the path of each video.
             allow_leak: Let given splits share groups; a note then says which do.
 
         Raises:
             ManifestError: the source cannot be used; the message says why and what to do.
             LeakError: given splits share groups.
+            ConfigError: `groups` or `group_pattern` is not allowed.
         """
-        rows = fill_groups(checks.drop_duplicates(read_source(source, root=root)))
+        rows = checks.drop_duplicates(read_source(source, root=root))
+        rows = fill_groups(rows, groups=groups, pattern=group_pattern)
         rows = checks.note_thin_classes(checks.note_missing_files(rows, source))
         manifest = cls(rows.table, rows.notes)
         checks.refuse_contradictions(manifest.table)
@@ -119,6 +131,18 @@ class Manifest:
         """
         require_choice("split", split, SPLITS)
         return Manifest(self.table.filter(pl.col("split") == split), self.notes)
+
+    def regrouped(self, *, groups: GroupsFrom, group_pattern: str | None = None) -> Manifest:
+        """The same clips, with groups from elsewhere; `auto` without a pattern changes nothing.
+
+        Raises:
+            ConfigError: `groups` or `group_pattern` is not allowed.
+            ManifestError: no clip gets a group from there.
+        """
+        if group_pattern is None and groups in ("auto", "near-duplicates"):
+            return self
+        rows = fill_groups(Rows(self.table, self.notes), groups=groups, pattern=group_pattern)
+        return Manifest(rows.table, tuple(dict.fromkeys(rows.notes)))
 
     def with_splits(self, splits: Sequence[str | None]) -> Manifest:
         """The same clips with other splits, one for each row."""
