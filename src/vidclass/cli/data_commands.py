@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vidclass.cli.options import AllowLeak, Root, Seed, Source
+from vidclass.cli.split_command import split_command
 
 
 def register(app: typer.Typer) -> None:
@@ -60,37 +60,3 @@ def get_command(
     say(f"archive: {record.size_bytes} bytes, SHA-256 {record.sha256}, from {record.url}")
     if receipt.kept_archive is not None:
         say(f"the archive was kept: {receipt.kept_archive}")
-
-
-def split_command(
-    source: Source,
-    out: Annotated[Path, typer.Option("--out", help="CSV file to write.", show_default=False)],
-    test: Annotated[float, typer.Option(min=0, max=0.9, help="Share of clips for test.")] = 0.2,
-    validation: Annotated[
-        float, typer.Option(min=0, max=0.9, help="Share of the rest for validation.")
-    ] = 0.2,
-    seed: Seed = 0,
-    root: Root = None,
-    allow_leak: AllowLeak = False,
-) -> None:
-    """Divide clips into train, validation and test without sharing a group, as a CSV."""
-    from rich.table import Table
-
-    from vidclass.cli.output import show, tell_notes
-    from vidclass.data.manifest import Manifest
-    from vidclass.data.splits import split_clips
-
-    manifest = split_clips(
-        Manifest.from_source(source, root=root, allow_leak=allow_leak),
-        test_fraction=test,
-        validation_fraction=validation,
-        seed=seed,
-        allow_leak=allow_leak,
-    )
-    manifest.write_csv(out)
-    tell_notes(manifest.notes)
-    table = Table("class", "train", "validation", "test")
-    for label in manifest.labels:
-        rows = manifest.table.filter(manifest.table["label"] == label)["split"].to_list()
-        table.add_row(label, *(str(rows.count(name)) for name in ("train", "validation", "test")))
-    show(table)

@@ -12,6 +12,8 @@ from vidclass.cli.options import (
     BackboneName,
     Crop,
     Frames,
+    GroupPattern,
+    Groups,
     HeadName,
     Json,
     Precision,
@@ -54,6 +56,8 @@ def train_command(
         float | None,
         typer.Option(help="Validate on the last part of the training rows, as the example does."),
     ] = None,
+    groups: Groups = "auto",
+    group_pattern: GroupPattern = None,
     seed: Seed = 0,
     root: Root = None,
     store: Store = None,
@@ -82,9 +86,15 @@ def train_command(
             size=size,
         ),
         training={"seed": seed, **chosen(epochs=epochs)},
-        split={"allow_leak": allow_leak, **chosen(validation_tail=validation_tail)},
+        split={
+            "allow_leak": allow_leak,
+            "groups": groups,
+            **chosen(validation_tail=validation_tail, group_pattern=group_pattern),
+        },
     )
-    manifest = Manifest.from_source(source, root=root, allow_leak=allow_leak)
+    manifest = Manifest.from_source(
+        source, root=root, groups=groups, group_pattern=group_pattern, allow_leak=allow_leak
+    )
     with progress_bars() as progress:
         result = train(
             manifest,
@@ -114,6 +124,8 @@ def crossval_command(
     weights: Weights = None,
     precision: Precision = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs to train.")] = None,
+    groups: Groups = "auto",
+    group_pattern: GroupPattern = None,
     seed: Seed = 0,
     root: Root = None,
     store: Store = None,
@@ -141,8 +153,9 @@ def crossval_command(
             size=size,
         ),
         training={"seed": seed, **chosen(epochs=epochs)},
+        split={"groups": groups, **chosen(group_pattern=group_pattern)},
     )
-    manifest = Manifest.from_source(source, root=root)
+    manifest = Manifest.from_source(source, root=root, groups=groups, group_pattern=group_pattern)
     with progress_bars() as progress:
         result = cross_validate(
             manifest, config, folds=folds, store_folder=store, progress=progress, strict=strict

@@ -29,7 +29,7 @@ def group_in_name(video: str) -> str | None:
     return clean_text(match[1]) if match else None
 
 
-def fill_groups(rows: Rows, *, groups: GroupsFrom = "auto", pattern: str | None = None) -> Rows:
+def fill_groups(rows: Rows, *, groups: str = "auto", pattern: str | None = None) -> Rows:
     """Fill the group column, and note what was done and what stays unknown.
 
     Args:
@@ -70,7 +70,7 @@ def fill_groups(rows: Rows, *, groups: GroupsFrom = "auto", pattern: str | None 
     return Rows(table, (*rows.notes, *_notes(told, len(given), "the `_gNN_` in the file names")))
 
 
-def require_group_pattern(pattern: str | None, groups: GroupsFrom) -> None:
+def require_group_pattern(pattern: str | None, groups: str) -> None:
     """Refuse a pattern that is no regular expression with one group, or that nothing uses."""
     if pattern is None:
         return

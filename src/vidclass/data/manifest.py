@@ -10,7 +10,6 @@ from pathlib import Path
 
 import polars as pl
 
-from vidclass.config import GroupsFrom
 from vidclass.data import checks
 from vidclass.data.groups import fill_groups
 from vidclass.data.rows import SPLITS, Rows, labels_in
@@ -63,7 +62,7 @@ class Manifest:
         source: str | Path,
         *,
         root: str | Path | None = None,
-        groups: GroupsFrom = "auto",
+        groups: str = "auto",
         group_pattern: str | None = None,
         allow_leak: bool = False,
     ) -> Manifest:
@@ -132,7 +131,7 @@ class Manifest:
         require_choice("split", split, SPLITS)
         return Manifest(self.table.filter(pl.col("split") == split), self.notes)
 
-    def regrouped(self, *, groups: GroupsFrom, group_pattern: str | None = None) -> Manifest:
+    def regrouped(self, *, groups: str, group_pattern: str | None = None) -> Manifest:
         """The same clips, with groups from elsewhere; `auto` without a pattern changes nothing.
 
         Raises:

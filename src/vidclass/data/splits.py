@@ -165,6 +165,20 @@ def tail_validation(manifest: Manifest, fraction: float) -> Manifest:
     return result.with_notes(*notes)
 
 
+def with_folds(manifest: Manifest, *, folds: int, seed: int = 0) -> Manifest:
+    """Fill the fold column with what `fold_assignments` gives; given folds stay, with a note.
+
+    Raises:
+        ConfigError, LeakError, SplitError: as `fold_assignments`.
+    """
+    part = fold_assignments(manifest, folds=folds, seed=seed)
+    table = manifest.table.with_columns(pl.Series("fold", part, dtype=pl.Int64))
+    filled = Manifest(table, manifest.notes)
+    if manifest.table["fold"].is_null().all():
+        return filled
+    return filled.with_notes(f"the {len(set(part.tolist()))} given folds were kept.")
+
+
 def fold_assignments(manifest: Manifest, *, folds: int, seed: int) -> IntArray:
     """The test fold of each clip, (n,): the `fold` column where there is one, else K folds.
 

@@ -37,7 +37,7 @@ def join_copies(manifest: Manifest) -> Manifest:
     Only files of the same size are read, and their content is remembered.  What cannot be read
     is left to the ledger of what reads it next.
     """
-    contents = _contents_of(manifest.table["video"].unique().to_list())
+    contents = _contents_of(list(dict.fromkeys(manifest.table["video"])))
     key = pl.Series([contents.get(video) for video in manifest.table["video"]], dtype=pl.String)
     table, clips = unite(manifest.table, key, name=lambda video: f"copies of {_short(video)}")
     if not clips:
