@@ -118,10 +118,10 @@ def _of_two_units(
     """Rows of classes that have clips of two groups, and the other classes."""
     if not len(rows):
         return rows, []
-    units = _units(manifest.table[rows.tolist()])
-    enough = units.per_class() > 1
-    thin = [label for label, held in zip(units.labels, enough, strict=True) if not held]
-    return rows[enough[units.class_of_clip]], thin
+    table = manifest.table[rows.tolist()]
+    units = _units(table)
+    thin = [name for name, held in zip(units.labels, units.per_class(), strict=True) if held < 2]
+    return rows[~table["label"].is_in(thin).to_numpy()], thin
 
 
 def _summary(clip: ClipFeatures) -> NDArray[np.float32]:

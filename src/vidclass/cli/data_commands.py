@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from vidclass.cli.check_command import check_command
-from vidclass.cli.options import AllowLeak, Seed
-from vidclass.cli.source_options import Source, takes_source
+from vidclass.cli.source_options import takes_source
+from vidclass.cli.split_command import split_command
 from vidclass.errors import ConfigError
 
 
@@ -90,35 +90,3 @@ def _hashes(given: list[str]) -> str | dict[str, str]:
         raise ConfigError(f"sha256={wrong[0]!r} of which archive? Say FILE={wrong[0]}")
     pairs = (text.rpartition("=") for text in given)
     return {name: value for name, _, value in pairs}
-
-
-def split_command(
-    source: Source,
-    out: Annotated[Path, typer.Option("--out", help="CSV file to write.", show_default=False)],
-    test: Annotated[float, typer.Option(min=0, max=0.9, help="Share of clips for test.")] = 0.2,
-    validation: Annotated[
-        float, typer.Option(min=0, max=0.9, help="Share of the rest for validation.")
-    ] = 0.2,
-    seed: Seed = 0,
-    allow_leak: AllowLeak = False,
-) -> None:
-    """Divide clips into train, validation and test without sharing a group, as a CSV."""
-    from rich.table import Table
-
-    from vidclass.cli.output import show, tell_notes
-    from vidclass.data.splits import split_clips
-
-    manifest = split_clips(
-        source.manifest(allow_leak=allow_leak),
-        test_fraction=test,
-        validation_fraction=validation,
-        seed=seed,
-        allow_leak=allow_leak,
-    )
-    manifest.write_csv(out)
-    tell_notes(manifest.notes)
-    table = Table("class", "train", "validation", "test")
-    for label in manifest.labels:
-        rows = manifest.table.filter(manifest.table["label"] == label)["split"].to_list()
-        table.add_row(label, *(str(rows.count(name)) for name in ("train", "validation", "test")))
-    show(table)

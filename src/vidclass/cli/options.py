@@ -26,6 +26,21 @@ AllowLeak = Annotated[
         "--allow-leak", help="Let groups be on both sides of a split. Accuracy then means little."
     ),
 ]
+Groups = Annotated[
+    str,
+    typer.Option(
+        help="Clips to keep together: auto (the `group` column, else `_gNN_` in the names), parent "
+        "(the folder of the video), near-duplicates (auto, and clips that are nearly the same), "
+        "none (each video alone)."
+    ),
+]
+GroupPattern = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REGEX",
+        help="Take groups from the paths: what the parentheses hold, as in '(p\\d+)_'.",
+    ),
+]
 Json = Annotated[
     str | None, typer.Option("--json", metavar="FILE", help="Write JSON; - is standard output.")
 ]

@@ -56,15 +56,15 @@ class Source:
     path: str
     options: dict[str, Any]
 
-    def manifest(self, *, allow_leak: bool = False) -> Manifest:
-        """The labelled clips.
+    def manifest(self, **more: Any) -> Manifest:
+        """The labelled clips; `more` are further arguments of `Manifest.from_source`.
 
         Raises:
             ManifestError: the source cannot be used.
         """
         from vidclass.data.manifest import Manifest
 
-        return Manifest.from_source(self.path, allow_leak=allow_leak, **self.given())
+        return Manifest.from_source(self.path, **more, **self.given())
 
     def given(self) -> dict[str, Any]:
         """The options that were given, by their names in `Manifest.from_source`."""

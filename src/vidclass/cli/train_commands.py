@@ -12,6 +12,8 @@ from vidclass.cli.options import (
     BackboneName,
     Crop,
     Frames,
+    GroupPattern,
+    Groups,
     HeadName,
     Json,
     Precision,
@@ -56,6 +58,8 @@ def train_command(
         float | None,
         typer.Option(help="Validate on the last part of the training rows, as the example does."),
     ] = None,
+    groups: Groups = "auto",
+    group_pattern: GroupPattern = None,
     seed: Seed = 0,
     store: Store = None,
     allow_leak: AllowLeak = False,
@@ -85,9 +89,13 @@ def train_command(
             size=size,
         ),
         training={"seed": seed, **chosen(epochs=epochs)},
-        split={"allow_leak": allow_leak, **chosen(validation_tail=validation_tail)},
+        split={
+            "allow_leak": allow_leak,
+            "groups": groups,
+            **chosen(validation_tail=validation_tail, group_pattern=group_pattern),
+        },
     )
-    manifest = source.manifest(allow_leak=allow_leak)
+    manifest = source.manifest(groups=groups, group_pattern=group_pattern, allow_leak=allow_leak)
     with stopping(out / LEDGER), progress_bars() as progress:
         result = train(
             manifest,
@@ -119,6 +127,8 @@ def crossval_command(
     weights: Weights = None,
     precision: Precision = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs to train.")] = None,
+    groups: Groups = "auto",
+    group_pattern: GroupPattern = None,
     seed: Seed = 0,
     store: Store = None,
     json_file: Json = None,
@@ -146,9 +156,10 @@ def crossval_command(
             size=size,
         ),
         training={"seed": seed, **chosen(epochs=epochs)},
+        split={"groups": groups, **chosen(group_pattern=group_pattern)},
     )
-    manifest = source.manifest()
     ledger = ledger_beside(json_file)
+    manifest = source.manifest(groups=groups, group_pattern=group_pattern)
     with stopping(ledger), progress_bars() as progress:
         result = cross_validate(
             manifest,

@@ -17,6 +17,7 @@ from vidclass.data.rows import (
     clean_label,
     joined_labels,
     labels_in,
+    single_labels,
 )
 from vidclass.data.wording import counted, listed, quoted
 from vidclass.errors import LeakError, ManifestError
@@ -125,9 +126,10 @@ def refuse_unknown_labels(table: pl.DataFrame) -> None:
     rest = table.filter(pl.col("split").is_null() | (pl.col("split") == "train"))
     if not len(rest):
         return  # a source for evaluation only
-    known = set(rest["label"])
+    known = set(single_labels(rest["label"]))
     for split in ("validation", "test"):
-        unknown = set(table.filter(pl.col("split") == split)["label"]) - known
+        held_out = table.filter(pl.col("split") == split)["label"]
+        unknown = set(single_labels(held_out)) - known
         if unknown:
             raise ManifestError(
                 f"unknown labels in the {split} set: {listed(quoted(sorted(unknown)))} never "
@@ -182,7 +184,7 @@ def note_missing_files(rows: Rows, source: object) -> Rows:
 
 def note_thin_classes(rows: Rows) -> Rows:
     """Note what can be evaluated but not trained: one class only, or a class with one clip."""
-    counts = rows.table["label"].value_counts(sort=False).sort("label")
+    counts = single_labels(rows.table["label"]).value_counts(sort=False).sort("label")
     notes = list(rows.notes)
     if len(counts) == 1:
         notes.append(f"only one class, {counts['label'][0]!r}: training needs at least two.")

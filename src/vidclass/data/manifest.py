@@ -12,7 +12,7 @@ import polars as pl
 
 from vidclass.data import checks
 from vidclass.data.groups import fill_groups
-from vidclass.data.rows import SPLITS, labels_in
+from vidclass.data.rows import SPLITS, Rows, labels_in
 from vidclass.data.sources import read_source
 from vidclass.errors import LeakError, require_choice
 from vidclass.files import replacing
@@ -67,6 +67,8 @@ class Manifest:
         labels: str | Path | None = None,
         fps: float | None = None,
         multi_label: bool = False,
+        groups: str = "auto",
+        group_pattern: str | None = None,
         allow_leak: bool = False,
     ) -> Manifest:
         """Read labelled clips from a folder of classes, a table, or the lists of others' tools.
@@ -79,11 +81,15 @@ class Manifest:
             labels: A file with the names of classes, for lists that have numbers.
             fps: Frames a second of folders of pictures, and of annotations by frame number.
             multi_label: Rows with the same clip give it several labels, in place of an error.
+            groups: Where groups come from, see `SplitConfig`; near duplicates take features, and
+                are looked for by what extracts them.
+            group_pattern: Finds the group in the path of each video.
             allow_leak: Let given splits share groups; a note then says which do.
 
         Raises:
             ManifestError: the source cannot be used; the message says why and what to do.
-            ConfigError: no such format, or an option that the format has no use for.
+            ConfigError: no such format, an option that the format has no use for, or `groups` or
+                `group_pattern` is not allowed.
             LeakError: given splits share groups.
         """
         rows = read_source(
@@ -97,7 +103,8 @@ class Manifest:
         )
         if multi_label:
             rows = checks.join_labels(rows)
-        rows = fill_groups(checks.drop_duplicates(rows))
+        rows = checks.drop_duplicates(rows)
+        rows = fill_groups(rows, groups=groups, pattern=group_pattern)
         rows = checks.note_thin_classes(checks.note_missing_files(rows, source))
         manifest = cls(rows.table, rows.notes)
         checks.refuse_contradictions(manifest.table)
@@ -145,6 +152,18 @@ class Manifest:
         """
         require_choice("split", split, SPLITS)
         return Manifest(self.table.filter(pl.col("split") == split), self.notes)
+
+    def regrouped(self, *, groups: str, group_pattern: str | None = None) -> Manifest:
+        """The same clips, with groups from elsewhere; `auto` without a pattern changes nothing.
+
+        Raises:
+            ConfigError: `groups` or `group_pattern` is not allowed.
+            ManifestError: no clip gets a group from there.
+        """
+        if group_pattern is None and groups in ("auto", "near-duplicates"):
+            return self
+        rows = fill_groups(Rows(self.table, self.notes), groups=groups, pattern=group_pattern)
+        return Manifest(rows.table, tuple(dict.fromkeys(rows.notes)))
 
     def with_splits(self, splits: Sequence[str | None]) -> Manifest:
         """The same clips with other splits, one for each row."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from vidclass.data.manifest import Manifest
 from vidclass.data.units import Units
 from vidclass.data.wording import counted, listed
@@ -35,11 +33,12 @@ def require_two_classes(manifest: Manifest) -> None:
 
 def require_units(units: Units, need: int, noun: str, what: str, advice: str) -> None:
     """Refuse classes with fewer than `need` groups (or videos, or clips: the noun)."""
-    clips = np.bincount(units.class_of_clip, minlength=len(units.labels))
     short = [
         f"{label!r} has {counted(int(count), noun)}"
         + (f" ({counted(int(size), 'clip')})" if noun != "clip" else "")
-        for label, count, size in zip(units.labels, units.per_class(), clips, strict=True)
+        for label, count, size in zip(
+            units.labels, units.per_class(), units.class_sizes, strict=True
+        )
         if count < need
     ]
     if short:

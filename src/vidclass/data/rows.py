@@ -77,6 +77,15 @@ def labels_in(label: str) -> tuple[str, ...]:
     return tuple(label.split(LABEL_SEPARATOR))
 
 
+def single_labels(labels: pl.Series) -> pl.Series:
+    """All labels of many clips, one class each: a clip of two classes gives both.
+
+    >>> single_labels(pl.Series("label", ["run", "run|wave"])).to_list()
+    ['run', 'run', 'wave']
+    """
+    return labels.str.split(LABEL_SEPARATOR).explode()
+
+
 def joined_labels(labels: Iterable[str]) -> str:
     """One text for the classes of a clip, each of them once, sorted.
 

@@ -15,7 +15,8 @@ from vidclass.data.needs import (
     require_two_classes,
     require_units,
 )
-from vidclass.data.units import IntArray, Units, complete, fewest_gaps, share_out
+from vidclass.data.rows import LABEL_SEPARATOR
+from vidclass.data.units import Draw, IntArray, Units, complete, fewest_gaps, share_out
 from vidclass.data.wording import listed, quoted
 from vidclass.errors import ConfigError, SplitError
 
@@ -164,6 +165,20 @@ def tail_validation(manifest: Manifest, fraction: float) -> Manifest:
     return result.with_notes(*notes)
 
 
+def with_folds(manifest: Manifest, *, folds: int, seed: int = 0) -> Manifest:
+    """Fill the fold column with what `fold_assignments` gives; given folds stay, with a note.
+
+    Raises:
+        ConfigError, LeakError, SplitError: as `fold_assignments`.
+    """
+    part = fold_assignments(manifest, folds=folds, seed=seed)
+    table = manifest.table.with_columns(pl.Series("fold", part, dtype=pl.Int64))
+    filled = Manifest(table, manifest.notes)
+    if manifest.table["fold"].is_null().all():
+        return filled
+    return filled.with_notes(f"the {len(set(part.tolist()))} given folds were kept.")
+
+
 def fold_assignments(manifest: Manifest, *, folds: int, seed: int) -> IntArray:
     """The test fold of each clip, (n,): the `fold` column where there is one, else K folds.
 
@@ -183,8 +198,10 @@ def fold_assignments(manifest: Manifest, *, folds: int, seed: int) -> IntArray:
         part = _given_folds(manifest)
     else:
         part = _drawn_folds(manifest, folds, seed)
-    table = pl.DataFrame({"label": manifest.table["label"], "fold": part})
-    lone = table.group_by("label").agg(pl.col("fold").unique()).sort("label")
+    table = manifest.table.select(
+        pl.col("label").str.split(LABEL_SEPARATOR), pl.Series("fold", part)
+    )
+    lone = table.explode("label").group_by("label").agg(pl.col("fold").unique()).sort("label")
     lone = lone.filter(pl.col("fold").list.len() == 1)
     if len(lone):
         cases = [f"{label!r} in fold {fold[0]}" for label, fold in lone.rows()]
@@ -217,17 +234,31 @@ def _drawn_folds(manifest: Manifest, folds: int, seed: int) -> IntArray:
         units, folds, _noun(manifest), f"{folds} folds", f"{advice} recordings or drop the class."
     )
 
+    draw = _draw_shares if manifest.multi_label else _draw_folds
+    part = fewest_gaps(units, folds, seed=seed, draw=draw(units, folds))
+    return part[units.unit_of_clip]
+
+
+def _draw_shares(units: Units, folds: int) -> Draw:
+    """For clips of several classes, which scikit-learn's splitters do not take."""
+    return lambda rng: share_out(units, [1 / folds] * folds, rng)
+
+
+def _draw_folds(units: Units, folds: int) -> Draw:
+    counts = np.array([clips.sum() for clips in units.clips])
     # The same folds without groups to mind, but much faster for many clips.
-    alone = len(units.classes) == len(units.unit_of_clip)
+    alone = bool((counts == 1).all())
     kind = StratifiedKFold if alone else StratifiedGroupKFold
-    groups = None if alone else units.unit_of_clip
+    # Unit by unit, so that the order of the clips does not matter.
+    unit_of_clip = np.repeat(np.arange(len(counts)), counts)
+    classes = np.repeat(np.concatenate(units.classes), np.concatenate(units.clips))
 
     def draw(rng: np.random.Generator) -> IntArray:
         splitter = kind(folds, shuffle=True, random_state=int(rng.integers(2**32)))
-        part = np.zeros(len(units.classes), dtype=np.int64)
-        sides = splitter.split(units.class_of_clip, units.class_of_clip, groups)
+        part = np.zeros(len(counts), dtype=np.int64)
+        sides = splitter.split(classes, classes, None if alone else unit_of_clip)
         for fold, (_, held_out) in enumerate(sides):
-            part[units.unit_of_clip[held_out]] = fold
+            part[unit_of_clip[held_out]] = fold
         return part
 
-    return fewest_gaps(units, folds, seed=seed, draw=draw)[units.unit_of_clip]
+    return draw

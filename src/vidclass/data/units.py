@@ -8,7 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vidclass.data.rows import labels_in
+
 IntArray = NDArray[np.int64]
+
+# From a generator to the part of each unit, (U,).
+Draw = Callable[[np.random.Generator], IntArray]
 
 # Only where groups hold several classes can a draw fail although another one succeeds.
 _ATTEMPTS = 20
@@ -16,14 +21,14 @@ _ATTEMPTS = 20
 
 @dataclass(frozen=True)
 class Units:
-    """U units over n clips and K classes.
+    """U units over n clips and K classes; a clip may be of several classes.
 
-    class_of_clip (n,), unit_of_clip (n,); classes[u] are the distinct classes in unit u, and
-    clips[u], of the same length, how many clips it has of each.
+    class_sizes (K,) clips of each class; unit_of_clip (n,); classes[u] are the distinct classes in
+    unit u, and clips[u], of the same length, how many clips it has of each.
     """
 
     labels: list[str]
-    class_of_clip: IntArray
+    class_sizes: IntArray
     unit_of_clip: IntArray
     classes: list[IntArray]
     clips: list[IntArray]
@@ -31,15 +36,18 @@ class Units:
     @classmethod
     def of(cls, labels: Sequence[str], keys: Sequence[str]) -> Units:
         """Clips with the same key are one unit."""
-        names, class_of_clip = np.unique(np.array(labels, dtype=object), return_inverse=True)
         _, unit_of_clip = np.unique(np.array(keys, dtype=object), return_inverse=True)
-        pairs, clips = np.unique(
-            np.stack([unit_of_clip, class_of_clip], axis=1), axis=0, return_counts=True
+        classes_of_clip = [labels_in(label) for label in labels]
+        names, classes = np.unique(
+            np.array([name for names in classes_of_clip for name in names], dtype=object),
+            return_inverse=True,
         )
+        units = np.repeat(unit_of_clip, [len(names) for names in classes_of_clip])
+        pairs, clips = np.unique(np.stack([units, classes], 1), axis=0, return_counts=True)
         borders = np.flatnonzero(np.diff(pairs[:, 0])) + 1
         return cls(
             [str(name) for name in names],
-            class_of_clip.astype(np.int64),
+            np.bincount(classes, minlength=len(names)).astype(np.int64),
             unit_of_clip.astype(np.int64),
             np.split(pairs[:, 1], borders),
             np.split(clips, borders),
@@ -66,7 +74,7 @@ def share_out(units: Units, shares: Sequence[float], rng: np.random.Generator) -
     Returns:
         The part of each unit, (U,).
     """
-    totals = np.bincount(units.class_of_clip, minlength=len(units.labels))
+    totals = units.class_sizes
     lacking = np.outer(shares, totals)  # (P,K) clips
     sizes = np.array([clips.sum() for clips in units.clips])
     order = rng.permutation(len(sizes))
@@ -117,9 +125,7 @@ def complete(units: Units, part: IntArray, parts: int, *, target: int) -> IntArr
     return part
 
 
-def fewest_gaps(
-    units: Units, parts: int, *, seed: int, draw: Callable[[np.random.Generator], IntArray]
-) -> IntArray:
+def fewest_gaps(units: Units, parts: int, *, seed: int, draw: Draw) -> IntArray:
     """The first of some draws that has every class in every part, else the nearest to it."""
     best, best_gaps = np.zeros(0, dtype=np.int64), np.inf
     for attempt in range(_ATTEMPTS):

@@ -16,8 +16,9 @@ from vidclass.data.splits import fold_assignments, split_clips
 from vidclass.errors import SplitError
 from vidclass.evaluation.metrics import Metrics, compute_metrics
 from vidclass.features.extract import Extraction, extract
+from vidclass.features.grouping import regrouped
 from vidclass.features.networks import feature_maker
-from vidclass.training.examples import examples, readable_manifest
+from vidclass.training.examples import examples, grouped_manifest
 from vidclass.training.fit import Examples, fit_head
 from vidclass.types import Progress, no_progress
 
@@ -98,10 +99,12 @@ def cross_validate(
 
     Raises:
         SplitError: there are too few groups for so many folds.
+        LeakError: the given folds have a group, or the same content, on two sides.
         JobFailedError: no clip could be read.
         StoppedError: a video cannot be read, and `strict` is set.
     """
     refuse_several_labels(manifest.table)
+    manifest = regrouped(manifest, config.split)
     fold_assignments(manifest, folds=folds, seed=config.training.seed)  # refuse before the work
     maker = feature_maker(config.features, manifest, progress=progress)
     extraction = extract(
@@ -112,7 +115,7 @@ def cross_validate(
         strict=strict,
         retry_failed=retry_failed,
     )
-    clips = readable_manifest(extraction)
+    clips = grouped_manifest(extraction, config.split)
     labels = clips.labels  # a class of which nothing can be read is in no score
     data = examples(extraction, labels, config.features.sampling.total_frames)
     assigned = fold_assignments(clips, folds=folds, seed=config.training.seed)

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from vidclass.config import SplitConfig
 from vidclass.data.manifest import Manifest
 from vidclass.features.clip import padded
 from vidclass.features.extract import Extraction
+from vidclass.features.grouping import join_near_duplicates
 from vidclass.training.fit import Examples
 
 
@@ -17,6 +19,14 @@ def readable_manifest(extraction: Extraction) -> Manifest:
     manifest = extraction.manifest
     rows, _ = extraction.readable()
     return Manifest(manifest.table[rows.tolist()], manifest.notes)
+
+
+def grouped_manifest(extraction: Extraction, config: SplitConfig) -> Manifest:
+    """The readable clips; with `groups="near-duplicates"`, those that are alike share a group."""
+    clips = readable_manifest(extraction)
+    if config.groups != "near-duplicates":
+        return clips
+    return join_near_duplicates(clips, extraction.readable()[1])
 
 
 def examples(extraction: Extraction, labels: Sequence[str], frames: int) -> Examples:

@@ -38,7 +38,7 @@ def prepare_run_folder(folder: Path, config: RunConfig, *, overwrite: bool) -> N
             raise RunError(f"{folder} is not empty and not a run: name a new folder")
         if (folder / COMPLETE).exists() and not overwrite:
             raise RunError(f"{folder} holds a finished run: name a new folder, or pass --overwrite")
-        if not overwrite and (folder / CONFIG).read_text(encoding="utf-8") != _as_text(config):
+        if not overwrite and _config_in(folder) != config:
             raise RunError(
                 f"{folder} holds an unfinished run of another configuration: name a new folder, or "
                 "pass --overwrite"
@@ -50,13 +50,17 @@ def prepare_run_folder(folder: Path, config: RunConfig, *, overwrite: bool) -> N
         raise RunError(f"cannot write into {folder}: {error.strerror}") from error
 
 
+def _config_in(folder: Path) -> RunConfig | None:
+    """The configuration of a run, also of one from before a setting existed; None if unreadable."""
+    try:
+        return RunConfig.model_validate_json((folder / CONFIG).read_text(encoding="utf-8"))
+    except ValueError:
+        return None
+
+
 def write_config(folder: Path, config: RunConfig) -> None:
     """Write the whole configuration, defaults included."""
-    write_text(folder / CONFIG, _as_text(config))
-
-
-def _as_text(config: RunConfig) -> str:
-    return config.model_dump_json(indent=1) + "\n"
+    write_text(folder / CONFIG, config.model_dump_json(indent=1) + "\n")
 
 
 def write_history(folder: Path, history: Sequence[dict[str, float]], best_epoch: int) -> None:

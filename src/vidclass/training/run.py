@@ -18,11 +18,12 @@ from vidclass.data.splits import split_clips, tail_validation
 from vidclass.errors import SplitError
 from vidclass.evaluation.metrics import Metrics, compute_metrics
 from vidclass.features.extract import Extraction, extract
+from vidclass.features.grouping import regrouped
 from vidclass.features.networks import FeatureMaker, backbone_recipe, feature_maker
 from vidclass.files import write_text
 from vidclass.ledger import write_ledger
 from vidclass.training import folder as names
-from vidclass.training.examples import examples, readable_manifest
+from vidclass.training.examples import examples, grouped_manifest
 from vidclass.training.fit import Examples, FittedHead, fit_head
 from vidclass.types import Progress, no_progress
 from vidclass.version import __version__
@@ -68,11 +69,13 @@ def train(
     Raises:
         RunError: `out` holds something else, or a finished run and `overwrite` is not set.
         SplitError: no honest split can be made.
+        LeakError: a given split has a group, or the same content, on two sides.
         JobFailedError: no clip could be read.
         StoppedError: a video cannot be read, and `strict` is set.
     """
     started = time.monotonic()
     out = Path(out)
+    manifest = regrouped(manifest, config.split)
     # Refuse before the work.
     refuse_several_labels(manifest.table)
     divide(manifest, config.split, seed=config.training.seed)
@@ -89,7 +92,8 @@ def train(
         retry_failed=retry_failed,
     )
     write_ledger(out / names.LEDGER, extraction.failures)
-    clips = divide(readable_manifest(extraction), config.split, seed=config.training.seed)
+    clips = grouped_manifest(extraction, config.split)
+    clips = divide(clips, config.split, seed=config.training.seed)
     clips.write_csv(out / names.SPLIT)
     parts = _parts(clips, extraction, config)
     labels = clips.labels
