@@ -1,4 +1,4 @@
-"""Splits of any structure: clips of several classes, groups of several classes, rows in any order."""
+"""Splits of any structure: clips and groups of several classes, rows in any order."""
 
 from __future__ import annotations
 

@@ -51,6 +51,17 @@ def test_an_unfinished_run_of_another_configuration_is_not_continued(tmp_path: P
     prepare_run_folder(tmp_path, CONFIG, overwrite=True)
 
 
+def test_an_unfinished_run_from_before_a_setting_existed_goes_on(tmp_path: Path) -> None:
+    names.write_config(tmp_path, CONFIG)
+    config = json.loads((tmp_path / names.CONFIG).read_text())
+    del config["split"]["groups"], config["split"]["group_pattern"]
+    (tmp_path / names.CONFIG).write_text(json.dumps(config))
+    prepare_run_folder(tmp_path, CONFIG, overwrite=False)
+    (tmp_path / names.CONFIG).write_text("{")
+    with pytest.raises(RunError, match="an unfinished run of another configuration"):
+        prepare_run_folder(tmp_path, CONFIG, overwrite=False)
+
+
 def test_the_ledger_is_there_only_with_failures(tmp_path: Path) -> None:
     path = tmp_path / names.LEDGER
     error = VideoError("ä.avi", "it is empty", hint="Get it again.", stage="probe")
