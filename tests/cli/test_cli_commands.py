@@ -226,4 +226,4 @@ def test_data_split(run: Run, tiny_set: Path, tmp_path: Path) -> None:
     assert dict(counts.rows()) == {"train": 4, "validation": 2, "test": 4}
     for label in ("dark", "light"):
         row = next(line for line in done.stdout.splitlines() if f" {label} " in line)
-        assert re.findall(r"\d+", row) == ["2", "1", "2"]
+        assert re.findall(r"\d+ \(\d+\)", row) == ["2 (2)", "1 (1)", "2 (2)"]

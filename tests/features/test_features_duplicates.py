@@ -106,10 +106,12 @@ def test_more_copies_than_a_search_first_asks_for(monkeypatch: pytest.MonkeyPatc
 
 def test_many_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     clips = scenes(700, copies=3, noise=0.2)
-    exact = duplicate_groups(clips)
-    assert exact.tolist() == [row % 700 for row in range(2100)]
-    monkeypatch.setattr(duplicates, "EXACT_CLIPS", 0)
-    assert duplicate_groups(clips).tolist() == exact.tolist()
+    expected = [(row, row + step) for step in (700, 1400) for row in range(2100 - step)]
+    for exact_clips in (5000, 0):
+        monkeypatch.setattr(duplicates, "EXACT_CLIPS", exact_clips)
+        found = near_duplicates(clips)
+        assert sorted((pair.first, pair.second) for pair in found) == sorted(expected)
+        assert duplicate_groups(clips).tolist() == [row % 700 for row in range(2100)]
 
 
 def test_a_search_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,8 +41,8 @@ def twelve(folds: list[int] | None = None) -> Manifest:
     return listed(["a", "b"] * 6, [row // 2 for row in range(12)], folds)
 
 
-def features_of_row(row: int, klass: int) -> ClipFeatures:
-    values = np.random.default_rng(row).normal(0, 0.3, (3, D))
+def features_of_row(row: int, klass: int, noise: float = 0.3) -> ClipFeatures:
+    values = np.random.default_rng(row).normal(0, noise, (3, D))
     values[:, klass] += 1
     return ClipFeatures(values.astype(np.float16), np.arange(3.0))
 
@@ -61,10 +61,12 @@ class Kept:
 def extracted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Stand in for the extraction: features by row, some rows failing."""
 
-    def install(failing: tuple[int, ...] = (), classes: list[int] | None = None) -> None:
+    def install(
+        failing: tuple[int, ...] = (), classes: list[int] | None = None, noise: float = 0.3
+    ) -> None:
         def extract(manifest: Manifest, maker: object, **rest: object) -> Extraction:
             made = {
-                str(row): features_of_row(row, (classes or [0, 1] * len(manifest))[row])
+                str(row): features_of_row(row, (classes or [0, 1] * len(manifest))[row], noise)
                 for row in range(len(manifest))
                 if row not in failing
             }
@@ -101,6 +103,22 @@ def test_drawn_folds_share_no_group_and_cover_every_clip(extracted: Callable[...
     assert [fold.fold for fold in result.folds] == [0, 1, 2]
     assert sum(fold.videos for fold in result.folds) == result.pooled.videos == 12
     assert told == [("folds", done, 9) for done in range(1, 10)]
+
+
+def test_near_duplicates_are_joined_before_folds_are_drawn(
+    extracted: Callable[..., None],
+) -> None:
+    near = run_config(
+        head="mean",
+        features={"frames": 3},
+        training={"epochs": 1},
+        split={"groups": "near-duplicates"},
+    )
+    extracted(noise=0.01)  # all clips of a class are nearly the same: it becomes one group
+    labels, groups = ["a", "b"] * 6, list(range(12))
+    with pytest.raises(SplitError, match=r"'a' has 1 group \(6 clips\), 'b' has 1 group"):
+        run(listed(labels, groups), near)
+    assert len(run(listed(labels, groups)).folds) == 3
 
 
 def test_the_json_shape(extracted: Callable[..., None]) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import polars as pl
@@ -47,6 +48,17 @@ def test_an_unfinished_run_of_another_configuration_is_not_continued(tmp_path: P
     with pytest.raises(RunError, match="an unfinished run of another configuration: name a new"):
         prepare_run_folder(tmp_path, CONFIG, overwrite=False)
     prepare_run_folder(tmp_path, CONFIG, overwrite=True)
+
+
+def test_an_unfinished_run_from_before_a_setting_existed_goes_on(tmp_path: Path) -> None:
+    names.write_config(tmp_path, CONFIG)
+    config = json.loads((tmp_path / names.CONFIG).read_text())
+    del config["split"]["groups"], config["split"]["group_pattern"]
+    (tmp_path / names.CONFIG).write_text(json.dumps(config))
+    prepare_run_folder(tmp_path, CONFIG, overwrite=False)
+    (tmp_path / names.CONFIG).write_text("{")
+    with pytest.raises(RunError, match="an unfinished run of another configuration"):
+        prepare_run_folder(tmp_path, CONFIG, overwrite=False)
 
 
 @pytest.mark.parametrize("validated", [True, False])

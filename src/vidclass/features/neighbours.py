@@ -1,8 +1,9 @@
 """Which rows of a set of unit vectors are alike: all pairs by product, or Lance's vector search.
 
-Both give the same pairs.  The product compares every row with every other one, which is the
-quickest way for some ten thousand rows; the search keeps the rows on disk and compares each only
-with those that an index puts near it.
+The product compares every row with every other one, which is the quickest way for some ten
+thousand rows.  The search keeps the rows on disk and compares each only with those that an index
+puts near it; it gives no pair that the product does not, and of many rows it misses a few pairs in
+a thousand (measured: 0.2 in 1,000 of 10,000 rows, 6 in 1,000 of 50,000).
 """
 
 from __future__ import annotations
@@ -65,6 +66,8 @@ def searched_pairs(
     blocks: Iterable[NDArray[np.float16]], width: int, threshold: float
 ) -> Iterator[Pairs]:
     """The same pairs for rows that come in blocks (n,V) and are never in memory together.
+
+    A pair may come twice, found from either row.
 
     Raises:
         StoreError: the temporary folder cannot be written.
