@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from vidclass.cli.backbones_command import backbones_command
@@ -13,18 +15,34 @@ def register(app: typer.Typer) -> None:
     app.command("heads")(heads_command)
 
 
-def heads_command() -> None:
-    """List the models over time."""
-    from inspect import getdoc
-
+def heads_command(
+    frames: Annotated[int, typer.Option(min=1, help="T, frames a clip.")] = 20,
+    width: Annotated[int, typer.Option(min=1, help="D, numbers a frame.")] = 1280,
+    classes: Annotated[int, typer.Option(min=2, help="K, classes.")] = 10,
+) -> None:
+    """List the models over time, with their size for so many frames, numbers and classes."""
     from rich.table import Table
 
     from vidclass.cli.output import show
+    from vidclass.heads.cost import multiplications, parameters
     from vidclass.heads.registry import heads
     from vidclass.training.recipes import DEFAULT_HEAD
 
-    table = Table("name", "what it is")
-    for name, build in heads().items():
-        first = (getdoc(build) or "").splitlines()[0]
-        table.add_row(f"{name} (default)" if name == DEFAULT_HEAD else name, first)
+    table = Table()
+    table.add_column("name", no_wrap=True)
+    table.add_column("what it is")
+    for heading in ("parameters", "multiplications a clip"):
+        table.add_column(heading, justify="right")
+    table.add_column("causal")
+    table.add_column("settings")
+    for name, found in heads().items():
+        model = found.build(frames, width, classes)
+        table.add_row(
+            f"{name} (default)" if name == DEFAULT_HEAD else name,
+            found.what,
+            f"{parameters(model):,}",
+            f"{multiplications(model):,}",
+            "yes" if found.causal else "no",
+            ", ".join(f"{key}={value}" for key, value in found.settings.items()),
+        )
     show(table)

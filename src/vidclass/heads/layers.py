@@ -85,28 +85,136 @@ class BlockStandardize(keras.layers.Layer):
         return ops.reshape((inputs - self.mean) * self.scale, (-1, math.prod(self.mean.shape)))
 
 
-class AttentionPooling(keras.layers.Layer):
-    """Weighted mean over the real steps, with weights that the layer learns; zeros without any.
+class MeanAndDeviation(keras.layers.Layer):
+    """Mean and standard deviation over the real steps; zeros for a clip without any.
 
-    Input shape: (B,T,D) and mask (B,T).  Output shape: (B,D).
+    Input shape: (B,T,D) and mask (B,T).  Output shape: (B,2,D).
     """
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make the vector that scores a step."""
-        self.score = self.add_weight((input_shape[-1], 1), "glorot_uniform", name="score")
-
     def call(self, inputs: Any, mask: Any) -> Any:
-        """Softmax of the scores of the real steps."""
-        real = ops.cast(mask, inputs.dtype)[..., None]
-        # Steps that are not real must not set the maximum, or the others could all underflow.
-        # Float16 ends at -65,504.
-        scores = ops.where(mask[..., None], ops.matmul(inputs, self.score), -6e4)
-        weights = ops.exp(scores - ops.max(scores, axis=1, keepdims=True)) * real
-        # The best real step weighs 1, so the sum is below 1 only where there is none.
-        return ops.sum(weights * inputs, 1) / ops.maximum(ops.sum(weights, 1), 1.0)
+        """The two, stacked."""
+        centre = masked_mean(inputs, mask)
+        steps = ops.where(mask[..., None], inputs, centre[:, None])
+        spread = ops.sqrt(masked_mean(ops.square(steps - centre[:, None]), mask))
+        return ops.stack([centre, spread], axis=1)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
         """There are no steps any more."""
+
+
+class RealSteps(keras.layers.Layer):
+    """Zeros in place of whatever stands in padded steps.
+
+    Input shape: (B,T,D) and mask (B,T).  Output shape: (B,T,D).
+    """
+
+    def call(self, inputs: Any, mask: Any) -> Any:
+        """The real steps as they are."""
+        return ops.where(mask[..., None], inputs, 0.0)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        """Layers that need the mask are given it."""
+
+
+class FrameStandardize(keras.layers.Layer):
+    """Subtract each feature's mean over the training frames; divide all by one number.
+
+    That number gives frames a mean squared length of 1, as `BlockStandardize` does for what is
+    pooled.  Padded steps become zeros.
+
+    Input shape: (B,T,D) and mask (B,T).  Output shape: (B,T,D).
+    """
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make the constants, which training does not change."""
+        self.mean = self.add_weight((input_shape[-1],), "zeros", trainable=False, name="mean")
+        self.scale = self.add_weight((1,), "ones", trainable=False, name="scale")
+
+    def adapt_to(self, steps: NDArray[np.float32], mask: NDArray[np.bool_]) -> None:
+        """Measure the real frames of the training clips: steps (clips,T,D), mask (clips,T)."""
+        real = steps[mask]
+        if len(real):
+            self.mean.assign(real.mean(0))
+            self.scale.assign([1.0 / max(float(np.sqrt(real.var(0).sum())), 1e-6)])
+
+    def call(self, inputs: Any, mask: Any) -> Any:
+        """(x - mean) * scale for the real steps."""
+        return ops.where(mask[..., None], (inputs - self.mean) * self.scale, 0.0)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        """Layers that need the mask are given it."""
+
+
+class RollingAverage(keras.layers.Layer):
+    """The log of the mean probability over the last `window` real steps.
+
+    A clip without any real step gives all classes alike.
+
+    Input shape: logits (B,T,K) and mask (B,T).  Output shape: (B,K).
+    """
+
+    def __init__(self, window: int) -> None:
+        super().__init__()
+        self.window = window
+
+    def call(self, inputs: Any, mask: Any) -> Any:
+        """Softmax of each step, then the mean, then the log: again something like logits."""
+        real = ops.cast(mask, "int32")
+        after = ops.sum(real, axis=1, keepdims=True) - ops.cumsum(real, axis=1)
+        recent = ops.logical_and(mask, after < self.window)
+        # In mixed precision too: float16 has no probability below 6e-8.
+        each = ops.softmax(ops.cast(inputs, "float32"), axis=-1)
+        return ops.log(masked_mean(each, recent) + 1e-9)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        """There are no steps any more."""
+
+
+class Prototypes(keras.layers.Layer):
+    """The cosine between a clip and each class's direction, times a learned sharpness.
+
+    Input shape: (B,D).  Output shape: (B,K).
+    """
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.classes = classes
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make the directions and the sharpness."""
+        shape = (self.classes, input_shape[-1])
+        self.directions = self.add_weight(shape, "glorot_uniform", name="directions")
+        self.sharpness = self.add_weight((1,), keras.initializers.Constant(8.0), name="sharpness")
+
+    def adapt_to_classes(self, values: NDArray[np.float32], truth: NDArray[np.int64]) -> None:
+        """Start from the mean direction of each class's training clips: (clips,D), (clips,)."""
+        directions = np.array(self.directions)
+        units = values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-6)
+        for index in np.unique(truth):
+            directions[index] = units[truth == index].mean(0)
+        self.directions.assign(directions)
+
+    def call(self, inputs: Any) -> Any:
+        """Cosines, sharpened."""
+        cosines = ops.matmul(_unit(inputs), ops.transpose(_unit(self.directions)))
+        return cosines * self.sharpness
+
+
+class TimeFlatten(keras.layers.Layer):
+    """The one step that is left, without its axis.
+
+    Input shape: (B,1,D).  Output shape: (B,D).
+    """
+
+    def call(self, inputs: Any) -> Any:
+        """Keras's Flatten bakes a batch of one into an OpenVINO export."""
+        return inputs[:, 0]
+
+
+def _unit(rows: Any) -> Any:
+    """Rows of length 1; (N,D).  A row of zeros stays one."""
+    length = ops.sqrt(ops.sum(ops.square(rows), axis=-1, keepdims=True))
+    return rows / ops.maximum(length, 1e-4)
 
 
 def masked_mean(inputs: Any, mask: Any) -> Any:

@@ -177,13 +177,22 @@ def _ticks(progress: Progress, stage: str, config: TrainingConfig) -> Any:
 
 
 def adapt(model: Any, training: Examples) -> None:
-    """Let every layer that measures its input (it has `adapt_to`) see the training clips."""
+    """Let every layer that measures its input see the training clips.
+
+    Such a layer has `adapt_to`, or `adapt_to_classes`, which is given their classes too.
+    """
     import keras
 
     for layer in model.layers:
+        if not (hasattr(layer, "adapt_to") or hasattr(layer, "adapt_to_classes")):
+            continue
+        before = keras.Model(model.input, layer.input)
+        seen = before.predict(training.inputs(), verbose=0)
+        arrays = [np.asarray(a) for a in (seen if isinstance(seen, list) else [seen])]
         if hasattr(layer, "adapt_to"):
-            before = keras.Model(model.input, layer.input)
-            layer.adapt_to(np.asarray(before.predict(training.inputs(), verbose=0)))
+            layer.adapt_to(*arrays)
+        else:
+            layer.adapt_to_classes(*arrays, training.truth)
 
 
 def class_weights(truth: NDArray[np.int64], classes: int) -> dict[int, float] | None:

@@ -15,6 +15,7 @@ from vidclass.config import (
     TrainingConfig,
 )
 from vidclass.errors import require_choice
+from vidclass.heads.registry import head_name, parse_head
 
 DEFAULT_BACKBONE = "efficientnet_lite0"
 DEFAULT_HEAD = "temporal"
@@ -29,9 +30,18 @@ _EXAMPLE = TrainingConfig(
 
 TRAINING: dict[str, TrainingConfig] = {
     "mean": _LINEAR,
+    "mean_std": _LINEAR,
     "temporal": _LINEAR,
+    "rolling_average": _LINEAR,
+    # It begins with the classes' means: a few small steps are all it should take from there.
+    "prototype": TrainingConfig(epochs=30, learning_rate=3e-3, patience=10),
     "gru": _EXAMPLE,
+    "lstm": _RECURRENT,
+    "bigru": _RECURRENT,
     "gru_attention": _RECURRENT,
+    "attention": _RECURRENT,
+    "transformer": _RECURRENT,
+    "tcn": _RECURRENT,
 }
 
 
@@ -88,7 +98,8 @@ def run_config(
         wanted.setdefault("size", get_backbone(wanted["backbone"]).size)
     schedule = base.training
     if head is not None and head != base.head:
-        schedule = TRAINING[require_choice("head", head, TRAINING)]
+        parse_head(head)
+        schedule = TRAINING[head_name(head)]
     return RunConfig(
         features=FeatureConfig.checked(
             backbone=wanted.get("backbone", base.features.backbone),

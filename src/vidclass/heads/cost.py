@@ -1,0 +1,31 @@
+"""What a head costs: its parameters, and the multiplications for one clip."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import keras
+
+
+def parameters(model: keras.Model) -> int:
+    """Numbers that training changes."""
+    return sum(math.prod(weight.shape) for weight in model.trainable_weights)
+
+
+def multiplications(model: keras.Model) -> int:
+    """Multiplications by weights for one clip: each matrix as often as there are steps.
+
+    Pooling and attention between steps come on top; beside the backbone all of it is little.
+    """
+    return sum(_of_layer(layer) for layer in model.layers)
+
+
+def _of_layer(layer: keras.Layer) -> int:
+    matrices = [weight for weight in layer.trainable_weights if len(weight.shape) > 1]
+    if not matrices:
+        return 0
+    shape = layer.input[0].shape if isinstance(layer.input, list) else layer.input.shape
+    steps = int(shape[1]) if len(shape) == 3 else 1
+    return steps * sum(int(math.prod(weight.shape)) for weight in matrices)
