@@ -46,7 +46,8 @@ def near_duplicates(
 
     Time and memory beside the clips are bounded: up to `EXACT_CLIPS` clips all pairs are compared
     in blocks, beyond that the vectors lie in a temporary Lance table with an index, whose search
-    misses a few pairs in a thousand.  The list itself grows with the number of pairs; `duplicate_groups` does not keep them.
+    misses a few pairs in a thousand.  The list itself grows with the number of pairs;
+    `duplicate_groups` does not keep them.
 
     Args:
         clips: Features of one setting; None, for a clip that could not be read, is like no other.
