@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from vidclass.data.checks import refuse_several_labels
-from vidclass.data.frame_folders import is_frame_folder
+from vidclass.data.frame_folders import PICTURE_EXTENSIONS, is_frame_folder
 from vidclass.data.manifest import Manifest
 from vidclass.errors import ManifestError
+from vidclass.video.folder import CODECS
 
 Write = Callable[..., Path]
 
@@ -84,11 +85,16 @@ def test_rows_are_joined_only_when_that_is_asked_for(write: Write) -> None:
         Manifest.from_source(write("other.csv", text), multi_label=True)
 
 
+def test_pictures_are_those_that_can_be_decoded() -> None:
+    assert set(CODECS) == PICTURE_EXTENSIONS
+
+
 def test_what_a_frame_folder_is(write: Write, tmp_path: Path) -> None:
     for number in (1, 2, 3):
         write(f"good/img_{number:05}.jpg")
         write(f"plain/{number}.PNG")
         write(f"names/img_{number}_left.jpg")
+        write(f"words/img_{'abc'[number - 1]}.jpg")
         write(f"mixed/a{number}.jpg")
         write(f"mixed/b{number}.jpg")
     write("good/.hidden")
@@ -98,7 +104,8 @@ def test_what_a_frame_folder_is(write: Write, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert is_frame_folder(tmp_path / "good")
     assert is_frame_folder(tmp_path / "plain")
-    for name in ("names", "mixed", "deeper", "empty", "missing", "good/.hidden"):
+    assert is_frame_folder(tmp_path / "names")
+    for name in ("words", "mixed", "deeper", "empty", "missing", "good/.hidden"):
         assert not is_frame_folder(tmp_path / name), name
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections import Counter
 from pathlib import Path
 
-PICTURE_EXTENSIONS = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".webp"})
-_NUMBERED = re.compile(r"(.*?)(\d+)")
+PICTURE_EXTENSIONS = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+_NUMBERED = re.compile(r"(.*?)(\d+)(\D*)", re.DOTALL | re.ASCII)
 
 
 def is_frame_folder(path: Path) -> bool:
@@ -19,7 +18,7 @@ def is_frame_folder(path: Path) -> bool:
     """
     if not path.is_dir():
         return False
-    names: Counter[tuple[str, str]] = Counter()
+    kinds: set[tuple[str, str, str]] = set()
     with os.scandir(path) as entries:
         for entry in entries:
             if entry.name.startswith("."):
@@ -32,5 +31,5 @@ def is_frame_folder(path: Path) -> bool:
             numbered = _NUMBERED.fullmatch(stem)
             if numbered is None:
                 return False
-            names[numbered[1], extension.lower()] += 1
-    return len(names) == 1
+            kinds.add((numbered[1], numbered[3], extension.lower()))
+    return len(kinds) == 1
