@@ -171,9 +171,11 @@ def _delimiter(header: str) -> str:
     """The delimiter that gives most known column names, and of those most columns."""
 
     def merit(delimiter: str) -> tuple[int, int]:
-        names = [
-            name.strip().lower() for name in next(csv.reader([header], delimiter=delimiter), [])
-        ]
+        try:
+            cells = next(csv.reader([header], delimiter=delimiter), [])
+        except csv.Error:  # a cell beyond csv's limit: reading the table says so
+            return 0, 0
+        names = [name.strip().lower() for name in cells]
         return len(KNOWN_NAMES.intersection(names)), len(names)
 
     return max(_DELIMITERS, key=merit)
