@@ -113,6 +113,7 @@ def test_what_is_refused(
 
 def test_copies_are_put_on_one_side(run: Run, nested: Path, tmp_path: Path) -> None:
     first, copy = nested / "run/run0/p0_0.avi", nested / "run/run2/p2_5.avi"
+    write_clip(first, "light")
     shutil.copy(first, copy)
     out = tmp_path / "split.csv"
     done = run("data", "split", nested, "--out", out, "--groups", "none")

@@ -20,8 +20,9 @@ from vidclass.types import ClipFeatures
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> Callable[..., Manifest]:
-    """A manifest of files with the given contents; None writes no file."""
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Manifest]:
+    """A manifest of files with the given contents, all taken for videos; None writes no file."""
+    monkeypatch.setattr(grouping, "_is_video", lambda video: True)
 
     def make(*contents: str | None, **columns: list[object]) -> Manifest:
         videos = [tmp_path / "set" / f"{number}.avi" for number in range(len(contents))]
@@ -46,6 +47,20 @@ def test_copies_share_a_group_and_are_named(files: Callable[..., Manifest]) -> N
     assert joined.notes == (
         f"the same content under several names stays on one side: {' = '.join(others)}.",
     )
+
+
+def test_the_same_error_page_under_many_names_is_no_copy_of_a_video(
+    tmp_path: Path, tiny_video: Callable[..., Path]
+) -> None:
+    video = tiny_video("a.avi", frames=3)
+    shutil.copy(video, tmp_path / "b.avi")
+    for name in ("c.avi", "d.avi"):
+        (tmp_path / name).write_text("<html>404</html>")
+    videos = [str(tmp_path / f"{name}.avi") for name in "abcd"]
+    joined = join_copies(Manifest(Rows.of({"video": videos, "label": ["x"] * 4}).table))
+    first, second, *rest = joined.table["group"].to_list()
+    assert first == second == f"copies of {Path(tmp_path.name) / 'a.avi'}"
+    assert rest == [None, None]
 
 
 def test_copies_bring_their_groups_together(files: Callable[..., Manifest]) -> None:

@@ -152,7 +152,17 @@ def work(connection: Connection, folder: Path) -> None:
                 verdicts.append((type(error).__name__, str(error)[:200]))
         path.unlink()
         worst = next((v for v in verdicts if v[0] not in ("frames", "VideoError")), verdicts[-1])
-        connection.send((*worst, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024))
+        connection.send((*worst, _peak_bytes(resource)))
+
+
+def _peak_bytes(resource: object) -> int:
+    """The most memory that this process has had."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # Linux's ru_maxrss begins with what the parent had when it forked.
+        peak = next(row for row in status.read_text().splitlines() if row.startswith("VmHWM:"))
+        return int(peak.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # type: ignore[attr-defined]
 
 
 def _limit_memory(resource: object) -> None:

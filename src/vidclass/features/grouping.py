@@ -13,9 +13,11 @@ from vidclass.config import SplitConfig
 from vidclass.data.groups import keep_together, unite
 from vidclass.data.manifest import Manifest
 from vidclass.data.wording import counted, listed, quoted
+from vidclass.errors import VideoError
 from vidclass.features.duplicates import NEAR, duplicate_groups
 from vidclass.features.keys import identify
 from vidclass.types import ClipFeatures
+from vidclass.video.probe import probe
 
 
 def regrouped(manifest: Manifest, config: SplitConfig) -> Manifest:
@@ -35,9 +37,10 @@ def join_copies(manifest: Manifest) -> Manifest:
     """Let videos with the same bytes share a group; a note names them.
 
     Only files of the same size are read, and their content is remembered.  What cannot be read
-    is left to the ledger of what reads it next.
+    is left to the ledger of what reads it next: the same error page saved under many names is no
+    video, and no leak.
     """
-    contents = _contents_of(list(dict.fromkeys(manifest.table["video"])))
+    contents = _readable(_contents_of(list(dict.fromkeys(manifest.table["video"]))))
     key = pl.Series([contents.get(video) for video in manifest.table["video"]], dtype=pl.String)
     table, clips = unite(manifest.table, key, name=lambda video: f"copies of {_short(video)}")
     if not clips:
@@ -84,6 +87,23 @@ def _contents_of(videos: Sequence[str]) -> dict[str, str]:
                 sizes.setdefault(facts.st_size, []).append(video)
     alike = {Path(video): video for same in sizes.values() if len(same) > 1 for video in same}
     return {alike[done.item]: done.result.sha256 for done in identify(alike) if done.result}
+
+
+def _readable(contents: dict[str, str]) -> dict[str, str]:
+    """Those contents that several files share and that are videos."""
+    files: dict[str, list[str]] = {}
+    for video, key in contents.items():
+        files.setdefault(key, []).append(video)
+    shared = {key: same for key, same in files.items() if len(same) > 1 and _is_video(same[0])}
+    return {video: key for key, same in shared.items() for video in same}
+
+
+def _is_video(video: str) -> bool:
+    try:
+        probe(Path(video))
+    except VideoError:
+        return False
+    return True
 
 
 def _short(video: str) -> str:
