@@ -40,6 +40,18 @@ def one_line(error: ValidationError) -> str:
     )
 
 
+def _without_defaults(
+    config: FrozenConfig, handler: SerializerFunctionWrapHandler, *later: str
+) -> dict[str, Any]:
+    """Settings that came later are written only where they are set: fingerprints stay."""
+    fields = type(config).model_fields
+    return {
+        name: value
+        for name, value in handler(config).items()
+        if name not in later or value != fields[name].default
+    }
+
+
 MAX_FRAMES = 4096
 
 
@@ -92,13 +104,7 @@ class SamplingConfig(FrozenConfig):
 
     @model_serializer(mode="wrap")
     def _omit_later_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Settings that came later are written only where they are set: fingerprints stay."""
-        fields = type(self).model_fields
-        return {
-            name: value
-            for name, value in handler(self).items()
-            if name not in ("views", "seed") or value != fields[name].default
-        }
+        return _without_defaults(self, handler, "views", "seed")
 
 
 _ONLY_FOR = {"stride_s": ("stride",), "views": ("uniform", "random"), "seed": ("random",)}
@@ -109,10 +115,29 @@ class GeometryConfig(FrozenConfig):
 
     `centre`: the largest centred square, resized (the Keras example).
     `whole`: the whole frame squeezed to the square, nothing cut off.
+    `short_side`: the length that the frame's shorter side would have when `size` pixels of it are
+    used: 256 and 224 is what many networks were trained for. None uses all of it.
+    `mirror`: swap left and right.
     """
 
     crop: Literal["centre", "whole"] = "centre"
     size: Annotated[int, Field(ge=8, le=4096)] = 224
+    short_side: Annotated[int, Field(ge=8, le=8192)] | None = None
+    mirror: bool = False
+
+    @model_validator(mode="after")
+    def _short_side_fits(self) -> Self:
+        if self.short_side is None:
+            return self
+        if self.crop != "centre":
+            raise ValueError(f"short_side={self.short_side} is used only by crop='centre'")
+        if self.short_side < self.size:
+            raise ValueError(f"short_side={self.short_side} is less than size={self.size}")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _omit_later_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without_defaults(self, handler, "short_side", "mirror")
 
 
 class FeatureConfig(FrozenConfig):
@@ -181,9 +206,39 @@ class SplitConfig(FrozenConfig):
 
 
 class RunConfig(FrozenConfig):
-    """A whole training run."""
+    """A whole training run.
+
+    `more`: further views of every clip. Each view has a head of its own, and their probabilities
+    are averaged.
+    `flip`: learn from the mirror image of every clip too, and answer with the mean of both.
+    `swap_labels`: the label that the mirror image of a clip has, for labels that tell left from
+    right; each pair is given once.
+    `head`: `auto` compares heads on the training clips, `auto(mean, gru(units=32))` those named.
+    `training`: how the head is fitted. With `auto` each head brings settings of its own, and of
+    these only those named in `given` count.
+    """
 
     features: FeatureConfig = FeatureConfig()
-    head: str = "temporal"
+    more: tuple[FeatureConfig, ...] = ()
+    flip: bool = False
+    swap_labels: dict[str, str] = {}
+    head: str = "auto"
     training: TrainingConfig = TrainingConfig()
+    given: tuple[str, ...] = ()
     split: SplitConfig = SplitConfig()
+
+    @model_validator(mode="after")
+    def _swaps_need_flips(self) -> Self:
+        if self.swap_labels and not self.flip:
+            raise ValueError(f"swap_labels={self.swap_labels} does nothing without flip")
+        return self
+
+    @property
+    def compares_heads(self) -> bool:
+        """Whether `head` asks for a comparison."""
+        return self.head.split("(", 1)[0].strip() == "auto"
+
+    @property
+    def views(self) -> tuple[FeatureConfig, ...]:
+        """What every clip is seen by, mirror images left out."""
+        return (self.features, *self.more)

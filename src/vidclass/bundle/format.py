@@ -19,6 +19,39 @@ HEAD_BIN = "head.bin"
 HEAD_WEIGHTS = "head.weights.h5"
 
 
+class MemberInfo(FrozenConfig):
+    """One head of a bundle, with the features it is given.
+
+    Attributes:
+        features, feature_fingerprint, head, width, route: As in `BundleInfo`.
+        backbone_at: What stands before the names of its backbone's parts.
+        head_at: What stands before the names of its head's parts.
+        swap: For a view of mirror images, the place of each of its scores among the labels; empty
+            where that is their own.
+    """
+
+    features: FeatureConfig
+    feature_fingerprint: str
+    head: str
+    width: int
+    route: Literal["openvino", "keras"]
+    backbone_at: str = ""
+    head_at: str = ""
+    swap: tuple[int, ...] = ()
+
+    @property
+    def frames(self) -> int:
+        """T, the number of steps the head takes."""
+        return self.features.sampling.total_frames
+
+    def parts(self) -> list[str]:
+        """The names of the parts that it needs."""
+        backbone = (BACKBONE_XML, BACKBONE_BIN) if self.route == "openvino" else ()
+        return [self.head_at + HEAD_XML, self.head_at + HEAD_BIN] + [
+            self.backbone_at + name for name in backbone
+        ]
+
+
 class BundleInfo(FrozenConfig):
     """Everything about a bundle but its networks.
 
@@ -35,6 +68,7 @@ class BundleInfo(FrozenConfig):
         data_fingerprint: Of the clips it was trained on.
         trained_on: How many clips that were.
         sha256: Checksum of every other part, by name.
+        further: Heads beyond the one described here; the bundle's probabilities are the mean.
     """
 
     schema_version: Literal[1] = 1
@@ -48,6 +82,19 @@ class BundleInfo(FrozenConfig):
     data_fingerprint: str
     trained_on: int
     sha256: dict[str, str]
+    further: tuple[MemberInfo, ...] = ()
+
+    @property
+    def members(self) -> tuple[MemberInfo, ...]:
+        """All heads, the one described here first."""
+        first = MemberInfo(
+            features=self.features,
+            feature_fingerprint=self.feature_fingerprint,
+            head=self.head,
+            width=self.width,
+            route=self.route,
+        )
+        return (first, *self.further)
 
     @property
     def frames(self) -> int:
@@ -68,8 +115,10 @@ def parse_info(text: bytes, path: object) -> BundleInfo:
             f"{path}: the description inside is damaged, or of another version of vidclass: "
             f"{one_line(error)}"
         ) from error
-    backbone = (BACKBONE_XML, BACKBONE_BIN) if info.route == "openvino" else ()
-    for name in (HEAD_XML, HEAD_BIN, *backbone):
-        if name not in info.sha256:
-            raise BundleError(f"{path}: the description inside lists no part {name!r}")
+    for member in info.members:
+        for name in member.parts():
+            if name not in info.sha256:
+                raise BundleError(f"{path}: the description inside lists no part {name!r}")
+        if member.swap and sorted(member.swap) != list(range(len(info.labels))):
+            raise BundleError(f"{path}: swap={member.swap} is no order of its labels")
     return info

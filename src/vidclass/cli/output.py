@@ -39,6 +39,7 @@ STAGES = {
     "quantize": "making int8",
     "extract": "extracting features",
     "verify": "checking features",
+    "compare": "comparing heads",
     "train": "training",
     "refit": "training on all",
     "folds": "cross-validating",

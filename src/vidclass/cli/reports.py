@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from vidclass.demo.demo import DemoResult
     from vidclass.evaluation.evaluate import Evaluation
     from vidclass.evaluation.metrics import Metrics
+    from vidclass.training.auto import HeadChoice
     from vidclass.training.crossval import CrossValidation
     from vidclass.training.run import RunResult
 
@@ -48,9 +50,45 @@ def class_table(metrics: Metrics) -> Table:
     return table
 
 
+def choice_table(choice: HeadChoice) -> Table:
+    """The heads that were compared, the chosen ones marked."""
+    table = Table("head", title="heads, on held-out folds of the training clips")
+    table.title_justify = "left"
+    columns = ("parameters", "accuracy", "log loss", "above the best", "folds", "seconds")
+    for column in columns:
+        table.add_column(column, justify="right")
+    best = min(choice.compared, key=lambda row: (-row.folds, row.loss))
+    for row in choice.compared:
+        behind = row.behind
+        table.add_row(
+            f"{row.head} (chosen)" if row.head == choice.name else row.head,
+            f"{row.parameters:,}",
+            percent(row.accuracy),
+            f"{row.loss:.3f}",
+            "" if row is best else f"{behind.mean:+.3f} ± {behind.error:.3f}",
+            str(row.folds),
+            f"{row.seconds:.1f}",
+        )
+    return table
+
+
+def report_choices(choices: Sequence[HeadChoice]) -> None:
+    """Which heads were chosen, and why; nothing where they were asked for."""
+    from vidclass.training.auto import ASKED_FOR
+
+    for place, choice in enumerate(choices):
+        view = f"view {place + 1}: " if len(choices) > 1 else ""
+        if choice.compared:
+            show(choice_table(choice))
+            say(f"{view}head {choice.name}: {choice.why}")
+        elif choice.why != ASKED_FOR:
+            say(f"{view}head {choice.name}: {choice.why}")
+
+
 def report_run(result: RunResult) -> None:
     """What a training run gave."""
     tell_notes(result.notes)
+    report_choices(result.choices)
     sizes = ", ".join(f"{count} {name}" for name, count in result.sizes.items())
     say(f"clips: {sizes}")
     say(f"best epoch: {result.best_epoch}")
@@ -66,11 +104,15 @@ def report_crossval(result: CrossValidation, *, ledger: Path | None, quiet: bool
     """The folds; with `quiet`, only notes and the closing line."""
     tell_notes(result.notes)
     if not quiet:
-        table = Table("fold", title=f"{result.config.head} head", title_justify="left")
+        table = Table("fold", title=f"head: {result.config.head}", title_justify="left")
         table.add_column("clips", justify="right")
         table.add_column("accuracy", justify="right")
+        chosen = result.config.compares_heads
+        if chosen:
+            table.add_column("chosen without this fold")
         for fold in result.folds:
-            table.add_row(str(fold.fold), str(fold.videos), percent(fold.accuracy))
+            cells = [str(fold.fold), str(fold.videos), percent(fold.accuracy)]
+            table.add_row(*cells, *([fold.heads] if chosen else []))
         show(table)
         say(
             f"mean accuracy {percent(result.accuracy_mean)}, deviation over folds "

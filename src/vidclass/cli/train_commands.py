@@ -11,6 +11,7 @@ from vidclass.cli.options import (
     AllowLeak,
     BackboneName,
     Crop,
+    Flip,
     Frames,
     GroupPattern,
     Groups,
@@ -21,13 +22,16 @@ from vidclass.cli.options import (
     RetryFailed,
     Sampling,
     Seed,
+    ShortSide,
     Size,
     Store,
     Strict,
     StrideS,
+    SwapLabels,
     Views,
     Weights,
     chosen,
+    label_pairs,
 )
 from vidclass.cli.source_options import Source, takes_source
 
@@ -51,6 +55,7 @@ def train_command(
     views: Views = None,
     crop: Crop = None,
     size: Size = None,
+    short_side: ShortSide = None,
     weights: Weights = None,
     precision: Precision = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs to train.")] = None,
@@ -58,6 +63,8 @@ def train_command(
         float | None,
         typer.Option(help="Validate on the last part of the training rows, as the example does."),
     ] = None,
+    flip: Flip = False,
+    swap_labels: SwapLabels = None,
     groups: Groups = "auto",
     group_pattern: GroupPattern = None,
     seed: Seed = 0,
@@ -87,6 +94,7 @@ def train_command(
             views=views,
             crop=crop,
             size=size,
+            short_side=short_side,
         ),
         training={"seed": seed, **chosen(epochs=epochs)},
         split={
@@ -94,6 +102,8 @@ def train_command(
             "groups": groups,
             **chosen(validation_tail=validation_tail, group_pattern=group_pattern),
         },
+        flip=flip,
+        swap_labels=label_pairs(swap_labels),
     )
     manifest = source.manifest(groups=groups, group_pattern=group_pattern, allow_leak=allow_leak)
     with stopping(out / LEDGER), progress_bars() as progress:
@@ -124,9 +134,12 @@ def crossval_command(
     views: Views = None,
     crop: Crop = None,
     size: Size = None,
+    short_side: ShortSide = None,
     weights: Weights = None,
     precision: Precision = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs to train.")] = None,
+    flip: Flip = False,
+    swap_labels: SwapLabels = None,
     groups: Groups = "auto",
     group_pattern: GroupPattern = None,
     seed: Seed = 0,
@@ -154,9 +167,12 @@ def crossval_command(
             views=views,
             crop=crop,
             size=size,
+            short_side=short_side,
         ),
         training={"seed": seed, **chosen(epochs=epochs)},
         split={"groups": groups, **chosen(group_pattern=group_pattern)},
+        flip=flip,
+        swap_labels=label_pairs(swap_labels),
     )
     ledger = ledger_beside(json_file)
     manifest = source.manifest(groups=groups, group_pattern=group_pattern)
@@ -184,6 +200,7 @@ def extract_command(
     views: Views = None,
     crop: Crop = None,
     size: Size = None,
+    short_side: ShortSide = None,
     weights: Weights = None,
     precision: Precision = None,
     recipe: RecipeName = "default",
@@ -212,6 +229,7 @@ def extract_command(
             views=views,
             crop=crop,
             size=size,
+            short_side=short_side,
         ),
     ).features
     manifest = source.manifest()

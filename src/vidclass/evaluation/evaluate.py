@@ -13,7 +13,8 @@ from vidclass.data.checks import refuse_several_labels
 from vidclass.data.manifest import Manifest
 from vidclass.errors import ManifestError
 from vidclass.evaluation.metrics import Metrics, compute_metrics
-from vidclass.features.extract import Extraction, extract
+from vidclass.features.extract import Extraction
+from vidclass.features.several import extract_several
 from vidclass.types import Progress, no_progress
 
 
@@ -56,16 +57,17 @@ def evaluate(
         raise ManifestError(
             f"the classifier does not know these labels: {unknown}. It knows {bundle.labels}"
         )
-    extraction = extract(
+    extractions = extract_several(
         manifest,
-        bundle.maker(),
+        [member.maker() for member in bundle.members],
         store_folder=store_folder,
         progress=progress,
         strict=strict,
         retry_failed=retry_failed,
     )
-    rows, clips = extraction.readable()
-    probabilities = bundle.probabilities(clips)
+    extraction = extractions[0]
+    rows, _ = extraction.readable()
+    probabilities = bundle.probabilities(*(each.readable()[1] for each in extractions))
     names = manifest.table["label"]
     truth = np.array([bundle.labels.index(names[int(row)]) for row in rows], np.int64)
     metrics = compute_metrics(probabilities, truth, bundle.labels, **extraction.lost().counts())

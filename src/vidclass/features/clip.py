@@ -38,9 +38,12 @@ def decode_for(
     if sampling.policy == "random":
         key = key or clip_key(hash_video(path).sha256, span, fps)
         rng = clip_generator(sampling.seed, key)
-    return decode_clip(
+    batch = decode_clip(
         path, span=span, sampling=sampling, geometry=config.geometry, fps=fps, rng=rng
     )
+    if not config.geometry.mirror:
+        return batch
+    return FrameBatch(np.ascontiguousarray(batch.frames[:, :, ::-1]), batch.timestamps_s)
 
 
 def padded(clips: list[ClipFeatures], frames: int) -> tuple[np.ndarray, np.ndarray]:

@@ -99,7 +99,10 @@ def feature_maker(
     """
     config = config.model_copy(update={"precision": resolve_precision(config.precision)})
     recipe = backbone_recipe(config)
-    int8 = _int8(recipe, config, manifest, progress) if config.precision == "int8" else None
+    # Mirror images go through the very network of the pictures.
+    plain = config.geometry.model_copy(update={"mirror": False})
+    seen = config.model_copy(update={"geometry": plain})
+    int8 = _int8(recipe, seen, manifest, progress) if config.precision == "int8" else None
     settings = config.model_dump(mode="json")
     # Another FFmpeg may give other pixels.
     parts = [FEATURE_FORMAT, settings, recipe.fingerprint(), version("av")]

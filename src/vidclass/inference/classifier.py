@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from vidclass.bundle.read import Bundle
+from vidclass.bundle.read import Bundle, BundleMember
+from vidclass.engine.local import Done
 from vidclass.errors import VidclassError
 from vidclass.features.clip import decode_for
+from vidclass.features.networks import FeatureMaker
 from vidclass.features.pipeline import MadeClip, make_features
 from vidclass.types import FrameBatch, Span
 
 SCHEMA = 1
+_CLIPS_A_TURN = 8
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class Prediction:
     Attributes:
         video: The path as it was given.
         scores: Probability by label, the most probable first; empty for a video that failed.
-        frames_used: How many frames the answer rests on.
+        frames_used: How many frames the answer rests on; of several views, those of the first.
         frames: Those frames; None for a video that failed.
         error: Why the video could not be read.
     """
@@ -112,23 +116,48 @@ class Classifier:
     def _predict(
         self, paths: Iterable[str | Path], span: Span, fps: float | None
     ) -> Generator[Prediction, None, None]:
-        def decode(path: str | Path) -> FrameBatch:
-            rate = fps if Path(path).is_dir() else None
-            return decode_for(self.bundle.info.features, Path(path), span, fps=rate)
+        makers = {member.info.feature_fingerprint: member.maker() for member in self._members}
+        if len(makers) == 1:
+            [maker] = makers.values()
+            with closing(_made(maker, paths, span, fps)) as results:
+                for done in results:
+                    yield self._answer([done] * len(self._members))
+            return
+        # Networks take turns on a few clips at a time, so that few frames are held.
+        rest = iter(paths)
+        while some := list(islice(rest, _CLIPS_A_TURN)):
+            made = {key: list(_made(maker, some, span, fps)) for key, maker in makers.items()}
+            by_member = [made[member.info.feature_fingerprint] for member in self._members]
+            for views in zip(*by_member, strict=True):
+                yield self._answer(views)
 
-        network = self.bundle.maker().open().network
-        with closing(make_features(paths, decode, network, video_of=str)) as results:
-            for done in results:
-                if done.result is None:
-                    yield Prediction(str(done.item), {}, error=done.error)
-                else:
-                    yield self._classify(str(done.item), done.result)
+    @property
+    def _members(self) -> list[BundleMember]:
+        return self.bundle.members
 
-    def _classify(self, video: str, clip: MadeClip) -> Prediction:
-        probabilities = self.bundle.probabilities([clip.features])[0]
+    def _answer(self, views: Sequence[Done[str | Path, MadeClip]]) -> Prediction:
+        """What the members together say of one clip."""
+        video = str(views[0].item)
+        clips = [view.result for view in views if view.result is not None]
+        if len(clips) < len(views):
+            error = next(view.error for view in views if view.result is None)
+            return Prediction(video, {}, error=error)
+        probabilities = self.bundle.probabilities(*([clip.features] for clip in clips))[0]
         order = (-probabilities).argsort(kind="stable")
         scores = {self.labels[index]: float(probabilities[index]) for index in order}
-        return Prediction(video, scores, len(clip.frames.frames), clip.frames)
+        return Prediction(video, scores, len(clips[0].frames.frames), clips[0].frames)
+
+
+def _made(
+    maker: FeatureMaker, paths: Iterable[str | Path], span: Span, fps: float | None
+) -> Generator[Done[str | Path, MadeClip], None, None]:
+    """What one network makes of each video, in their order."""
+
+    def decode(path: str | Path) -> FrameBatch:
+        rate = fps if Path(path).is_dir() else None
+        return decode_for(maker.config, Path(path), span, fps=rate)
+
+    return make_features(paths, decode, maker.open().network, video_of=str)
 
 
 def predictions_json(predictions: Sequence[Prediction]) -> dict[str, Any]:

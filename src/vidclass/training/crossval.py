@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,26 +13,45 @@ from numpy.typing import NDArray
 from vidclass.config import RunConfig
 from vidclass.data.checks import refuse_several_labels
 from vidclass.data.manifest import Manifest
-from vidclass.data.splits import fold_assignments, split_clips
-from vidclass.errors import SplitError
+from vidclass.data.splits import fold_assignments
 from vidclass.evaluation.metrics import Metrics, compute_metrics
-from vidclass.features.extract import Extraction, extract
+from vidclass.features.extract import Extraction
 from vidclass.features.grouping import regrouped
-from vidclass.features.networks import feature_maker
-from vidclass.training.examples import examples, grouped_manifest
-from vidclass.training.fit import Examples, fit_head
-from vidclass.types import Progress, no_progress
+from vidclass.training.auto import HeadChoice
+from vidclass.training.examples import grouped_manifest
+from vidclass.training.members import fit_members
+from vidclass.training.spare import spare_validation
+from vidclass.training.views import SeenClips, see, seen_clips
+from vidclass.types import Progress, no_progress, one_of
 
 SCHEMA = 1
 
 
 @dataclass(frozen=True)
 class FoldResult:
-    """How well a head trained on the other folds does on this one."""
+    """How well a head trained on the other folds does on this one.
+
+    Attributes:
+        fold: Its number.
+        accuracy: Share of its clips named rightly.
+        videos: How many clips it has.
+        choices: How the head of each view was chosen, on the other folds.
+    """
 
     fold: int
     accuracy: float
     videos: int
+    choices: tuple[HeadChoice, ...] = ()
+
+    @property
+    def heads(self) -> str:
+        """The heads that were chosen, view by view."""
+        return ", ".join(choice.name for choice in self.choices)
+
+    def to_json(self) -> dict[str, Any]:
+        """The stable JSON shape."""
+        facts = {"fold": self.fold, "accuracy": self.accuracy, "videos": self.videos}
+        return facts | ({"heads": self.heads} if self.choices else {})
 
 
 @dataclass(frozen=True)
@@ -68,7 +88,7 @@ class CrossValidation:
             "schema": SCHEMA,
             "accuracy_mean": self.accuracy_mean,
             "accuracy_std": self.accuracy_std,
-            "folds": [fold.__dict__ for fold in self.folds],
+            "folds": [fold.to_json() for fold in self.folds],
             "head": self.config.head,
             "backbone": self.config.features.backbone,
             "seed": self.config.training.seed,
@@ -91,11 +111,22 @@ def cross_validate(
     progress: Progress = no_progress,
     strict: bool = False,
     retry_failed: bool = False,
+    on_fold: Callable[[FoldResult], None] | None = None,
 ) -> CrossValidation:
     """Train on all folds but one and test on that one, for each.
 
     The manifest's own folds are used where it has them.  What is chosen inside a fold, such as
-    the best epoch, is chosen on a validation part of the fold's training clips.
+    the head and the best epoch, is chosen on the fold's training clips alone.
+
+    Args:
+        manifest: The clips.
+        config: What is tried.
+        folds: How many, where the manifest has none.
+        store_folder: Where features are kept; None for the default folder.
+        progress: Told of the stages of extraction, and of `folds`.
+        strict: Stop at the first clip that cannot be read.
+        retry_failed: Try clips again that failed before.
+        on_fold: Told of each fold as it is done.
 
     Raises:
         SplitError: there are too few groups for so many folds.
@@ -106,33 +137,36 @@ def cross_validate(
     refuse_several_labels(manifest.table)
     manifest = regrouped(manifest, config.split)
     fold_assignments(manifest, folds=folds, seed=config.training.seed)  # refuse before the work
-    maker = feature_maker(config.features, manifest, progress=progress)
-    extraction = extract(
+    views = see(
         manifest,
-        maker,
+        config,
         store_folder=store_folder,
         progress=progress,
         strict=strict,
         retry_failed=retry_failed,
     )
+    extraction = views[0].extraction
     clips = grouped_manifest(extraction, config.split)
     labels = clips.labels  # a class of which nothing can be read is in no score
-    data = examples(extraction, labels, config.features.sampling.total_frames)
+    seen = seen_clips(views, labels, config)
+    truth = seen[0].plain.truth
     assigned = fold_assignments(clips, folds=folds, seed=config.training.seed)
     numbers = sorted(set(assigned.tolist()))
-    probabilities = np.zeros((len(data), len(labels)))
+    probabilities = np.zeros((len(truth), len(labels)))
     results = []
     for number in numbers:
         inside = assigned == number
-        probabilities[inside] = _predict_fold(
-            clips, data, inside, config, _fold_progress(progress, number, numbers)
+        probabilities[inside], choices = _predict_fold(
+            clips, seen, inside, config, _fold_progress(progress, number, numbers)
         )
-        right = probabilities[inside].argmax(1) == data.truth[inside]
-        results.append(FoldResult(int(number), float(right.mean()), int(inside.sum())))
+        right = probabilities[inside].argmax(1) == truth[inside]
+        results.append(FoldResult(int(number), float(right.mean()), int(inside.sum()), choices))
+        if on_fold is not None:
+            on_fold(results[-1])
     return CrossValidation(
         config,
         results,
-        compute_metrics(probabilities, data.truth, labels, **extraction.lost().counts()),
+        compute_metrics(probabilities, truth, labels, **extraction.lost().counts()),
         extraction,
         (*clips.notes, *extraction.notes, *extraction.lost().notes()),
     )
@@ -140,49 +174,26 @@ def cross_validate(
 
 def _predict_fold(
     clips: Manifest,
-    data: Examples,
+    seen: Sequence[SeenClips],
     inside: NDArray[np.bool_],
     config: RunConfig,
     progress: Progress,
-) -> NDArray[np.float64]:
-    """Probabilities of the clips inside a fold, by a head that learned from the others."""
-    outside = np.flatnonzero(~inside)
-    training, validation = _training_parts(clips, outside, config)
-    fitted = fit_head(
-        config.head,
-        data.at(training),
-        config.training,
-        classes=len(clips.labels),
-        validation=None if validation is None else data.at(validation),
-        progress=progress,
+) -> tuple[NDArray[np.float64], tuple[HeadChoice, ...]]:
+    """Probabilities of the clips inside a fold, by heads that learned from the others."""
+    training, validation = spare_validation(clips, np.flatnonzero(~inside), config)
+    fitted = fit_members(
+        seen, clips, config, training=training, validation=validation, progress=progress
     )
-    return fitted.probabilities(data.at(np.flatnonzero(inside)))
-
-
-def _training_parts(
-    clips: Manifest, outside: NDArray[np.int64], config: RunConfig
-) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
-    """Rows to learn from and rows to validate on; all and None where no group can be spared."""
-    part = Manifest(clips.table[outside.tolist()]).with_splits([None] * len(outside))
-    try:
-        split = split_clips(
-            part,
-            test_fraction=0.0,
-            validation_fraction=config.split.validation_fraction,
-            seed=config.training.seed,
-            allow_leak=config.split.allow_leak,
-        )
-    except SplitError:
-        return outside, None
-    names = np.array(split.table["split"].to_list())
-    return outside[names == "train"], outside[names == "validation"]
+    found = fitted.probabilities(seen, np.flatnonzero(inside))
+    return found, tuple(fitted.choices) if config.compares_heads else ()
 
 
 def _fold_progress(progress: Progress, number: int, numbers: list[int]) -> Progress:
-    position = numbers.index(number)
+    """Of the stages inside a fold, the training counts; comparing heads has a bar of its own."""
+    fold = one_of(progress, numbers.index(number), len(numbers))
 
     def tell(stage: str, done: int, total: int) -> None:
-        if stage == "train":
-            progress("folds", position * total + done, len(numbers) * total)
+        if stage in ("train", "compare"):
+            fold("folds" if stage == "train" else stage, done, total)
 
     return tell

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vidclass.bundle.read import Bundle
-from vidclass.bundle.write import write_bundle
+from vidclass.bundle.write import TrainedMember, write_bundle
 from vidclass.config import RunConfig, SplitConfig
 from vidclass.data.checks import refuse_several_labels
 from vidclass.data.manifest import Manifest
 from vidclass.data.splits import split_clips, tail_validation
 from vidclass.errors import SplitError
 from vidclass.evaluation.metrics import Metrics, compute_metrics
-from vidclass.features.extract import Extraction, extract
+from vidclass.features.extract import Extraction
 from vidclass.features.grouping import regrouped
-from vidclass.features.networks import FeatureMaker, backbone_recipe, feature_maker
+from vidclass.features.networks import backbone_recipe
 from vidclass.files import write_text
 from vidclass.ledger import write_ledger
 from vidclass.training import folder as names
-from vidclass.training.examples import examples, grouped_manifest
-from vidclass.training.fit import Examples, FittedHead, fit_head
+from vidclass.training.auto import HeadChoice
+from vidclass.training.examples import grouped_manifest
+from vidclass.training.members import FittedMembers, fit_members
+from vidclass.training.views import View, see, seen_clips, swapped_classes
 from vidclass.types import Progress, no_progress
 from vidclass.version import __version__
 
@@ -39,7 +43,8 @@ class RunResult:
         sizes: Clips by split, those that could be read.
         metrics: By split: `validation` (before the refit), `test`; a split without clips is left
             out.
-        best_epoch: The epoch whose weights were kept.
+        best_epoch: The epoch whose weights were kept, of the first head.
+        choices: How the heads of each view were chosen.
         extraction: The features, with the ledger.
         notes: What the user should know, as sentences.
     """
@@ -49,6 +54,7 @@ class RunResult:
     sizes: dict[str, int]
     metrics: dict[str, Metrics]
     best_epoch: int
+    choices: list[HeadChoice]
     extraction: Extraction
     notes: tuple[str, ...]
 
@@ -79,38 +85,38 @@ def train(
     # Refuse before the work.
     refuse_several_labels(manifest.table)
     divide(manifest, config.split, seed=config.training.seed)
-    backbone_recipe(config.features)
+    for view in config.views:
+        backbone_recipe(view)
     names.prepare_run_folder(out, config, overwrite=overwrite)
     names.write_config(out, config)
-    maker = feature_maker(config.features, manifest, progress=progress)
-    extraction = extract(
+    views = see(
         manifest,
-        maker,
+        config,
         store_folder=store_folder,
         progress=progress,
         strict=strict,
         retry_failed=retry_failed,
     )
+    extraction = views[0].extraction
     write_ledger(out / names.LEDGER, extraction.failures)
     clips = grouped_manifest(extraction, config.split)
     clips = divide(clips, config.split, seed=config.training.seed)
     clips.write_csv(out / names.SPLIT)
-    parts = _parts(clips, extraction, config)
-    labels = clips.labels
-    fitted = fit_head(
-        config.head,
-        parts["train"],
-        config.training,
-        classes=len(labels),
+    parts = _parts(clips)
+    fitted = fit_members(
+        seen_clips(views, clips.labels, config),
+        clips,
+        config,
+        training=parts["train"],
         validation=parts.get("validation"),
         progress=progress,
     )
-    bundle = _save(out, clips, maker, config, fitted, learned_from=_learned_from(parts, config))
-    metrics = _measure(bundle, extraction, clips, fitted)
+    bundle = _save(out, clips, views, config, fitted, learned_from=_learned_from(parts, config))
+    metrics = _measure(bundle, views, clips, fitted)
     sizes = {name: len(part) for name, part in parts.items()}
     result = RunResult(
-        out, bundle, sizes, metrics, fitted.best_epoch, extraction,
-        (*clips.notes, *extraction.notes, *extraction.lost().notes()),
+        out, bundle, sizes, metrics, fitted.members[0].fitted.best_epoch, fitted.choices,
+        extraction, (*clips.notes, *extraction.notes, *extraction.lost().notes()),
     )  # fmt: skip
     _finish(result, seconds=time.monotonic() - started)
     return result
@@ -141,16 +147,16 @@ def divide(manifest: Manifest, config: SplitConfig, *, seed: int) -> Manifest:
     return tail_validation(manifest, config.validation_tail)
 
 
-def _parts(clips: Manifest, extraction: Extraction, config: RunConfig) -> dict[str, Examples]:
-    data = examples(extraction, clips.labels, config.features.sampling.total_frames)
+def _parts(clips: Manifest) -> dict[str, NDArray[np.int64]]:
+    """The rows of each part that has any."""
     splits = np.array(clips.table["split"].to_list())
     parts = {name: np.flatnonzero(splits == name) for name in ("train", "validation", "test")}
     if len(parts["train"]) == 0:
         raise SplitError("no readable clip is left to train on: see the ledger")
-    return {name: data.at(rows) for name, rows in parts.items() if len(rows)}
+    return {name: rows for name, rows in parts.items() if len(rows)}
 
 
-def _learned_from(parts: dict[str, Examples], config: RunConfig) -> int:
+def _learned_from(parts: dict[str, NDArray[np.int64]], config: RunConfig) -> int:
     validation = len(parts.get("validation", ())) if config.training.refit else 0
     return len(parts["train"]) + validation
 
@@ -158,21 +164,27 @@ def _learned_from(parts: dict[str, Examples], config: RunConfig) -> int:
 def _save(
     out: Path,
     clips: Manifest,
-    maker: FeatureMaker,
+    views: Sequence[View],
     config: RunConfig,
-    fitted: FittedHead,
+    fitted: FittedMembers,
     *,
     learned_from: int,
 ) -> Path:
-    names.write_history(out, fitted.history, fitted.best_epoch)
-    fitted.model.save_weights(out / names.CHECKPOINT)
+    trained = []
+    for place, member in enumerate(fitted.members):
+        model = member.fitted
+        names.write_history(out, model.history, model.best_epoch, member=place)
+        weights = out / names.numbered(names.CHECKPOINT, place)
+        model.model.save_weights(weights)
+        view = views[member.view]
+        trained.append(TrainedMember(member.head, weights, view.maker, view.mirror_maker))
+    names.write_choices(out, fitted.choices)
     bundle = out / names.BUNDLE
     write_bundle(
         bundle,
-        head=config.head,
-        head_weights=out / names.CHECKPOINT,
+        trained,
         labels=clips.labels,
-        maker=maker,
+        swap=swapped_classes(clips.labels, config.swap_labels).tolist(),
         data_fingerprint=clips.fingerprint,
         trained_on=learned_from,
     )
@@ -180,10 +192,10 @@ def _save(
 
 
 def _measure(
-    path: Path, extraction: Extraction, clips: Manifest, fitted: FittedHead
+    path: Path, views: Sequence[View], clips: Manifest, fitted: FittedMembers
 ) -> dict[str, Metrics]:
     """Metrics of the bundle itself on the test clips; on validation clips, of the best epoch."""
-    bundle = Bundle.load(path)
+    bundle, extraction = Bundle.load(path), views[0].extraction
     splits = np.array(clips.table["split"].to_list())
     rows = np.flatnonzero(splits == "test")
     metrics = {}
@@ -193,12 +205,17 @@ def _measure(
             probabilities, truth, clips.labels, **extraction.lost(split="validation").counts()
         )
     if len(rows):
-        _, features = extraction.readable()
         truth = np.array([clips.labels.index(clips.table["label"][int(row)]) for row in rows])
-        probabilities = bundle.probabilities([features[row] for row in rows])
+        seen = []
+        for member in fitted.members:
+            view = views[member.view]
+            for each in filter(None, (view.extraction, view.mirrored)):
+                _, features = each.readable()
+                seen.append([features[row] for row in rows])
         metrics["test"] = compute_metrics(
-            probabilities, truth, clips.labels, **extraction.lost(split="test").counts()
-        )
+            bundle.probabilities(*seen), truth, clips.labels,
+            **extraction.lost(split="test").counts(),
+        )  # fmt: skip
     return metrics
 
 
@@ -209,6 +226,7 @@ def _finish(result: RunResult, *, seconds: float) -> None:
         "schema": 1,
         "vidclass": __version__,
         "best_epoch": result.best_epoch,
+        "heads": [choice.name for choice in result.choices],
         "clips": result.sizes,
         "failed": len(result.extraction.failures),
         "failed_by_class": result.extraction.lost().by_class,

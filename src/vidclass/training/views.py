@@ -1,0 +1,134 @@
+"""Clips as the networks of a run see them: one view for each feature setting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidclass.config import FeatureConfig, RunConfig
+from vidclass.data.manifest import Manifest
+from vidclass.errors import ConfigError, require_choice
+from vidclass.features.extract import Extraction
+from vidclass.features.networks import FeatureMaker, feature_maker
+from vidclass.features.several import extract_several
+from vidclass.training.examples import examples
+from vidclass.training.fit import Examples
+from vidclass.types import Progress
+
+
+@dataclass(frozen=True)
+class View:
+    """The clips under one feature setting.
+
+    Attributes:
+        maker: What made their features.
+        extraction: The features.
+        mirror_maker: What made those of their mirror images, where a run flips.
+        mirrored: The features of their mirror images.
+    """
+
+    maker: FeatureMaker
+    extraction: Extraction
+    mirror_maker: FeatureMaker | None = None
+    mirrored: Extraction | None = None
+
+
+@dataclass(frozen=True)
+class SeenClips:
+    """A view as arrays, row by row the readable clips.
+
+    Attributes:
+        plain: The clips.
+        mirrored: Their mirror images, with the labels that those have; None without flips.
+        swap: (K,) the class that the mirror image of each class has.
+    """
+
+    plain: Examples
+    mirrored: Examples | None
+    swap: NDArray[np.int64]
+
+    def to_learn_from(self, rows: NDArray[np.int64]) -> Examples:
+        """The clips in some rows, with their mirror images."""
+        plain = self.plain.at(rows)
+        return plain if self.mirrored is None else plain.joined(self.mirrored.at(rows))
+
+
+def see(
+    manifest: Manifest,
+    config: RunConfig,
+    *,
+    store_folder: Path | None,
+    progress: Progress,
+    strict: bool,
+    retry_failed: bool,
+) -> list[View]:
+    """Extract what every view of a run needs, mirror images included.
+
+    Raises:
+        ConfigError, WeightsError, StoreError, StoppedError: as `feature_maker` and `extract`.
+    """
+    swapped_classes(manifest.labels, config.swap_labels)  # refuse before the work
+    plain = [feature_maker(view, manifest, progress=progress) for view in config.views]
+    flipped = [
+        feature_maker(mirror_image(view), manifest, progress=progress)
+        for view in config.views
+        if config.flip
+    ]
+    found = extract_several(
+        manifest,
+        [*plain, *flipped],
+        store_folder=store_folder,
+        progress=progress,
+        strict=strict,
+        retry_failed=retry_failed,
+    )
+    return [
+        View(maker, found[place], flipped[place], found[len(plain) + place])
+        if flipped
+        else View(maker, found[place])
+        for place, maker in enumerate(plain)
+    ]
+
+
+def seen_clips(views: Sequence[View], labels: Sequence[str], config: RunConfig) -> list[SeenClips]:
+    """The readable clips as arrays, view by view."""
+    swap = swapped_classes(labels, config.swap_labels)
+    seen = []
+    for view in views:
+        frames = view.maker.config.sampling.total_frames
+        plain, mirrored = examples(view.extraction, labels, frames), None
+        if view.mirrored is not None:
+            images = examples(view.mirrored, labels, frames)
+            mirrored = Examples(images.features, images.mask, swap[images.truth])
+        seen.append(SeenClips(plain, mirrored, swap))
+    return seen
+
+
+def mirror_image(config: FeatureConfig) -> FeatureConfig:
+    """The same setting with left and right exchanged."""
+    geometry = config.geometry.model_copy(update={"mirror": not config.geometry.mirror})
+    return config.model_copy(update={"geometry": geometry})
+
+
+def swapped_classes(labels: Sequence[str], swap: Mapping[str, str]) -> NDArray[np.int64]:
+    """The class that the mirror image of each class has, (K,).
+
+    >>> swapped_classes(["left", "right", "wave"], {"left": "right"}).tolist()
+    [1, 0, 2]
+
+    Raises:
+        ConfigError: a label does not exist, or is in two pairs.
+    """
+    classes = np.arange(len(labels))
+    for one, other in swap.items():
+        for label in (one, other):
+            require_choice("label to swap", label, labels)
+        first, second = labels.index(one), labels.index(other)
+        if first == second or classes[first] != first or classes[second] != second:
+            raise ConfigError(f"swap_labels={dict(swap)}: give each pair once, of two labels.")
+        classes[first], classes[second] = second, first
+    return classes
