@@ -215,7 +215,8 @@ class RunConfig(FrozenConfig):
     right; each pair is given once.
     `head`: `auto` compares heads on the training clips, `auto(mean, gru(units=32))` those named.
     `training`: how the head is fitted. With `auto` each head brings settings of its own, and of
-    these only those named in `given` count.
+    these only those named in `given` count. A linear head is solved exactly, unless more than the
+    seed is given.
     """
 
     features: FeatureConfig = FeatureConfig()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,12 @@ from vidclass.config import RunConfig
 from vidclass.data.manifest import Manifest
 from vidclass.data.rows import Rows
 from vidclass.training import auto as module
+from vidclass.training import exact as solving
 from vidclass.training import race as racing
 from vidclass.training.auto import ASKED_FOR, HeadChoice, choice, choose_head
-from vidclass.training.exact import ExactHead
-from vidclass.training.fit import Examples, fit_head
+from vidclass.training.exact import ExactHead, fit_exactly
+from vidclass.training.fit import Examples, FittedHead, fit_head
+from vidclass.training.members import fit
 from vidclass.training.race import HeldOut, race
 from vidclass.training.recipes import TRAINING, run_config
 
@@ -186,20 +189,63 @@ def test_the_exact_solution_is_about_that_of_training_by_gradients(head: str) ->
     rows, asked = np.arange(40), np.arange(40, 60)
     exact = ExactHead.of(head, data, classes=2)
     assert exact is not None
-    found = exact.probabilities(rows, asked, classes=2)
+    exact.fit(rows)
+    found = exact.probabilities(asked)
     assert found.shape == (20, 2)
     np.testing.assert_allclose(found.sum(1), 1)
     fitted = fit_head(head, data.at(rows), TRAINING[head], classes=2)
     learnt = fitted.probabilities(data.at(asked))
     assert (found.argmax(1) == learnt.argmax(1)).mean() >= 0.9
+    # The weights are in the model itself.
+    said = FittedHead(exact.model, [], 1).probabilities(data.at(asked))
+    np.testing.assert_allclose(said, found, atol=1e-5)
 
 
-def test_a_class_that_was_not_seen_has_no_probability() -> None:
+@pytest.mark.parametrize("unseen", [0, 2])
+def test_a_class_without_clips_is_as_good_as_impossible(unseen: int) -> None:
     clips = listed(20)
-    exact = ExactHead.of("mean", ordered(clips), classes=3)
+    data = ordered(clips)
+    truth = data.truth + 1 if unseen == 0 else data.truth
+    exact = ExactHead.of("temporal", replace(data, truth=truth), classes=3)
     assert exact is not None
-    found = exact.probabilities(np.arange(16), np.arange(16, 20), classes=3)
-    assert (found[:, 2] == 0).all()
+    exact.fit(np.arange(16))
+    found = exact.probabilities(np.arange(20))
+    assert found[:, unseen].max() < 1e-9
+    assert (found.argmax(1) == truth).mean() > 0.9
+
+
+def test_solving_says_what_the_validation_clips_showed_and_then_learns_from_all() -> None:
+    clips = listed(60)
+    data = ordered(clips, noise=0.8)
+    training, validation = data.at(np.arange(40)), data.at(np.arange(40, 60))
+    fitted = fit_exactly("temporal", training, classes=2, validation=validation)
+    assert fitted is not None
+    alone = fit_exactly("temporal", training, classes=2)
+    assert alone is not None
+    truth, found = fitted.validation or pytest.fail("it was given")
+    np.testing.assert_array_equal(truth, validation.truth)
+    np.testing.assert_allclose(found, alone.probabilities(validation), atol=1e-5)
+    together = fit_exactly("temporal", data, classes=2)
+    assert together is not None
+    np.testing.assert_allclose(fitted.probabilities(data), together.probabilities(data), atol=1e-5)
+    [row] = fitted.history
+    assert list(row) == ["epoch", "accuracy", "loss", "val_accuracy", "val_loss"]
+    assert row["val_loss"] == pytest.approx(-np.log(found[np.arange(20), truth]).mean())
+    assert fitted.exact
+
+
+def test_what_is_not_solved_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = ordered(listed(20))
+    assert fit_exactly("gru", data, classes=2) is None
+    plain, given = run_config(head="mean"), run_config(head="mean", training={"epochs": 2})
+    seeded = run_config(head="mean", training={"seed": 3})
+    solved = [
+        fit("mean", data, config, classes=2, validation=None).exact
+        for config in (plain, seeded, given)
+    ]
+    assert solved == [True, True, False]
+    monkeypatch.setattr(solving, "MOST_CLIPS", 19)
+    assert fit_exactly("mean", data, classes=2) is None
 
 
 @pytest.mark.parametrize("head", ["prototype", "rolling_average", "gru", "attention"])

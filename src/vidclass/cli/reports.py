@@ -91,7 +91,8 @@ def report_run(result: RunResult) -> None:
     report_choices(result.choices)
     sizes = ", ".join(f"{count} {name}" for name, count in result.sizes.items())
     say(f"clips: {sizes}")
-    say(f"best epoch: {result.best_epoch}")
+    if result.best_epoch is not None:
+        say(f"best epoch: {result.best_epoch}")
     for name, metrics in result.metrics.items():
         say(f"{name}: {summary(metrics)}")
     if "test" in result.metrics:

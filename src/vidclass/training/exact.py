@@ -12,21 +12,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vidclass.training.fit import UNBALANCED, Examples
+from vidclass.bundle.read import softmax
+from vidclass.training.fit import UNBALANCED, Examples, FittedHead
 
 # Clips that go through the pooling at a time: one size, so that it is compiled once.
 _BATCH = 64
-# Inverse strength of the penalty, for blocks of length 1.  From 30 to 300 accuracy on real clips
-# moves by less than a point (benchmarks/README.md).
-_INVERSE_PENALTY = 100.0
+# Inverse strength of the penalty, for blocks of length 1.  From 10 to 300 accuracy on real clips
+# moves by a point or two (docs/accuracy.md).
+_INVERSE_PENALTY = 30.0
 _MOST_ITERATIONS = 300
+_IMPOSSIBLE = -30.0
+# Pooled features of more clips than this would take gigabytes.
+MOST_CLIPS = 10_000
 
 
 class ExactHead:
     """A linear head over clips whose pooled features, (N,B,D), are at hand."""
 
-    def __init__(self, standardise: Any, pooled: NDArray[np.float32], examples: Examples) -> None:
-        self._standardise = standardise
+    def __init__(self, model: Any, pooled: NDArray[np.float32], examples: Examples) -> None:
+        self.model = model
         self._pooled = pooled
         self._truth = examples.truth
 
@@ -49,33 +53,78 @@ class ExactHead:
         if not fits or not hasattr(standardise, "adapt_to") or len(standardise.output.shape) != 2:
             return None
         pooling = keras.Model(model.input, standardise.input)
-        return cls(standardise, _in_batches(pooling, examples), examples)
+        return cls(model, _in_batches(pooling, examples), examples)
 
-    def probabilities(
-        self, training: NDArray[np.int64], asked: NDArray[np.int64], *, classes: int
-    ) -> NDArray[np.float64]:
-        """Class probabilities (len(asked), K) of some rows, learnt from others.
+    def fit(self, rows: NDArray[np.int64]) -> None:
+        """Solve for the weights that the clips in some rows ask for, and put them into the model.
 
-        Classes are weighed as in training by gradients.  A class that is not among the training
-        rows has probability 0.
+        Classes are weighed as in training by gradients.
         """
         from sklearn.linear_model import LogisticRegression
 
-        self._standardise.adapt_to(self._pooled[training])
-        truth = self._truth[training]
+        *_, standardise, last = self.model.layers
+        standardise.adapt_to(self._pooled[rows])
+        truth = self._truth[rows]
         counts = np.bincount(truth)
         counts = counts[counts > 0]
         weights = "balanced" if counts.max() >= UNBALANCED * counts.min() else None
         solver = LogisticRegression(
             C=_INVERSE_PENALTY, class_weight=weights, max_iter=_MOST_ITERATIONS, tol=1e-3
         )
-        solver.fit(self._standardised(training), truth)
-        found = np.zeros((len(asked), classes))
-        found[:, solver.classes_] = solver.predict_proba(self._standardised(asked))
-        return found
+        solver.fit(self._standardised(rows), truth)
+        kernel = np.zeros(last.kernel.shape, np.float32)
+        # A class without clips is as good as impossible.
+        bias = np.full(last.bias.shape, _IMPOSSIBLE, np.float32)
+        # Of two classes the solver gives the weights of the second; the first then has none.
+        seen = solver.classes_[-len(solver.coef_) :]
+        bias[solver.classes_] = 0.0
+        kernel[:, seen], bias[seen] = solver.coef_.T, solver.intercept_
+        last.set_weights([kernel, bias])
+
+    def probabilities(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Class probabilities (len(rows), K)."""
+        kernel, bias = self.model.layers[-1].get_weights()
+        return softmax(self._standardised(rows) @ kernel + bias)
 
     def _standardised(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        return np.asarray(self._standardise(self._pooled[rows]), np.float64)
+        return np.asarray(self.model.layers[-2](self._pooled[rows]), np.float64)
+
+
+def fit_exactly(
+    head: str, training: Examples, *, classes: int, validation: Examples | None = None
+) -> FittedHead | None:
+    """Solve a linear head; None where it is not linear in fixed views, or the clips are too many.
+
+    As `fit_head` does, it learns from the training clips, says what that makes of the validation
+    clips, and then learns from all.
+    """
+    count = len(training)
+    if count > MOST_CLIPS:
+        return None
+    together = training if validation is None else training.joined(validation)
+    exact = ExactHead.of(head, together, classes=classes)
+    if exact is None:
+        return None
+    rows, held = np.arange(count), np.arange(count, len(together))
+    exact.fit(rows)
+    history = {"epoch": 1.0, **_score(exact, rows, training.truth, "")}
+    if validation is None:
+        return FittedHead(exact.model, [history], 1, exact=True)
+    history |= _score(exact, held, validation.truth, "val_")
+    found = exact.probabilities(held)
+    exact.fit(np.arange(len(together)))
+    return FittedHead(exact.model, [history], 1, (validation.truth, found), exact=True)
+
+
+def _score(
+    exact: ExactHead, rows: NDArray[np.int64], truth: NDArray[np.int64], prefix: str
+) -> dict[str, float]:
+    found = exact.probabilities(rows)
+    right = found[np.arange(len(truth)), truth]
+    return {
+        f"{prefix}accuracy": float((found.argmax(1) == truth).mean()),
+        f"{prefix}loss": float(-np.log(np.maximum(right, 1e-12)).mean()),
+    }
 
 
 def _in_batches(model: Any, examples: Examples) -> NDArray[np.float32]:

@@ -67,12 +67,14 @@ class FittedHead:
         best_epoch: The epoch, from 1, that the weights come from.
         validation: True classes (V,) of the validation clips and their probabilities (V,K) at the
             best epoch, before the refit; None without a validation set.
+        exact: It was solved, not trained epoch by epoch.
     """
 
     model: Any
     history: list[dict[str, float]]
     best_epoch: int
     validation: tuple[NDArray[np.int64], NDArray[np.float64]] | None = None
+    exact: bool = False
 
     def probabilities(self, examples: Examples) -> NDArray[np.float64]:
         """Class probabilities (N,K)."""

@@ -94,13 +94,18 @@ def write_choices(folder: Path, choices: Sequence[HeadChoice]) -> None:
 
 
 def write_history(
-    folder: Path, history: Sequence[dict[str, float]], best_epoch: int, *, member: int = 0
+    folder: Path, history: Sequence[dict[str, float]], best_epoch: int | None, *, member: int = 0
 ) -> None:
-    """Write the epochs of a head as a table and as a figure."""
+    """Write the epochs of a head as a table and as a figure.
+
+    A head without a best epoch was solved exactly: it has one row, and nothing to draw.
+    """
     with replacing(folder / numbered(HISTORY, member)) as temp:
         import polars as pl  # loads in a quarter of a second, and naming a clip needs no table
 
         pl.DataFrame(list(history)).write_csv(temp)
+    if best_epoch is None:
+        return
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 3.2), layout="constrained")

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from vidclass.config import RunConfig
 from vidclass.data.manifest import Manifest
 from vidclass.training.auto import HeadChoice, choose_head
-from vidclass.training.fit import FittedHead, fit_head
+from vidclass.training.exact import fit_exactly
+from vidclass.training.fit import Examples, FittedHead, fit_head
 from vidclass.training.recipes import training_of
 from vidclass.training.views import SeenClips
 from vidclass.types import Progress, no_progress, one_of
@@ -94,13 +95,42 @@ def fit_members(
         choice = choose_head(part, view.plain.at(known), config, progress=tell)
         choices.append(choice)
         for head in choice.heads:
-            fitted = fit_head(
+            fitted = fit(
                 head,
                 view.to_learn_from(training),
-                training_of(config, head),
+                config,
                 classes=len(clips.labels),
                 validation=None if validation is None else view.plain.at(validation),
                 progress=tell,
             )
             members.append(Member(place, head, fitted))
     return FittedMembers(members, choices)
+
+
+def fit(
+    head: str,
+    training: Examples,
+    config: RunConfig,
+    *,
+    classes: int,
+    validation: Examples | None,
+    progress: Progress = no_progress,
+) -> FittedHead:
+    """One head: solved exactly where it is linear and nothing was said of how to train it.
+
+    Raises:
+        ConfigError: there is no such head.
+    """
+    if not set(config.given) - {"seed"}:
+        solved = fit_exactly(head, training, classes=classes, validation=validation)
+        if solved is not None:
+            progress("train", 1, 1)
+            return solved
+    return fit_head(
+        head,
+        training,
+        training_of(config, head),
+        classes=classes,
+        validation=validation,
+        progress=progress,
+    )

@@ -100,11 +100,13 @@ def race(
         for index, fold in enumerate(folds):
             asked, others = np.flatnonzero(assigned == fold), np.flatnonzero(assigned != fold)
             head = exact[name]
-            probabilities[asked] = (
-                head.probabilities(others, asked, classes=classes)
-                if head is not None
-                else _fitted(name, clips, data, config, others=others, asked=asked)
-            )
+            if head is not None:
+                head.fit(others)
+                probabilities[asked] = head.probabilities(asked)
+            else:
+                probabilities[asked] = _fitted(
+                    name, clips, data, config, others=others, asked=asked
+                )
             seconds = time.monotonic() - started
             so_far = HeldOut(probabilities, data.truth, groups, index + 1, seconds)
             progress("compare", place * len(folds) + index + 1, len(names) * len(folds))

@@ -43,7 +43,8 @@ class RunResult:
         sizes: Clips by split, those that could be read.
         metrics: By split: `validation` (before the refit), `test`; a split without clips is left
             out.
-        best_epoch: The epoch whose weights were kept, of the first head.
+        best_epoch: The epoch whose weights were kept, of the first head; None where it was solved
+            exactly.
         choices: How the heads of each view were chosen.
         extraction: The features, with the ledger.
         notes: What the user should know, as sentences.
@@ -53,7 +54,7 @@ class RunResult:
     bundle: Path
     sizes: dict[str, int]
     metrics: dict[str, Metrics]
-    best_epoch: int
+    best_epoch: int | None
     choices: list[HeadChoice]
     extraction: Extraction
     notes: tuple[str, ...]
@@ -115,11 +116,16 @@ def train(
     metrics = _measure(bundle, views, clips, fitted)
     sizes = {name: len(part) for name, part in parts.items()}
     result = RunResult(
-        out, bundle, sizes, metrics, fitted.members[0].fitted.best_epoch, fitted.choices,
+        out, bundle, sizes, metrics, _best_epoch(fitted), fitted.choices,
         extraction, (*clips.notes, *extraction.notes, *extraction.lost().notes()),
     )  # fmt: skip
     _finish(result, seconds=time.monotonic() - started)
     return result
+
+
+def _best_epoch(fitted: FittedMembers) -> int | None:
+    first = fitted.members[0].fitted
+    return None if first.exact else first.best_epoch
 
 
 def divide(manifest: Manifest, config: SplitConfig, *, seed: int) -> Manifest:
@@ -173,7 +179,8 @@ def _save(
     trained = []
     for place, member in enumerate(fitted.members):
         model = member.fitted
-        names.write_history(out, model.history, model.best_epoch, member=place)
+        best = None if model.exact else model.best_epoch
+        names.write_history(out, model.history, best, member=place)
         weights = out / names.numbered(names.CHECKPOINT, place)
         model.model.save_weights(weights)
         view = views[member.view]
