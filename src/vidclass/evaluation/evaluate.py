@@ -66,7 +66,7 @@ def evaluate(
     )
     rows, clips = extraction.readable()
     probabilities = bundle.probabilities(clips)
-    names = manifest.table["label"]
-    truth = np.array([bundle.labels.index(names[int(row)]) for row in rows], np.int64)
+    names = manifest.table["label"].to_list()
+    truth = np.array([bundle.labels.index(names[row]) for row in rows.tolist()], np.int64)
     metrics = compute_metrics(probabilities, truth, bundle.labels, **extraction.lost().counts())
     return Evaluation(metrics, probabilities, rows, extraction)

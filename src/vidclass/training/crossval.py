@@ -19,7 +19,7 @@ from vidclass.features.extract import Extraction, extract
 from vidclass.features.grouping import regrouped
 from vidclass.features.networks import feature_maker
 from vidclass.training.examples import examples, grouped_manifest
-from vidclass.training.fit import Examples, fit_head
+from vidclass.training.fit import AnyExamples, fit_head
 from vidclass.types import Progress, no_progress
 
 SCHEMA = 1
@@ -134,13 +134,13 @@ def cross_validate(
         results,
         compute_metrics(probabilities, data.truth, labels, **extraction.lost().counts()),
         extraction,
-        (*clips.notes, *extraction.notes, *extraction.lost().notes()),
+        (*clips.notes, *extraction.notes, *data.notes, *extraction.lost().notes()),
     )
 
 
 def _predict_fold(
     clips: Manifest,
-    data: Examples,
+    data: AnyExamples,
     inside: NDArray[np.bool_],
     config: RunConfig,
     progress: Progress,

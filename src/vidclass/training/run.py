@@ -24,7 +24,7 @@ from vidclass.files import write_text
 from vidclass.ledger import write_ledger
 from vidclass.training import folder as names
 from vidclass.training.examples import examples, grouped_manifest
-from vidclass.training.fit import Examples, FittedHead, fit_head
+from vidclass.training.fit import AnyExamples, FittedHead, fit_head
 from vidclass.types import Progress, no_progress
 from vidclass.version import __version__
 
@@ -110,7 +110,7 @@ def train(
     sizes = {name: len(part) for name, part in parts.items()}
     result = RunResult(
         out, bundle, sizes, metrics, fitted.best_epoch, extraction,
-        (*clips.notes, *extraction.notes, *extraction.lost().notes()),
+        (*clips.notes, *extraction.notes, *parts["train"].notes, *extraction.lost().notes()),
     )  # fmt: skip
     _finish(result, seconds=time.monotonic() - started)
     return result
@@ -141,7 +141,7 @@ def divide(manifest: Manifest, config: SplitConfig, *, seed: int) -> Manifest:
     return tail_validation(manifest, config.validation_tail)
 
 
-def _parts(clips: Manifest, extraction: Extraction, config: RunConfig) -> dict[str, Examples]:
+def _parts(clips: Manifest, extraction: Extraction, config: RunConfig) -> dict[str, AnyExamples]:
     data = examples(extraction, clips.labels, config.features.sampling.total_frames)
     splits = np.array(clips.table["split"].to_list())
     parts = {name: np.flatnonzero(splits == name) for name in ("train", "validation", "test")}
@@ -150,7 +150,7 @@ def _parts(clips: Manifest, extraction: Extraction, config: RunConfig) -> dict[s
     return {name: data.at(rows) for name, rows in parts.items() if len(rows)}
 
 
-def _learned_from(parts: dict[str, Examples], config: RunConfig) -> int:
+def _learned_from(parts: dict[str, AnyExamples], config: RunConfig) -> int:
     validation = len(parts.get("validation", ())) if config.training.refit else 0
     return len(parts["train"]) + validation
 
@@ -194,8 +194,10 @@ def _measure(
         )
     if len(rows):
         _, features = extraction.readable()
-        truth = np.array([clips.labels.index(clips.table["label"][int(row)]) for row in rows])
-        probabilities = bundle.probabilities([features[row] for row in rows])
+        label_of = clips.table["label"].to_list()
+        index = {label: number for number, label in enumerate(clips.labels)}
+        truth = np.array([index[label_of[row]] for row in rows.tolist()])
+        probabilities = bundle.probabilities(features.at(rows))
         metrics["test"] = compute_metrics(
             probabilities, truth, clips.labels, **extraction.lost(split="test").counts()
         )
