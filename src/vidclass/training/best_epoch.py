@@ -79,11 +79,11 @@ class BestEpoch(keras.callbacks.Callback):
 
     def _measured(self, logs: Any) -> tuple[float, float]:
         """The lower, the better; macro-F1 goes into `logs`, and from there into the history."""
-        loss = float(logs["val_loss"])
-        if self._config.monitor == "loss":
-            return loss, 0.0
-        logs["val_macro_f1"] = macro_f1(self._truth, self._predict())
-        return -logs["val_macro_f1"], loss
+        loss, first = float(logs["val_loss"]), 0.0
+        if self._config.monitor == "macro_f1":
+            logs["val_macro_f1"] = macro_f1(self._truth, self._predict())
+            first = -logs["val_macro_f1"]
+        return (first, loss) if np.isfinite(loss) else (np.inf, np.inf)
 
     def on_train_end(self, logs: Any = None) -> None:
         """Put the best weights back."""
