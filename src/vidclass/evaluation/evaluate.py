@@ -66,9 +66,9 @@ def evaluate(
         retry_failed=retry_failed,
     )
     extraction = extractions[0]
-    rows, _ = extraction.readable()
+    rows = extraction.rows
     probabilities = bundle.probabilities(*(each.readable()[1] for each in extractions))
-    names = manifest.table["label"]
-    truth = np.array([bundle.labels.index(names[int(row)]) for row in rows], np.int64)
+    names = manifest.table["label"].to_list()
+    truth = np.array([bundle.labels.index(names[row]) for row in rows.tolist()], np.int64)
     metrics = compute_metrics(probabilities, truth, bundle.labels, **extraction.lost().counts())
     return Evaluation(metrics, probabilities, rows, extraction)

@@ -10,7 +10,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +24,7 @@ from vidclass.features.lost import Lost, lost_clips
 from vidclass.features.networks import FeatureMaker
 from vidclass.features.pipeline import make_features
 from vidclass.features.store import FeatureStore, default_store_folder
+from vidclass.features.stored import ClipSource, StoredClips
 from vidclass.types import ClipFeatures, Failure, FrameBatch, Progress, no_progress
 
 # A killed run loses no more than this many clips, or seconds of work.
@@ -62,36 +62,41 @@ class Extraction:
         return lost_clips(self.manifest, [key is None for key in self.keys], split=split)
 
     @cached_property
-    def clips(self) -> list[ClipFeatures | None]:
-        """The features, in the manifest's order; None for a clip that failed.
-
-        They are read from the store when first asked for.
-        """
-        stored = self.store.read([key for key in self.keys if key is not None])
-        return [None if key is None else stored[key] for key in self.keys]
-
-    def readable(self) -> tuple[NDArray[np.int64], list[ClipFeatures]]:
-        """The rows of the manifest that have features, and those features.
+    def rows(self) -> NDArray[np.int64]:
+        """The rows of the manifest that have features.
 
         Raises:
             JobFailedError: none has.
         """
-        found = [(row, clip) for row, clip in enumerate(self.clips) if clip is not None]
+        found = [row for row, key in enumerate(self.keys) if key is not None]
         if not found:
             first = self.failures[0].message if self.failures else "there are no clips"
             raise JobFailedError(
-                f"none of the {len(self.clips)} clips could be read. The first one: {first}",
+                f"none of the {len(self.keys)} clips could be read. The first one: {first}",
                 failures=self.failures,
             )
-        return np.array([row for row, _ in found], np.int64), [clip for _, clip in found]
+        return np.array(found, np.int64)
 
+    @cached_property
+    def clips(self) -> list[ClipFeatures | None]:
+        """The features, in the manifest's order; None for a clip that failed.
 
-class ClipSource(Protocol):
-    """Something that has the features of clips, by key."""
+        All of them are in memory, from when this is first asked for.
+        """
+        stored = self.store.read([key for key in self.keys if key is not None])
+        return [None if key is None else stored[key] for key in self.keys]
 
-    def read(self, keys: Sequence[str]) -> dict[str, ClipFeatures]:
-        """The features of those of `keys` that it has."""
-        ...
+    def readable(self) -> tuple[NDArray[np.int64], StoredClips]:
+        """The rows of the manifest that have features, and those features, read as needed.
+
+        Raises:
+            JobFailedError: none has.
+        """
+        return self.rows, self._stored
+
+    @cached_property
+    def _stored(self) -> StoredClips:
+        return StoredClips.of(self.store, [key for key in self.keys if key is not None])
 
 
 def extract(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from threading import Lock
 
 import lance
 
@@ -61,6 +62,7 @@ class FeatureStore:
         self._seen_version = -1
         self._begun = False
         self._appends = 0
+        self._reading = Lock()  # training and validation clips are read by a thread each
 
     def missing(self, keys: Sequence[str]) -> set[str]:
         """Those of `keys` that are not stored.
@@ -80,14 +82,15 @@ class FeatureStore:
         Raises:
             StoreError: the table cannot be read.
         """
-        try:
-            found = self._read(keys)
-        except StoreError:
-            # Another process may have joined files and removed those that were being read.
-            found = self._read(keys)
+        with self._reading:
+            try:
+                found = self._read(keys)
+            except StoreError:
+                # Another process may have joined files and removed those that were being read.
+                found = self._read(keys)
         if found:
             self._note_use()
-        return found
+        return {key: found[key] for key in keys if key in found}
 
     def begin(self) -> None:
         """Put an empty table in place if there is none: better now than after the first clips.
@@ -164,7 +167,8 @@ class FeatureStore:
         found: dict[str, ClipFeatures] = {}
         if table is None:
             return found
-        known = [key for key in dict.fromkeys(keys) if key in self._rows]
+        # In the order of the table: twice as quick as in any other.
+        known = sorted({key for key in keys if key in self._rows}, key=self._rows.__getitem__)
         for start in range(0, len(known), _READ_CLIPS):
             rows = [self._rows[key] for key in known[start : start + _READ_CLIPS]]
             with reading_table(self._path):

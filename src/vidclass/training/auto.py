@@ -15,7 +15,7 @@ from vidclass.data.manifest import Manifest
 from vidclass.data.splits import fold_assignments
 from vidclass.errors import SplitError
 from vidclass.training.comparison import Difference
-from vidclass.training.fit import Examples
+from vidclass.training.data import AnyExamples, Examples, in_memory
 from vidclass.training.race import HeldOut, race
 from vidclass.training.recipes import DEFAULT_HEAD, candidates
 from vidclass.types import Progress, no_progress
@@ -71,7 +71,7 @@ class HeadChoice:
 
 
 def choose_head(
-    clips: Manifest, data: Examples, config: RunConfig, *, progress: Progress = no_progress
+    clips: Manifest, data: AnyExamples, config: RunConfig, *, progress: Progress = no_progress
 ) -> HeadChoice:
     """The simplest head that is as good as the best, by grouped cross-validation.
 
@@ -93,18 +93,18 @@ def choose_head(
     if len(names) == 1:
         return HeadChoice(names, "no other was named")
     rows = _sample(clips, config.training.seed)
-    part, data = Manifest(clips.table[rows.tolist()]), data.at(rows)
+    part, sampled = Manifest(clips.table[rows.tolist()]), in_memory(data, rows)
     truth = np.array([part.labels.index(label) for label in part.table["label"]], np.int64)
-    data = replace(data, truth=truth)
+    sampled = replace(sampled, truth=truth, labels=tuple(part.labels))
     try:
         assigned = _folds(part, config.training.seed)
     except SplitError as error:
         chosen = DEFAULT_HEAD if DEFAULT_HEAD in names else names[0]
         return HeadChoice((chosen,), f"the clips allow no comparison ({error})")
     found = race(
-        names, part, data, config, groups=_groups(part), assigned=assigned, progress=progress
+        names, part, sampled, config, groups=_groups(part), assigned=assigned, progress=progress
     )
-    return choice(found, {name: _parameters(name, data, len(part.labels)) for name in names})
+    return choice(found, {name: _parameters(name, sampled, len(part.labels)) for name in names})
 
 
 def choice(found: Mapping[str, HeldOut], parameters: Mapping[str, int]) -> HeadChoice:
@@ -148,7 +148,7 @@ def _parameters(name: str, data: Examples, classes: int) -> int:
     from vidclass.heads.cost import parameters
     from vidclass.heads.registry import build_head
 
-    frames, width = data.features.shape[1:]
+    frames, width = data.steps
     return parameters(build_head(name, frames, width, classes))
 
 

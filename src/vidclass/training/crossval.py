@@ -168,7 +168,7 @@ def cross_validate(
         results,
         compute_metrics(probabilities, truth, labels, **extraction.lost().counts()),
         extraction,
-        (*clips.notes, *extraction.notes, *extraction.lost().notes()),
+        (*clips.notes, *extraction.notes, *seen[0].plain.notes, *extraction.lost().notes()),
     )
 
 

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidclass.bundle.read import softmax
-from vidclass.training.fit import UNBALANCED, Examples, FittedHead
+from vidclass.training.data import AnyExamples, Examples, in_memory, joined
+from vidclass.training.fit import FittedHead
+from vidclass.training.losses import UNBALANCED
 
 # Clips that go through the pooling at a time: one size, so that it is compiled once.
 _BATCH = 64
@@ -45,7 +47,7 @@ class ExactHead:
 
         from vidclass.heads.registry import build_head
 
-        frames, width = examples.features.shape[1:]
+        frames, width = examples.steps
         model = build_head(head, frames, width, classes)
         *_, standardise, last = model.layers
         learning = [layer for layer in model.layers if layer.trainable_weights]
@@ -91,7 +93,7 @@ class ExactHead:
 
 
 def fit_exactly(
-    head: str, training: Examples, *, classes: int, validation: Examples | None = None
+    head: str, training: AnyExamples, *, classes: int, validation: AnyExamples | None = None
 ) -> FittedHead | None:
     """Solve a linear head; None where it is not linear in fixed views, or the clips are too many.
 
@@ -99,9 +101,10 @@ def fit_exactly(
     clips, and then learns from all.
     """
     count = len(training)
-    if count > MOST_CLIPS:
+    if count > MOST_CLIPS or not isinstance(training, Examples):
         return None
-    together = training if validation is None else training.joined(validation)
+    together = training if validation is None else joined(training, validation)
+    together = in_memory(together, np.arange(len(together)))
     exact = ExactHead.of(head, together, classes=classes)
     if exact is None:
         return None

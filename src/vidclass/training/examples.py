@@ -1,4 +1,4 @@
-"""From extracted clips to arrays a head can learn from."""
+"""From extracted clips to what a head can learn from."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from vidclass.data.manifest import Manifest
 from vidclass.features.clip import padded
 from vidclass.features.extract import Extraction
 from vidclass.features.grouping import join_near_duplicates
-from vidclass.training.fit import Examples
+from vidclass.features.stored import MEMORY_VARIABLE, memory_mb
+from vidclass.training.data import AnyExamples, Examples, StoredExamples
+
+# The arrays of all clips, of each part, and of the parts that a refit joins.
+_COPIES = 3
 
 
 def readable_manifest(extraction: Extraction) -> Manifest:
     """The clips that have features: only these can be split and scored."""
     manifest = extraction.manifest
-    rows, _ = extraction.readable()
-    return Manifest(manifest.table[rows.tolist()], manifest.notes)
+    return Manifest(manifest.table[extraction.rows.tolist()], manifest.notes)
 
 
 def grouped_manifest(extraction: Extraction, config: SplitConfig) -> Manifest:
@@ -29,10 +32,23 @@ def grouped_manifest(extraction: Extraction, config: SplitConfig) -> Manifest:
     return join_near_duplicates(clips, extraction.readable()[1])
 
 
-def examples(extraction: Extraction, labels: Sequence[str], frames: int) -> Examples:
-    """All readable clips, in the order of `readable_manifest`."""
+def examples(extraction: Extraction, labels: Sequence[str], frames: int) -> AnyExamples:
+    """All readable clips, in the order of `readable_manifest`.
+
+    They are arrays where those fit into `VIDCLASS_MEMORY_MB`; otherwise they stay in the store,
+    and are read as training goes.
+    """
     index = {label: number for number, label in enumerate(labels)}
     rows, clips = extraction.readable()
-    features, mask = padded(clips, frames)
-    names = extraction.manifest.table["label"]
-    return Examples(features, mask, np.array([index[names[int(row)]] for row in rows], np.int64))
+    names = extraction.manifest.table["label"].to_list()
+    truth = np.array([index[names[row]] for row in rows.tolist()], np.int64)
+    needed_mb = _COPIES * len(clips) * frames * clips.width * 4 / 2**20
+    if needed_mb <= memory_mb():
+        features, mask = padded(list(clips), frames)
+        return Examples(features, mask, truth, tuple(labels))
+    where = "kept as they were stored" if clips.kept else "read from the store as training goes"
+    note = (
+        f"the features of {len(clips)} clips would take {needed_mb:.0f} MB as arrays, more than "
+        f"{MEMORY_VARIABLE} allows ({memory_mb()}): they are {where}"
+    )
+    return StoredExamples(clips, frames, truth, tuple(labels), (note,))

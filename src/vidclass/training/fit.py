@@ -10,50 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidclass.bundle.read import softmax
-from vidclass.config import TrainingConfig
-from vidclass.errors import ShapeError
+from vidclass.config import AugmentConfig, TrainingConfig
 from vidclass.files import cache_folder
+from vidclass.training.augment import augmented, mixup, reversed_classes
+from vidclass.training.data import AnyExamples, Examples, StoredExamples, joined, sample
+from vidclass.training.losses import class_weights, clip_weights, loss_of, targets_of
 from vidclass.types import Progress, no_progress
 
-# The largest class has this many times the clips of the smallest before classes are weighed.
-UNBALANCED = 1.5
+__all__ = ["AnyExamples", "Examples", "FittedHead", "class_weights", "fit_head"]
 
-
-@dataclass(frozen=True)
-class Examples:
-    """Clips ready for a head.  features (N,T,D) float32; mask (N,T) bool; truth (N,) int."""
-
-    features: NDArray[np.float32]
-    mask: NDArray[np.bool_]
-    truth: NDArray[np.int64]
-
-    def __post_init__(self) -> None:
-        """Check that the three agree."""
-        if self.features.shape[:2] != self.mask.shape or len(self.truth) != len(self.mask):
-            raise ShapeError(
-                f"features {self.features.shape}, mask {self.mask.shape} and truth "
-                f"{self.truth.shape} do not fit"
-            )
-
-    def __len__(self) -> int:
-        """How many clips there are."""
-        return len(self.truth)
-
-    def inputs(self) -> dict[str, NDArray[Any]]:
-        """What a head takes."""
-        return {"features": self.features, "mask": self.mask}
-
-    def joined(self, other: Examples) -> Examples:
-        """These clips and the others."""
-        return Examples(
-            np.concatenate([self.features, other.features]),
-            np.concatenate([self.mask, other.mask]),
-            np.concatenate([self.truth, other.truth]),
-        )
-
-    def at(self, rows: NDArray[Any]) -> Examples:
-        """The clips in these rows."""
-        return Examples(self.features[rows], self.mask[rows], self.truth[rows])
+# What layers that measure their input are shown of a set that is not in memory.
+_SAMPLE_BYTES = 128 << 20
+_PREDICT_CLIPS = 256
 
 
 @dataclass(frozen=True)
@@ -62,8 +30,8 @@ class FittedHead:
 
     Attributes:
         model: The Keras model.
-        history: One row an epoch: epoch, loss, accuracy, and, with a validation set, val_loss and
-            val_accuracy.
+        history: One row an epoch: epoch, loss, accuracy, and, with a validation set, val_loss,
+            val_accuracy and, where that is what is watched, val_macro_f1.
         best_epoch: The epoch, from 1, that the weights come from.
         validation: True classes (V,) of the validation clips and their probabilities (V,K) at the
             best epoch, before the refit; None without a validation set.
@@ -76,24 +44,23 @@ class FittedHead:
     validation: tuple[NDArray[np.int64], NDArray[np.float64]] | None = None
     exact: bool = False
 
-    def probabilities(self, examples: Examples) -> NDArray[np.float64]:
-        """Class probabilities (N,K)."""
-        logits = np.asarray(self.model.predict(examples.inputs(), verbose=0), np.float64)
-        return softmax(logits)
+    def probabilities(self, examples: AnyExamples) -> NDArray[np.float64]:
+        """Class probabilities (N,K), in the order of the examples."""
+        return softmax(_logits(self.model, examples))
 
 
 def fit_head(
     head: str,
-    training: Examples,
+    training: AnyExamples,
     config: TrainingConfig,
     *,
     classes: int,
-    validation: Examples | None = None,
+    validation: AnyExamples | None = None,
     progress: Progress = no_progress,
 ) -> FittedHead:
     """Train a new head; the weights are those of the best epoch.
 
-    The best epoch is that of the lowest validation loss; without a validation set, the last one.
+    The best epoch is what `config.monitor` says; without a validation set, the last one.
     With `config.refit` the head is then trained anew, on all clips, up to that epoch.
 
     Args:
@@ -105,69 +72,128 @@ def fit_head(
         progress: Told of the stages `train` and `refit`, epoch by epoch.
 
     Raises:
-        ConfigError: there is no such head.
+        ConfigError: there is no such head, or it cannot learn from clips played backwards.
     """
+    becomes = reversed_classes(config.augment, head, training.labels, classes)
+    fit = _Fit(config, classes, becomes)
     model = _new_head(head, training, config, classes)
-    log = _run(model, training, config, classes, validation, _ticks(progress, "train", config))
-    history = _rows(log.history)
-    losses = [row.get("val_loss", -row["epoch"]) for row in history]
-    best = int(np.argmin(losses)) + 1
+    best = fit.best_epoch(model, validation)
+    ticks = _ticks(progress, "train", config)
+    history = _rows(fit.run(model, training, [ticks, *best], validation=validation))
     if validation is None:
-        return FittedHead(model, history, best)
-    held_out = (validation.truth, FittedHead(model, [], best).probabilities(validation))
+        return FittedHead(model, history, len(history))
+    epoch = best[0].best or len(history)
+    held_out = (validation.truth, softmax(_logits(model, validation)))
     if config.refit:
-        together = training.joined(validation)
+        together = joined(training, validation)
         model = _new_head(head, together, config, classes)
-        ticks = _ticks(progress, "refit", config)
-        _run(model, together, config, classes, None, ticks, epochs=best)
-    return FittedHead(model, history, best, held_out)
+        fit.run(model, together, [_ticks(progress, "refit", config)], epochs=epoch)
+    return FittedHead(model, history, epoch, held_out)
 
 
-def _new_head(head: str, training: Examples, config: TrainingConfig, classes: int) -> Any:
+def _new_head(head: str, training: AnyExamples, config: TrainingConfig, classes: int) -> Any:
     import keras
 
     from vidclass.heads.registry import build_head
 
     _share_compiled_code()
     keras.utils.set_random_seed(config.seed)
-    frames, width = training.features.shape[1:]
+    frames, width = training.steps
     model = build_head(head, frames, width, classes)
     adapt(model, training)
-    model.compile(_optimizer(config, len(training)), _loss(config), metrics=["accuracy"])
+    model.compile(_optimizer(config, len(training)), loss_of(config), metrics=["accuracy"])
     return model
 
 
-def _run(
-    model: Any,
-    training: Examples,
-    config: TrainingConfig,
-    classes: int,
-    validation: Examples | None,
-    ticks: Any,
-    *,
-    epochs: int | None = None,
-) -> Any:
-    import keras
+@dataclass(frozen=True)
+class _Fit:
+    """What the first training and the refit have in common."""
 
-    callbacks = [ticks]
-    if validation is not None:
-        patience = config.patience or config.epochs
-        callbacks.append(
-            keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
+    config: TrainingConfig
+    classes: int
+    becomes: NDArray[np.int64]
+
+    def run(
+        self,
+        model: Any,
+        training: AnyExamples,
+        callbacks: list[Any],
+        *,
+        validation: AnyExamples | None = None,
+        epochs: int | None = None,
+    ) -> dict[str, list[float]]:
+        """Train a compiled model; the history, by name."""
+        config = self.config
+        if isinstance(training, Examples) and config.augment == AugmentConfig():
+            weights = self._class_weights(training)
+            source: dict[str, Any] = {"x": training.inputs(), "y": self._targets(training)}
+            source |= {"batch_size": config.batch_size, "class_weight": weights}
+        else:
+            source = {"x": self._batches(training)}
+        log = model.fit(
+            **source,
+            epochs=epochs or config.epochs,
+            validation_data=None if validation is None else self._validation(validation),
+            validation_batch_size=config.batch_size,
+            callbacks=callbacks,
+            verbose=0,
         )
-    weights = class_weights(training.truth, classes) if config.balance_classes else None
-    return model.fit(
-        training.inputs(),
-        _targets(training, config, classes),
-        batch_size=config.batch_size,
-        epochs=epochs or config.epochs,
-        validation_data=None
-        if validation is None
-        else (validation.inputs(), _targets(validation, config, classes)),
-        class_weight=weights,
-        callbacks=callbacks,
-        verbose=0,
-    )
+        history: dict[str, list[float]] = log.history
+        return history
+
+    def best_epoch(self, model: Any, validation: AnyExamples | None) -> list[Any]:
+        """The callback that finds the best epoch, if there is something to find it with."""
+        if validation is None:
+            return []
+        from vidclass.training.best_epoch import BestEpoch
+
+        return [
+            BestEpoch(self.config, validation.truth, lambda: _logits(model, validation).argmax(1))
+        ]
+
+    def _class_weights(self, training: AnyExamples) -> dict[int, float] | None:
+        return class_weights(training.truth, self.classes) if self.config.balance_classes else None
+
+    def _targets(self, examples: Examples) -> NDArray[Any]:
+        return targets_of(examples.truth, self.config, self.classes)
+
+    def _validation(self, validation: AnyExamples) -> Any:
+        if isinstance(validation, Examples):
+            return validation.inputs(), self._targets(validation)
+        from vidclass.training.batches import Batches
+
+        def make(part: Examples, _: np.random.Generator) -> tuple[Any, ...]:
+            return part.inputs(), self._targets(part)
+
+        return Batches(validation, make, batch_size=self.config.batch_size)
+
+    def _batches(self, training: AnyExamples) -> Any:
+        from vidclass.training.batches import Batches
+
+        weights = self._class_weights(training)
+        augment = self.config.augment
+
+        def make(part: Examples, rng: np.random.Generator) -> tuple[Any, ...]:
+            features, mask, truth = augmented(
+                part.features, part.mask, part.truth, rng, config=augment, becomes=self.becomes
+            )
+            targets = targets_of(truth, self.config, self.classes)
+            if augment.mixup:
+                features, mask, targets = mixup(features, mask, targets, rng, alpha=augment.mixup)
+            inputs = {"features": features, "mask": mask}
+            return (inputs, targets, *([] if weights is None else [clip_weights(targets, weights)]))
+
+        return Batches(training, make, batch_size=self.config.batch_size, seed=self.config.seed)
+
+
+def _logits(model: Any, examples: AnyExamples) -> NDArray[np.float64]:
+    """What a head says of each clip, (N,K)."""
+    if isinstance(examples, Examples):
+        return np.asarray(model.predict(examples.inputs(), verbose=0), np.float64)
+    from vidclass.training.batches import Batches
+
+    batches = Batches(examples, lambda part, _: (part.inputs(),), batch_size=_PREDICT_CLIPS)
+    return np.asarray(model.predict(batches, verbose=0), np.float64)
 
 
 def _ticks(progress: Progress, stage: str, config: TrainingConfig) -> Any:
@@ -178,16 +204,25 @@ def _ticks(progress: Progress, stage: str, config: TrainingConfig) -> Any:
     )
 
 
-def adapt(model: Any, training: Examples) -> None:
-    """Let every layer that measures its input see the training clips.
+def adapt(model: Any, training: AnyExamples) -> None:
+    """Let every layer that measures its input see the training clips, or a sample of very many.
 
     Such a layer has `adapt_to`, or `adapt_to_classes`, which is given their classes too.
     """
     import keras
 
-    for layer in model.layers:
-        if not (hasattr(layer, "adapt_to") or hasattr(layer, "adapt_to_classes")):
-            continue
+    layers = [
+        layer
+        for layer in model.layers
+        if hasattr(layer, "adapt_to") or hasattr(layer, "adapt_to_classes")
+    ]
+    if not layers:
+        return
+    if isinstance(training, StoredExamples):
+        frames, width = training.steps
+        most = max(_SAMPLE_BYTES // (frames * width * 4), 1)
+        training = sample(training, most=most)
+    for layer in layers:
         before = keras.Model(model.input, layer.input)
         seen = before.predict(training.inputs(), verbose=0)
         arrays = [np.asarray(a) for a in (seen if isinstance(seen, list) else [seen])]
@@ -197,22 +232,6 @@ def adapt(model: Any, training: Examples) -> None:
             layer.adapt_to_classes(*arrays, training.truth)
 
 
-def class_weights(truth: NDArray[np.int64], classes: int) -> dict[int, float] | None:
-    """Weights inverse to the classes' shares, of mean 1 over the clips; None when balanced.
-
-    >>> class_weights(np.array([0, 0, 0, 1]), 2)
-    {0: 0.6666666666666666, 1: 2.0}
-    """
-    counts = np.bincount(truth, minlength=classes)
-    present = counts[counts > 0]
-    if present.max() < UNBALANCED * present.min():
-        return None
-    return {
-        index: float(len(truth) / (len(present) * count)) if count else 1.0
-        for index, count in enumerate(counts)
-    }
-
-
 def _optimizer(config: TrainingConfig, clips: int) -> Any:
     import keras
 
@@ -220,30 +239,15 @@ def _optimizer(config: TrainingConfig, clips: int) -> Any:
     if config.cosine:
         steps = config.epochs * -(-clips // config.batch_size)
         rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, steps)
+    average = {} if config.ema is None else {"use_ema": True, "ema_momentum": config.ema}
     if config.optimizer == "sgd":
-        return keras.optimizers.SGD(rate, momentum=0.9, nesterov=True)
+        return keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, **average)
     if config.weight_decay:
-        optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay)
+        decay = config.weight_decay
+        optimizer = keras.optimizers.AdamW(rate, weight_decay=decay, **average)
         optimizer.exclude_from_weight_decay(var_names=["bias"])
         return optimizer
-    return keras.optimizers.Adam(rate)
-
-
-def _loss(config: TrainingConfig) -> Any:
-    import keras
-
-    if config.label_smoothing == 0:
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    return keras.losses.CategoricalCrossentropy(
-        from_logits=True, label_smoothing=config.label_smoothing
-    )
-
-
-def _targets(examples: Examples, config: TrainingConfig, classes: int) -> NDArray[Any]:
-    """Class indices, or one row of zeros and a one for each clip if labels are smoothed."""
-    if config.label_smoothing == 0:
-        return examples.truth
-    return np.eye(classes, dtype=np.float32)[examples.truth]
+    return keras.optimizers.Adam(rate, **average)
 
 
 def _rows(history: dict[str, list[float]]) -> list[dict[str, float]]:

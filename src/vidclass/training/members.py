@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from vidclass.config import RunConfig
 from vidclass.data.manifest import Manifest
 from vidclass.training.auto import HeadChoice, choose_head
+from vidclass.training.data import AnyExamples
 from vidclass.training.exact import fit_exactly
-from vidclass.training.fit import Examples, FittedHead, fit_head
+from vidclass.training.fit import FittedHead, fit_head
 from vidclass.training.recipes import training_of
 from vidclass.training.views import SeenClips
 from vidclass.types import Progress, no_progress, one_of
@@ -109,11 +110,11 @@ def fit_members(
 
 def fit(
     head: str,
-    training: Examples,
+    training: AnyExamples,
     config: RunConfig,
     *,
     classes: int,
-    validation: Examples | None,
+    validation: AnyExamples | None,
     progress: Progress = no_progress,
 ) -> FittedHead:
     """One head: solved exactly where it is linear and nothing was said of how to train it.

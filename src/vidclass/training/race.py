@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from vidclass.config import RunConfig
 from vidclass.data.manifest import Manifest
 from vidclass.training.comparison import Difference, difference
+from vidclass.training.data import Examples
 from vidclass.training.exact import ExactHead
-from vidclass.training.fit import Examples, fit_head
+from vidclass.training.fit import fit_head
 from vidclass.training.recipes import training_of
 from vidclass.training.spare import spare_validation
 from vidclass.types import Progress

@@ -104,8 +104,9 @@ def train(
     clips = divide(clips, config.split, seed=config.training.seed)
     clips.write_csv(out / names.SPLIT)
     parts = _parts(clips)
+    seen = seen_clips(views, clips.labels, config)
     fitted = fit_members(
-        seen_clips(views, clips.labels, config),
+        seen,
         clips,
         config,
         training=parts["train"],
@@ -116,8 +117,8 @@ def train(
     metrics = _measure(bundle, views, clips, fitted)
     sizes = {name: len(part) for name, part in parts.items()}
     result = RunResult(
-        out, bundle, sizes, metrics, _best_epoch(fitted), fitted.choices,
-        extraction, (*clips.notes, *extraction.notes, *extraction.lost().notes()),
+        out, bundle, sizes, metrics, _best_epoch(fitted), fitted.choices, extraction,
+        (*clips.notes, *extraction.notes, *seen[0].plain.notes, *extraction.lost().notes()),
     )  # fmt: skip
     _finish(result, seconds=time.monotonic() - started)
     return result
@@ -212,13 +213,15 @@ def _measure(
             probabilities, truth, clips.labels, **extraction.lost(split="validation").counts()
         )
     if len(rows):
-        truth = np.array([clips.labels.index(clips.table["label"][int(row)]) for row in rows])
-        seen = []
-        for member in fitted.members:
-            view = views[member.view]
-            for each in filter(None, (view.extraction, view.mirrored)):
-                _, features = each.readable()
-                seen.append([features[row] for row in rows])
+        label_of = clips.table["label"].to_list()
+        index = {label: number for number, label in enumerate(clips.labels)}
+        truth = np.array([index[label_of[row]] for row in rows.tolist()])
+        seen = [
+            each.readable()[1].at(rows)
+            for member in fitted.members
+            for each in (views[member.view].extraction, views[member.view].mirrored)
+            if each is not None
+        ]
         metrics["test"] = compute_metrics(
             bundle.probabilities(*seen), truth, clips.labels,
             **extraction.lost(split="test").counts(),

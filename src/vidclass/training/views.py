@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +15,9 @@ from vidclass.errors import ConfigError, require_choice
 from vidclass.features.extract import Extraction
 from vidclass.features.networks import FeatureMaker, feature_maker
 from vidclass.features.several import extract_several
+from vidclass.features.stored import MEMORY_VARIABLE
+from vidclass.training.data import AnyExamples, Examples
 from vidclass.training.examples import examples
-from vidclass.training.fit import Examples
 from vidclass.types import Progress
 
 
@@ -47,14 +48,24 @@ class SeenClips:
         swap: (K,) the class that the mirror image of each class has.
     """
 
-    plain: Examples
-    mirrored: Examples | None
+    plain: AnyExamples
+    mirrored: AnyExamples | None
     swap: NDArray[np.int64]
 
-    def to_learn_from(self, rows: NDArray[np.int64]) -> Examples:
-        """The clips in some rows, with their mirror images."""
-        plain = self.plain.at(rows)
-        return plain if self.mirrored is None else plain.joined(self.mirrored.at(rows))
+    def to_learn_from(self, rows: NDArray[np.int64]) -> AnyExamples:
+        """The clips in some rows, with their mirror images.
+
+        Raises:
+            ConfigError: there are mirror images, and the clips do not fit into memory.
+        """
+        if self.mirrored is None:
+            return self.plain.at(rows)
+        if not (isinstance(self.plain, Examples) and isinstance(self.mirrored, Examples)):
+            raise ConfigError(
+                f"flip=True: the features of {len(self.plain)} clips and of their mirror images do "
+                f"not fit into {MEMORY_VARIABLE}: raise it, or leave flips out."
+            )
+        return self.plain.at(rows).joined(self.mirrored.at(rows))
 
 
 def see(
@@ -103,7 +114,7 @@ def seen_clips(views: Sequence[View], labels: Sequence[str], config: RunConfig) 
         plain, mirrored = examples(view.extraction, labels, frames), None
         if view.mirrored is not None:
             images = examples(view.mirrored, labels, frames)
-            mirrored = Examples(images.features, images.mask, swap[images.truth])
+            mirrored = replace(images, truth=swap[images.truth])
         seen.append(SeenClips(plain, mirrored, swap))
     return seen
 

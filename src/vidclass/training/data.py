@@ -1,0 +1,147 @@
+"""Clips ready for a head: as arrays in memory, or read as training goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidclass.errors import ShapeError
+from vidclass.features.clip import padded
+from vidclass.features.stored import StoredClips
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Clips in memory.  features (N,T,D) float32; mask (N,T) bool; truth (N,) int.
+
+    `labels` are the names of the classes, where they are known.
+    """
+
+    features: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+    truth: NDArray[np.int64]
+    labels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check that the three agree."""
+        if self.features.shape[:2] != self.mask.shape or len(self.truth) != len(self.mask):
+            raise ShapeError(
+                f"features {self.features.shape}, mask {self.mask.shape} and truth "
+                f"{self.truth.shape} do not fit"
+            )
+
+    def __len__(self) -> int:
+        """How many clips there are."""
+        return len(self.truth)
+
+    @property
+    def steps(self) -> tuple[int, int]:
+        """T and D."""
+        return self.features.shape[1], self.features.shape[2]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know: nothing, for clips in memory."""
+        return ()
+
+    def inputs(self) -> dict[str, NDArray[Any]]:
+        """What a head takes."""
+        return {"features": self.features, "mask": self.mask}
+
+    def joined(self, other: Examples) -> Examples:
+        """These clips and the others."""
+        return Examples(
+            np.concatenate([self.features, other.features]),
+            np.concatenate([self.mask, other.mask]),
+            np.concatenate([self.truth, other.truth]),
+            self.labels,
+        )
+
+    def at(self, rows: NDArray[Any]) -> Examples:
+        """The clips in these rows."""
+        return Examples(self.features[rows], self.mask[rows], self.truth[rows], self.labels)
+
+
+@dataclass(frozen=True)
+class StoredExamples:
+    """Clips of which only keys and classes are in memory: features are read as they are needed.
+
+    Attributes:
+        clips: N clips.
+        frames: T.
+        truth: (N,) their classes.
+        labels: The names of the classes, where they are known.
+        notes: What the user should know.
+    """
+
+    clips: StoredClips
+    frames: int
+    truth: NDArray[np.int64]
+    labels: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=(), compare=False)
+
+    def __post_init__(self) -> None:
+        """Check that there is a class for each clip."""
+        if len(self.clips) != len(self.truth):
+            raise ShapeError(f"{len(self.clips)} clips but truth of shape {self.truth.shape}")
+
+    def __len__(self) -> int:
+        """How many clips there are."""
+        return len(self.truth)
+
+    @property
+    def steps(self) -> tuple[int, int]:
+        """T and D."""
+        return self.frames, self.clips.width
+
+    def joined(self, other: StoredExamples) -> StoredExamples:
+        """These clips and the others."""
+        truth = np.concatenate([self.truth, other.truth])
+        clips = self.clips.joined(other.clips)
+        return StoredExamples(clips, self.frames, truth, self.labels, self.notes)
+
+    def at(self, rows: NDArray[Any]) -> StoredExamples:
+        """The clips in these rows."""
+        clips = self.clips.at(rows)
+        return StoredExamples(clips, self.frames, self.truth[rows], self.labels, self.notes)
+
+    def read(self, rows: NDArray[Any]) -> Examples:
+        """The clips in these rows, in memory."""
+        features, mask = padded(self.clips.read(rows), self.frames)
+        return Examples(features, mask, self.truth[rows], self.labels)
+
+
+AnyExamples = Examples | StoredExamples
+
+
+def in_memory(data: AnyExamples, rows: NDArray[Any]) -> Examples:
+    """The clips in these rows, in memory."""
+    return data.at(rows) if isinstance(data, Examples) else data.read(rows)
+
+
+def joined(first: AnyExamples, second: AnyExamples) -> AnyExamples:
+    """Both, one behind the other.
+
+    Raises:
+        ShapeError: one is in memory and the other is not.
+    """
+    if isinstance(first, Examples) and isinstance(second, Examples):
+        return first.joined(second)
+    if isinstance(first, StoredExamples) and isinstance(second, StoredExamples):
+        return first.joined(second)
+    raise ShapeError(
+        f"{type(first).__name__} and {type(second).__name__} cannot be joined: make both with "
+        "`examples`"
+    )
+
+
+def sample(data: StoredExamples, *, most: int) -> Examples:
+    """`most` clips at random, the same each time, and one of each class that has none there."""
+    order = np.random.default_rng(0).permutation(len(data))
+    rows, others = order[:most], order[most:]
+    absent, first = np.unique(data.truth[others], return_index=True)
+    more = others[first[np.isin(absent, data.truth[rows], invert=True)]]
+    return data.read(np.concatenate([rows, more]))
