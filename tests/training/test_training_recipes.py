@@ -81,7 +81,7 @@ def test_what_auto_cannot_compare_is_named(head: str, message: str) -> None:
 
 def test_the_accurate_preset_averages_two_networks() -> None:
     config = run_config("accurate", features={"precision": "f32"})
-    assert [view.backbone for view in config.views] == ["efficientnet_lite2", "efficientnet_lite0"]
+    assert [view.backbone for view in config.views] == ["efficientnet_lite2", "efficientnet_lite1"]
     assert {view.precision for view in config.views} == {"f32"}
     with pytest.raises(
         ConfigError, match="backbone='Xception' cannot be chosen: recipe 'accurate'"
