@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from vidclass.config import FeatureConfig, FrozenConfig, one_line
 from vidclass.errors import BundleError
+from vidclass.features.windows import window_count
 
 SUFFIX = ".vidclass"
 
@@ -23,7 +24,7 @@ class MemberInfo(FrozenConfig):
     """One head of a bundle, with the features it is given.
 
     Attributes:
-        features, feature_fingerprint, head, width, route: As in `BundleInfo`.
+        features, feature_fingerprint, head, width, route, window: As in `BundleInfo`.
         backbone_at: What stands before the names of its backbone's parts.
         head_at: What stands before the names of its head's parts.
         swap: For a view of mirror images, the place of each of its scores among the labels; empty
@@ -38,11 +39,12 @@ class MemberInfo(FrozenConfig):
     backbone_at: str = ""
     head_at: str = ""
     swap: tuple[int, ...] = ()
+    window: Annotated[int, Field(ge=1)] = 1
 
     @property
     def frames(self) -> int:
         """T, the number of steps the head takes."""
-        return self.features.sampling.total_frames
+        return window_count(self.features.sampling.total_frames, self.window)
 
     def parts(self) -> list[str]:
         """The names of the parts that it needs."""
@@ -68,6 +70,7 @@ class BundleInfo(FrozenConfig):
         data_fingerprint: Of the clips it was trained on.
         trained_on: How many clips that were.
         sha256: Checksum of every other part, by name.
+        window: How many successive frames make one feature vector.
         further: Heads beyond the one described here; the bundle's probabilities are the mean.
     """
 
@@ -82,6 +85,7 @@ class BundleInfo(FrozenConfig):
     data_fingerprint: str
     trained_on: int
     sha256: dict[str, str]
+    window: Annotated[int, Field(ge=1)] = 1
     further: tuple[MemberInfo, ...] = ()
 
     @property
@@ -93,13 +97,14 @@ class BundleInfo(FrozenConfig):
             head=self.head,
             width=self.width,
             route=self.route,
+            window=self.window,
         )
         return (first, *self.further)
 
     @property
     def frames(self) -> int:
         """T, the number of steps the head takes."""
-        return self.features.sampling.total_frames
+        return self.members[0].frames
 
 
 def parse_info(text: bytes, path: object) -> BundleInfo:

@@ -130,7 +130,11 @@ class BundleMember:
         """What makes the features its head was trained on, backbone included."""
         info = self.info
         return FeatureMaker(
-            info.features, info.feature_fingerprint, info.width, lambda: self._backbone.opened
+            info.features,
+            info.feature_fingerprint,
+            info.width,
+            lambda: self._backbone.opened,
+            window=info.window,
         )
 
     @cached_property

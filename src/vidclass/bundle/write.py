@@ -99,7 +99,7 @@ def write_bundle(
             infos.append(_member(member.head, member.mirror, at, home, bool(backbone), tuple(swap)))
     info = BundleInfo(
         labels=list(labels),
-        **infos[0].model_dump(include={"feature_fingerprint", "head", "width", "route"}),
+        **infos[0].model_dump(include={"feature_fingerprint", "head", "width", "route", "window"}),
         features=infos[0].features,
         versions={"vidclass": __version__}
         | {name: version(name) for name in ("keras", "openvino", "av")},
@@ -127,13 +127,14 @@ def _member(
         backbone_at=home,
         head_at=at,
         swap=swap,
+        window=maker.window,
     )
 
 
 def _head_parts(member: TrainedMember, classes: int) -> dict[str, bytes]:
     recipe = head_recipe(
         member.head,
-        frames=member.maker.config.sampling.total_frames,
+        frames=member.maker.steps,
         width=member.maker.width,
         classes=classes,
         weights=member.weights,

@@ -157,7 +157,8 @@ def _made(
         rate = fps if Path(path).is_dir() else None
         return decode_for(maker.config, Path(path), span, fps=rate)
 
-    return make_features(paths, decode, maker.open().network, video_of=str)
+    network = maker.open().network
+    return make_features(paths, decode, network, video_of=str, window=maker.window)
 
 
 def predictions_json(predictions: Sequence[Prediction]) -> dict[str, Any]:

@@ -110,10 +110,10 @@ def seen_clips(views: Sequence[View], labels: Sequence[str], config: RunConfig) 
     swap = swapped_classes(labels, config.swap_labels)
     seen = []
     for view in views:
-        frames = view.maker.config.sampling.total_frames
-        plain, mirrored = examples(view.extraction, labels, frames), None
+        steps = view.maker.steps
+        plain, mirrored = examples(view.extraction, labels, steps), None
         if view.mirrored is not None:
-            images = examples(view.mirrored, labels, frames)
+            images = examples(view.mirrored, labels, steps)
             mirrored = replace(images, truth=swap[images.truth])
         seen.append(SeenClips(plain, mirrored, swap))
     return seen
