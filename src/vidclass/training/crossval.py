@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,11 +92,13 @@ def cross_validate(
     progress: Progress = no_progress,
     strict: bool = False,
     retry_failed: bool = False,
+    on_fold: Callable[[FoldResult], None] | None = None,
 ) -> CrossValidation:
     """Train on all folds but one and test on that one, for each.
 
     The manifest's own folds are used where it has them.  What is chosen inside a fold, such as
-    the best epoch, is chosen on a validation part of the fold's training clips.
+    the best epoch, is chosen on a validation part of the fold's training clips.  `on_fold` is told
+    of each fold as it is done; what it raises ends the work.
 
     Raises:
         SplitError: there are too few groups for so many folds.
@@ -129,6 +132,8 @@ def cross_validate(
         )
         right = probabilities[inside].argmax(1) == data.truth[inside]
         results.append(FoldResult(int(number), float(right.mean()), int(inside.sum())))
+        if on_fold is not None:
+            on_fold(results[-1])
     return CrossValidation(
         config,
         results,
