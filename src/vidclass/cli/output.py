@@ -42,6 +42,7 @@ STAGES = {
     "train": "training",
     "refit": "training on all",
     "folds": "cross-validating",
+    "trials": "sweeping",
     "predict": "predicting",
     "download": "downloading",
     "unpack": "unpacking",

@@ -1,0 +1,34 @@
+"""One sweep at a time in a folder."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from vidclass.errors import RunError
+
+
+@contextmanager
+def only_one(file: Path) -> Iterator[None]:
+    """Hold a lock until the block ends; the system takes it back from a process that is killed.
+
+    SQLite's locks work alike on every system, so the lock is that of an empty database.
+
+    Raises:
+        RunError: another process holds it, or the file cannot be written.
+    """
+    with closing(sqlite3.connect(file, timeout=0, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error):
+                raise RunError(
+                    f"another sweep is running in {file.parent}: wait for it, or name another "
+                    "folder"
+                ) from error
+            raise RunError(f"cannot lock {file}: {error}") from error
+        except sqlite3.DatabaseError as error:
+            raise RunError(f"{file} is not what a sweep wrote: remove it") from error
+        yield
