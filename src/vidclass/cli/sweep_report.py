@@ -55,15 +55,19 @@ def _unfinished(rows: Sequence[Row]) -> list[str]:
 
 def _table(result: SweepResult) -> Table:
     axes = [name for name in _OPTIONAL if len(getattr(result.space, name)) > 1]
-    table = Table(title="* no other is as good for less", title_justify="left", box=SIMPLE_HEAD)
-    for column in ("trial", "", "accuracy", "folds", "95 % interval", "ms/clip"):
+    table = Table(
+        title="mean accuracy, ± over folds, 95 % interval over clips; *: none as good for less",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        collapse_padding=True,
+    )
+    for column in ("#", "", "accuracy", "folds", "95 %", "ms/clip"):
         table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("backbone")
+    table.add_column("backbone", overflow="fold", min_width=12)
     table.add_column("size", justify="right", no_wrap=True)
     table.add_column("frames", justify="right", no_wrap=True)
     for name in ("head", *axes):
-        table.add_column(name)
-    table.add_column("training", justify="right", no_wrap=True)
+        table.add_column(name, overflow="fold", min_width=8)
     for row in result.rows:
         if row.state == "complete":
             table.add_row(*_cells(row, axes))
@@ -82,12 +86,11 @@ def _cells(row: Row, axes: list[str]) -> list[str]:
         "*" if row.pareto else "",
         percent(row.accuracy_mean or 0.0),
         f"± {100 * (row.accuracy_std or 0.0):.1f}",
-        f"{100 * low:.1f} to {100 * high:.1f}",
+        f"{100 * low:.1f}-{100 * high:.1f}",
         f"{row.ms_per_clip or 0.0:.1f}",
         point.backbone,
         str(point.size),
         str(point.frames),
         point.head,
         *(str(row.precision if name == "precision" else getattr(point, name)) for name in axes),
-        f"{row.training_s or 0.0:.0f} s",
     ]

@@ -19,16 +19,23 @@ def only_one(file: Path) -> Iterator[None]:
     Raises:
         RunError: another process holds it, or the file cannot be written.
     """
-    with closing(sqlite3.connect(file, timeout=0, isolation_level=None)) as connection:
-        try:
-            connection.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            if "locked" in str(error):
-                raise RunError(
-                    f"another sweep is running in {file.parent}: wait for it, or name another "
-                    "folder"
-                ) from error
-            raise RunError(f"cannot lock {file}: {error}") from error
-        except sqlite3.DatabaseError as error:
-            raise RunError(f"{file} is not what a sweep wrote: remove it") from error
+    with closing(_locked(file)):
         yield
+
+
+def _locked(file: Path) -> sqlite3.Connection:
+    connection: sqlite3.Connection | None = None
+    try:
+        connection = sqlite3.connect(file, timeout=0, isolation_level=None)
+        connection.execute("BEGIN EXCLUSIVE")
+    except sqlite3.DatabaseError as error:
+        if connection is not None:
+            connection.close()
+        if not isinstance(error, sqlite3.OperationalError):
+            raise RunError(f"{file} is not what a sweep wrote: remove it") from error
+        if "locked" in str(error):
+            raise RunError(
+                f"another sweep is running in {file.parent}: wait for it, or name another folder"
+            ) from error
+        raise RunError(f"cannot lock {file}: {error}") from error
+    return connection

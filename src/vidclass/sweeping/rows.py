@@ -70,7 +70,8 @@ class Row:
     @classmethod
     def stored(cls, number: int, state: State, point: Point, kept: Mapping[str, Any]) -> Row:
         """From what was kept of a trial; what is not a field of a row is left out."""
-        values = {name: kept[name] for name in cls.__dataclass_fields__ if name in kept}
+        names = set(cls.__dataclass_fields__) - {"number", "state", "point"}
+        values = {name: kept[name] for name in names & set(kept)}
         values["folds"] = tuple(FoldResult(**fold) for fold in kept.get("folds", ()))
         if values.get("accuracy_interval") is not None:
             low, high = values["accuracy_interval"]

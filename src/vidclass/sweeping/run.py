@@ -121,6 +121,6 @@ def _finish(result: SweepResult) -> None:
     elif result.rows:
         first = result.rows[0]
         raise JobFailedError(
-            f"none of the {len(result.rows)} trials came to an end. The first one, {first.point}: "
+            f"no trial came to an end, {len(result.rows)} failed. The first one, {first.point}: "
             f"{first.reason}"
         )
