@@ -37,7 +37,8 @@ count = 0
 def run(self, point, others, keep):
     global count
     count += 1
-    keep("machine", f"process {sys.argv[3]}")
+    keep("route", f"process {sys.argv[3]}")
+    keep("setting", str(point.frames))
     if count == 3 and long:
         marker.touch()
         time.sleep(60)
@@ -49,6 +50,7 @@ def run(self, point, others, keep):
     return accuracy, float(point.frames)
 
 Runner.run = run
+Runner.costs_together = lambda self, points: {str(p.frames): float(p.frames) for p in points}
 app(sys.argv[4:])
 """
 
@@ -162,6 +164,6 @@ def test_what_is_cut_short_goes_on(sent: signal.Signals, tiny_set: Path, tmp_pat
     assert again.returncode == 0, again.stderr
     rows = json.loads(again.stdout)["rows"]
     # The third trial was never done; what was done by the first process is its own.
-    assert [(row["number"], row["frames"], row["machine"]) for row in rows] == [
+    assert [(row["number"], row["frames"], row["route"]) for row in rows] == [
         (4, 8, "process 2"), (3, 6, "process 2"), (1, 4, "process 1"), (0, 2, "process 1"),
     ]  # fmt: skip

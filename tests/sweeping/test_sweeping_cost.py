@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from vidclass.errors import JobFailedError
 from vidclass.features.extract import extract
 from vidclass.features.networks import FeatureMaker, OpenedNetwork
 from vidclass.sweeping import cost as module
-from vidclass.sweeping.cost import feature_cost, head_cost
+from vidclass.sweeping.cost import feature_costs, head_cost
 from vidclass.types import FloatArray, UInt8Array
 
 
@@ -23,16 +25,21 @@ class Counting:
     batch_frames = 4
 
     def __init__(self) -> None:
-        self.frames = 0
+        self.frames = self.opened = 0
 
     def run(self, **inputs: UInt8Array) -> FloatArray:
         self.frames += len(inputs["frames"])
         return inputs["frames"].astype(np.float32).mean((1, 2))
 
 
-def maker(network: Counting) -> FeatureMaker:
+def maker(network: Counting, route: Literal["openvino", "keras"] = "openvino") -> FeatureMaker:
     config = FeatureConfig(sampling=SamplingConfig(frames=3), geometry=GeometryConfig(size=16))
-    return FeatureMaker(config, "settings", 3, lambda: OpenedNetwork(network, "openvino"))
+
+    def open_it() -> OpenedNetwork:
+        network.opened += 1
+        return OpenedNetwork(network, route)
+
+    return FeatureMaker(config, "settings", 3, open_it)
 
 
 def test_a_few_clips_are_decoded_and_computed_in_every_round(
@@ -42,12 +49,42 @@ def test_a_few_clips_are_decoded_and_computed_in_every_round(
     made = maker(network)
     extraction = extract(Manifest.from_source(tiny_set), made, store_folder=tmp_path)
     assert network.frames == 30
-    clock = iter([0.0, 9.0, 10.0, 10.6, 20.0, 21.2, 30.0, 30.3])
+    # Each round begins with one clip that is not counted; then six clips take so many seconds.
+    seconds = iter([0.6, 9.0, 0.3, 0.66, 1.2])
     monkeypatch.setattr(module.time, "perf_counter", lambda: next(clock))
-    found = feature_cost(made, extraction)
-    assert network.frames == 30 + 4 * 6 * 3  # six clips, four rounds, nothing stored
-    # The first round, of 9 s, only warms up; the median of the others is 0.6 s for six clips.
-    assert (found.ms, found.route) == (pytest.approx(100.0), "openvino")
+    clock = iter(
+        [t for s in seconds for t in (0.0, 100.0, 0.0, s)],
+    )
+    told: list[tuple[str, int, int]] = []
+    (found,) = feature_costs([(made, extraction)], lambda *step: told.append(step))
+    assert network.frames == 30 + 5 * 7 * 3  # five rounds, seven clips, nothing stored
+    assert (found.ms, found.route) == (pytest.approx(110.0), "openvino")
+    assert told == [("measure", turn, 5) for turn in range(1, 6)]
+
+
+def test_settings_take_turns_and_slow_networks_are_opened_once(
+    tiny_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick, slow = Counting(), Counting()
+    makers = maker(quick), replace(maker(slow, "keras"), fingerprint="other")
+    clips = Manifest.from_source(tiny_set)
+    settings = [(made, extract(clips, made, store_folder=tmp_path)) for made in makers]
+    quick.opened = slow.opened = 0
+    turns: list[str] = []
+    original = module._seconds_a_clip
+
+    def watched(maker: FeatureMaker, *rest: Any) -> float:
+        turns.append(maker.fingerprint)
+        return original(maker, *rest)
+
+    monkeypatch.setattr(module, "_seconds_a_clip", watched)
+    # The two differ in nothing that a network depends on, so give one another size.
+    config = makers[1].config.model_copy(update={"geometry": GeometryConfig(size=24)})
+    settings[1] = (replace(makers[1], config=config), settings[1][1])
+    costs = feature_costs(settings)
+    assert turns[::2] == ["settings", "other", "other", "settings"] * 2 + ["settings", "other"]
+    assert (quick.opened, slow.opened) == (5, 1)
+    assert [cost.route for cost in costs] == ["openvino", "keras"]
 
 
 def test_what_cannot_be_read_is_not_measured(tiny_set: Path, tmp_path: Path) -> None:
@@ -58,13 +95,14 @@ def test_what_cannot_be_read_is_not_measured(tiny_set: Path, tmp_path: Path) -> 
     network = Counting()
     made = maker(network)
     extraction = extract(Manifest.from_source(clips), made, store_folder=tmp_path / "store")
-    assert feature_cost(made, extraction).ms > 0
-    assert network.frames == 2 * 3 * 5
+    (found,) = feature_costs([(made, extraction)])
+    assert found.ms > 0
+    assert network.frames == 2 * 3 + 5 * 3 * 3
     for path in sorted(clips.rglob("*.avi")):
         path.write_bytes(b"")
     extraction = extract(Manifest.from_source(clips), made, store_folder=tmp_path / "other")
     with pytest.raises(JobFailedError, match="none of the 10 clips could be read"):
-        feature_cost(made, extraction)
+        feature_costs([(made, extraction)])
 
 
 @pytest.mark.slow

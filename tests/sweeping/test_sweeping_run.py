@@ -15,6 +15,7 @@ import vidclass
 from vidclass.data.manifest import Manifest
 from vidclass.data.rows import Rows
 from vidclass.errors import ConfigError, JobFailedError, RunError, SplitError, StoreError
+from vidclass.sweeping import trials
 from vidclass.sweeping.result import SweepResult
 from vidclass.sweeping.rows import Row
 from vidclass.sweeping.run import sweep, training_side
@@ -47,6 +48,7 @@ class Made:
         self.tried: list[tuple[int, str]] = []
         self.others: list[list[int]] = []
         self.raises: dict[int, BaseException] = {}
+        self.compared: list[list[int]] = []
 
     def run(self, runner: Runner, point: Point, others: Sequence[Row], keep: Any) -> Any:
         count = len(self.tried)
@@ -60,8 +62,9 @@ class Made:
         accuracy, ms = ACCURACY[point.head] + point.frames / 100, 1.5 * point.frames
         keep("folds", [{"fold": k, "accuracy": accuracy, "videos": 6} for k in range(2)])
         for name, value in {
-            "precision": "f32", "ms_per_clip": ms, "ms_features": ms - 0.5, "ms_head": 0.5,
-            "machine": "a processor", "accuracy_mean": accuracy, "accuracy_std": 0.0,
+            "precision": "f32", "setting": f"{point.frames} frames", "ms_per_clip": ms,
+            "ms_features": ms - 0.5, "ms_head": 0.5,
+            "machine": "a busy processor", "accuracy_mean": accuracy, "accuracy_std": 0.0,
             "accuracy": accuracy, "accuracy_interval": [accuracy - 0.1, accuracy + 0.1],
             "videos": 12, "failed": 0, "training_s": 2.0, "route": "openvino",
             "head_parameters": 10, "head_multiplications": 100,
@@ -69,11 +72,18 @@ class Made:
             keep(name, value)
         return accuracy, ms
 
+    def costs_together(self, points: Sequence[Point]) -> dict[str, float]:
+        """Less than was measured in the trials, when the machine was busy."""
+        self.compared.append([point.frames for point in points])
+        return {f"{point.frames} frames": float(point.frames) for point in points}
+
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> Made:
     made = Made()
     monkeypatch.setattr(Runner, "run", lambda self, *rest: made.run(self, *rest))
+    monkeypatch.setattr(Runner, "costs_together", lambda _, points: made.costs_together(points))
+    monkeypatch.setattr(trials, "this_machine", lambda: "a processor")
     return made
 
 
@@ -127,7 +137,7 @@ def test_the_json_and_the_table_say_the_same(made: Made, tmp_path: Path) -> None
         "precision": "f32", "folds": [{"fold": k, "accuracy": 0.79, "videos": 6} for k in (0, 1)],
         "accuracy_mean": 0.79, "accuracy_std": 0.0, "accuracy": 0.79,
         "accuracy_interval": [0.79 - 0.1, 0.79 + 0.1], "videos": 12, "failed": 0,
-        "ms_per_clip": 6.0, "ms_features": 5.5, "ms_head": 0.5, "head_parameters": 10,
+        "ms_per_clip": 4.5, "ms_features": 4.0, "ms_head": 0.5, "head_parameters": 10,
         "head_multiplications": 100, "training_s": 2.0, "route": "openvino",
         "machine": "a processor", "reason": "", "command": command,
     }  # fmt: skip
@@ -258,15 +268,19 @@ def test_given_test_clips_and_the_rest_of_their_groups_have_no_say(
         training_side(clips(["test"] * 12))
 
 
-def test_costs_of_two_machines_are_noted(made: Made, tmp_path: Path) -> None:
-    run(tmp_path / "sweep", trials=1, sampler="grid")
-    original = made.run
-
-    def elsewhere(runner: Runner, point: Point, others: Any, keep: Any) -> Any:
-        result = original(runner, point, others, keep)
-        keep("machine", "another processor")
-        return result
-
-    made.run = elsewhere  # type: ignore[method-assign]
-    result = run(tmp_path / "sweep", trials=2, sampler="grid")
-    assert result.notes[-1] == ("the costs were measured on several machines: they do not compare")
+def test_costs_are_compared_side_by_side_once_something_is_new(made: Made, tmp_path: Path) -> None:
+    made.raises = {3: KeyboardInterrupt()}
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "sweep", sampler="grid")
+    left = json.loads((tmp_path / "sweep" / "sweep.json").read_text(encoding="utf-8"))["rows"]
+    assert [(row["ms_per_clip"], row["machine"]) for row in left] == [
+        (6.0, "a busy processor"), (6.0, "a busy processor"), (None, ""),
+    ]  # fmt: skip
+    assert made.compared == []
+    rows = run(tmp_path / "sweep", sampler="grid").rows
+    assert made.compared == [[4, 4, 8, 8]]
+    assert [(row.ms_per_clip, row.machine) for row in rows[:4]] == [
+        (8.5, "a processor"), (4.5, "a processor"), (8.5, "a processor"), (4.5, "a processor"),
+    ]  # fmt: skip
+    run(tmp_path / "sweep", sampler="grid")
+    assert len(made.compared) == 1

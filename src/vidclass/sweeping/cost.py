@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,19 +14,17 @@ import numpy as np
 
 from vidclass.bundle.write import head_recipe
 from vidclass.data.manifest import Clip
-from vidclass.errors import JobFailedError
 from vidclass.features.clip import decode_for
 from vidclass.features.extract import Extraction
-from vidclass.features.networks import FeatureMaker, Network
+from vidclass.features.networks import FeatureMaker, Network, OpenedNetwork
 from vidclass.features.pipeline import make_features
 from vidclass.heads.cost import multiplications, parameters
 from vidclass.heads.registry import build_head
 from vidclass.runtime.ir import ensure_ir
 from vidclass.runtime.network import OpenVinoNetwork
-from vidclass.types import FrameBatch
+from vidclass.types import FrameBatch, Progress, no_progress
 
-# The first round is not counted: it warms the disk's cache and the network.
-ROUNDS = 4
+ROUNDS = 5
 # At least so many clips; more where more parts of the network work side by side.
 CLIPS = 6
 HEAD_RUNS = 30
@@ -49,32 +47,70 @@ class HeadCost:
     multiplications: int
 
 
-def feature_cost(maker: FeatureMaker, extraction: Extraction) -> FeatureCost:
-    """Measure decoding and backbone on a few clips, evenly spread, nothing being stored.
+def feature_costs(
+    settings: Sequence[tuple[FeatureMaker, Extraction]], progress: Progress = no_progress
+) -> list[FeatureCost]:
+    """Measure decoding and backbone of each setting on a few clips, nothing being stored.
 
     The clips go through the same pipeline as in `predict`, all at once, so that every core has
-    work: the median over rounds of the time by the number of clips.
+    work.  What counts is the median over rounds of the time by the number of clips.  Every setting
+    has its turn in every round, in both directions, so that what else the machine does meanwhile
+    falls on all of them alike.
+
+    Args:
+        settings: What makes the features, and the clips of which it made them.
+        progress: Told of the stage `measure`.
 
     Raises:
         JobFailedError: none of the clips can be read.
     """
-    opened = maker.open()
-    clips = _some_clips(extraction, max(CLIPS, 2 * opened.network.parallel))
-    times_s = [_round_s(maker, opened.network, clips) for _ in range(ROUNDS)]
-    return FeatureCost(1e3 * median(times_s[1:]) / len(clips), opened.route)
+    times_s: list[list[float]] = [[] for _ in settings]
+    routes = [""] * len(settings)
+    networks = _Networks()
+    for turn in range(ROUNDS):
+        order = range(len(settings)) if turn % 2 == 0 else reversed(range(len(settings)))
+        for done, index in enumerate(order):
+            maker, extraction = settings[index]
+            opened = networks.open(maker)
+            clips = _some_clips(extraction, max(CLIPS, 2 * opened.network.parallel))
+            _seconds_a_clip(maker, opened.network, clips[:1])  # wakes disk and network up
+            times_s[index].append(_seconds_a_clip(maker, opened.network, clips))
+            routes[index] = opened.route
+            progress("measure", turn * len(settings) + done + 1, ROUNDS * len(settings))
+    return [
+        FeatureCost(1e3 * median(times), route)
+        for times, route in zip(times_s, routes, strict=True)
+    ]
+
+
+class _Networks:
+    """Opens networks; those that take long are kept, of the others one is in memory at a time."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, int, str], OpenedNetwork] = {}
+
+    def open(self, maker: FeatureMaker) -> OpenedNetwork:
+        config = maker.config
+        key = (config.backbone, config.geometry.size, config.precision)
+        if key in self._kept:
+            return self._kept[key]
+        opened = maker.open()
+        if opened.route != "openvino":
+            self._kept[key] = opened
+        return opened
 
 
 def _some_clips(extraction: Extraction, count: int) -> list[tuple[str, Clip]]:
+    """Evenly spread ones."""
     rows = zip(extraction.keys, extraction.manifest.clips(), strict=True)
     readable = [(key, clip) for key, clip in rows if key is not None]
     if not readable:
         extraction.readable()  # says why
-        raise JobFailedError("there are no clips to measure the cost of.")
     chosen = np.linspace(0, len(readable) - 1, min(count, len(readable))).round().astype(int)
     return [readable[row] for row in chosen]
 
 
-def _round_s(maker: FeatureMaker, network: Network, clips: list[tuple[str, Clip]]) -> float:
+def _seconds_a_clip(maker: FeatureMaker, network: Network, clips: list[tuple[str, Clip]]) -> float:
     def decode(item: tuple[str, Clip]) -> FrameBatch:
         key, clip = item
         return decode_for(maker.config, clip.video, clip.span, fps=clip.fps, key=key)
@@ -85,7 +121,7 @@ def _round_s(maker: FeatureMaker, network: Network, clips: list[tuple[str, Clip]
         for done in results:
             if done.error is not None:
                 raise done.error
-    return time.perf_counter() - begun
+    return (time.perf_counter() - begun) / len(clips)
 
 
 def head_cost(head: str, *, frames: int, width: int, classes: int) -> HeadCost:

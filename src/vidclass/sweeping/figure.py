@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from vidclass.sweeping.rows import Row
@@ -30,9 +31,9 @@ def cost_figure(rows: Sequence[Row]) -> Figure:
     front = sorted((row for row in done if row.pareto), key=lambda row: row.ms_per_clip or 0)
     axes.step(
         [row.ms_per_clip for row in front], [_percent(row.accuracy_mean) for row in front],
-        where="post", color="0.35", linewidth=1.2, zorder=1,
+        where="post", color="0.35", linewidth=1.2, zorder=2,
     )  # fmt: skip
-    _name(axes, front, backbones)
+    _name(axes, front)
     _label_axes(axes, done)
     _legend(figure, axes, heads, backbones)
     return figure
@@ -53,23 +54,25 @@ def _draw_row(axes: Any, row: Row, colour: str, marker: str) -> None:
     low, high = (_percent(share) for share in row.accuracy_interval or (None, None))
     # The interval is that of all clips together; the mean over folds may lie a little aside.
     below, above = max(accuracy - low, 0.0), max(high - accuracy, 0.0)
-    axes.errorbar(
+    bar = axes.errorbar(
         [row.ms_per_clip], [accuracy], [[below], [above]], fmt=marker, color=colour,
-        ecolor=colour, elinewidth=0.8, capsize=0, markersize=8 if row.pareto else 6,
-        markeredgecolor="black" if row.pareto else colour, alpha=1.0 if row.pareto else 0.6,
-        zorder=3 if row.pareto else 2,
+        elinewidth=1.0, markersize=8 if row.pareto else 6,
+        markeredgecolor="black" if row.pareto else "white", markeredgewidth=0.8,
+        zorder=4 if row.pareto else 3,
     )  # fmt: skip
+    for line in bar.lines[2]:
+        line.set(alpha=0.35, zorder=1)
 
 
-def _name(axes: Any, front: Sequence[Row], backbones: dict[str, str]) -> None:
+def _name(axes: Any, front: Sequence[Row]) -> None:
+    """To the left above each mark, where the line of the front never is."""
+    halo = [withStroke(linewidth=2.5, foreground="white")]
     for row in front:
-        named = [str(row.point.frames)]
-        if len(backbones) > 1:
-            named.insert(0, row.point.backbone)
         axes.annotate(
-            f"#{row.number}: {row.point.frames} × {row.point.side} px",
+            f"#{row.number}: {row.point.frames} frames, {row.point.side} px",
             (row.ms_per_clip, _percent(row.accuracy_mean)),
-            xytext=(7, 7), textcoords="offset points", fontsize=8, parse_math=False,
+            xytext=(-6, 4), textcoords="offset points", ha="right", fontsize=8, zorder=5,
+            path_effects=halo,
         )  # fmt: skip
 
 
@@ -85,7 +88,7 @@ def _label_axes(axes: Any, done: Sequence[Row]) -> None:
     axes.grid(color="0.9", linewidth=0.8)
     axes.set_axisbelow(True)
     costs = [row.ms_per_clip or 1.0 for row in done]
-    axes.set_xlim(min(costs) / 1.25, max(costs) * 1.6)
+    axes.set_xlim(min(costs) / 1.9, max(costs) * 1.2)  # room for the names
 
 
 def _legend(figure: Figure, axes: Any, heads: dict[str, str], backbones: dict[str, str]) -> None:
@@ -100,6 +103,7 @@ def _legend(figure: Figure, axes: Any, heads: dict[str, str], backbones: dict[st
         for name, marker in backbones.items()
     ]
     marks.append(Line2D([], [], color="0.35", label="Pareto-optimal"))
+    marks.append(Line2D([], [], color="0.6", linewidth=1.0, label="95 % interval"))
     legend = figure.legend(handles=marks, loc="outside right upper", fontsize=8, frameon=False)
     for text in legend.get_texts():
         text.set_parse_math(False)

@@ -31,12 +31,13 @@ class Row:
         videos: Clips in the score.
         failed: Clips that could not be read, and are in no score.
         ms_per_clip: Milliseconds that a clip takes: decoding, backbone and head.
-        ms_features: Those of decoding and backbone.
+        ms_features: Those of decoding and backbone; of complete rows measured side by side.
         ms_head: Those of the head.
         head_parameters: Numbers in the head that training changes.
         head_multiplications: Multiplications by weights in the head, for one clip.
         training_s: Seconds that the heads of all folds took to train, features being at hand.
         precision: What `auto` was on this machine.
+        setting: The key of its features.
         route: How the backbone ran.
         machine: The processor that the cost was measured on.
         reason: Why it was pruned or failed.
@@ -61,6 +62,7 @@ class Row:
     head_multiplications: int | None = None
     training_s: float | None = None
     precision: str = ""
+    setting: str = ""
     route: str = ""
     machine: str = ""
     reason: str = ""
@@ -87,7 +89,17 @@ class Row:
             "accuracy_interval": self.accuracy_interval and list(self.accuracy_interval),
         }
         head = {name: values.pop(name) for name in ("number", "state", "pareto")}
-        return head | point | {name: values[name] for name in values if name != "precision"}
+        rest = {name: values[name] for name in values if name not in ("precision", "setting")}
+        return head | point | rest
+
+    def costing(self, ms_features: float, machine: str) -> Row:
+        """The same row with another cost of its features."""
+        return replace(
+            self,
+            ms_features=ms_features,
+            ms_per_clip=round(ms_features + (self.ms_head or 0.0), 4),
+            machine=machine,
+        )
 
 
 def ranked(rows: Sequence[Row]) -> list[Row]:

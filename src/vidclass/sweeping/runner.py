@@ -12,7 +12,7 @@ from vidclass.data.manifest import Manifest
 from vidclass.features.extract import Extraction, extract
 from vidclass.features.networks import FeatureMaker, feature_maker
 from vidclass.runtime.openvino import core
-from vidclass.sweeping.cost import FeatureCost, HeadCost, feature_cost, head_cost
+from vidclass.sweeping.cost import FeatureCost, HeadCost, feature_costs, head_cost
 from vidclass.sweeping.prune import beaten_by
 from vidclass.sweeping.rows import Row
 from vidclass.sweeping.settings import SweepConfig
@@ -70,14 +70,16 @@ class Runner:
         config = self.config.run_config(point)
         maker = feature_maker(config.features, self.manifest, progress=self.progress)
         keep("precision", maker.config.precision)
+        keep("setting", maker.fingerprint)
         extraction = self._extract(maker)
-        ms_per_clip = self._measure(maker, extraction, point.head, keep)
+        cost, ms_per_clip = self._measure(maker, extraction, point.head, keep)
         done: list[FoldResult] = []
 
         def on_fold(fold: FoldResult) -> None:
             done.append(fold)
             keep("folds", [dict(fold.__dict__) for fold in done])
-            better = beaten_by(done, ms_per_clip, others) if self.config.prune else None
+            own = Row(-1, "complete", point, tuple(done), ms_per_clip=ms_per_clip, ms_head=cost.ms)
+            better = beaten_by(own, others) if self.config.prune else None
             if better is not None:
                 raise Pruned(
                     f"clearly worse after {len(done)} of {len(better.folds)} folds than trial "
@@ -116,7 +118,7 @@ class Runner:
     def _measure(self, maker: FeatureMaker, extraction: Extraction, head: str, keep: Keep) -> float:
         """Milliseconds a clip."""
         if maker.fingerprint not in self._features:
-            self._features[maker.fingerprint] = feature_cost(maker, extraction)
+            (self._features[maker.fingerprint],) = feature_costs([(maker, extraction)])
         features = self._features[maker.fingerprint]
         frames = maker.config.sampling.total_frames
         form = (head, frames, maker.width, len(self.manifest.labels))
@@ -132,7 +134,18 @@ class Runner:
         keep("head_multiplications", cost.multiplications)
         keep("route", features.route)
         keep("machine", this_machine())
-        return features.ms + cost.ms
+        return cost, features.ms + cost.ms
+
+    def costs_together(self, points: Sequence[Point]) -> dict[str, float]:
+        """Milliseconds a clip of decoding and backbone, by setting, of all points side by side."""
+        settings = {}
+        for point in points:
+            config = self.config.run_config(point).features
+            maker = feature_maker(config, self.manifest, progress=self.progress)
+            if maker.fingerprint not in settings:
+                settings[maker.fingerprint] = (maker, self._extract(maker))
+        costs = feature_costs(list(settings.values()), self.progress)
+        return {name: round(cost.ms, 4) for name, cost in zip(settings, costs, strict=True)}
 
     def _keep_result(self, result: CrossValidation, keep: Keep) -> None:
         keep("accuracy_mean", result.accuracy_mean)

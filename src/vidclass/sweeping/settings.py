@@ -27,7 +27,7 @@ class SweepConfig(FrozenConfig):
 
     trials: Annotated[int, Field(ge=1)] = 30
     timeout_s: Annotated[float, Field(gt=0)] | None = None
-    sampler: Literal["auto"] | Sampler = "auto"
+    sampler: Literal["auto", "grid", "random", "tpe"] = "auto"
     prune: bool = True
     folds: Annotated[int, Field(ge=2)] = 5
     seed: Annotated[int, Field(ge=0)] = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 DATABASE = "sweep.db"
 NAME = "vidclass"
 _IDENTITY = "vidclass_sweep"
+_COSTS = "vidclass_costs"
 
 
 def require_optuna() -> Any:
@@ -109,15 +110,34 @@ def _settle(study: optuna.Study) -> None:
         study.tell(study.ask(), state=states.FAIL)
 
 
-def rows_of(study: optuna.Study) -> list[Row]:
-    """The finished trials.
+def keep_costs(study: optuna.Study, machine: str, ms_features: Mapping[str, float]) -> None:
+    """Keep costs that were measured side by side, by the key of the features."""
+    study.set_user_attr(_COSTS, {"machine": machine, "ms_features": dict(ms_features)})
 
-    One that failed without a reason was cut short by the end of its process: it is tried again.
+
+def has_costs(study: optuna.Study, rows: Sequence[Row]) -> bool:
+    """Whether the costs of all these rows were measured side by side."""
+    kept = study.user_attrs.get(_COSTS, {"ms_features": {}})
+    return all(row.setting in kept["ms_features"] for row in rows)
+
+
+def rows_of(study: optuna.Study) -> list[Row]:
+    """The finished trials, with the costs that were measured side by side, once there are some.
+
+    A trial that failed without a reason was cut short by the end of its process: it is no row.
     """
     names: dict[str, State] = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
-    return [
+    rows = [
         Row.stored(trial.number, names[trial.state.name], Point.of(trial.params), trial.user_attrs)
         for trial in study.get_trials(deepcopy=False)
         if trial.state.name in names
         and (trial.state.name != "FAIL" or "reason" in trial.user_attrs)
+    ]
+    kept = study.user_attrs.get(_COSTS)
+    complete = [row for row in rows if row.state == "complete"]
+    if kept is None or not has_costs(study, complete):
+        return rows
+    costs, machine = kept["ms_features"], kept["machine"]
+    return [
+        row.costing(costs[row.setting], machine) if row.setting in costs else row for row in rows
     ]

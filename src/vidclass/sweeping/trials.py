@@ -19,9 +19,9 @@ from vidclass.sweeping.choose import distributions, next_point
 from vidclass.sweeping.command import ready_command
 from vidclass.sweeping.result import SweepResult
 from vidclass.sweeping.rows import Row, ranked
-from vidclass.sweeping.runner import Pruned, Runner
+from vidclass.sweeping.runner import Pruned, Runner, this_machine
 from vidclass.sweeping.space import Point, SweepSpace
-from vidclass.sweeping.study import require_optuna, rows_of
+from vidclass.sweeping.study import has_costs, keep_costs, require_optuna, rows_of
 
 if TYPE_CHECKING:
     import optuna
@@ -68,6 +68,14 @@ class Trials:
                 break
             self._try(point, [row for row in rows if row.state == "complete"])
             record.write_table(self.result())
+        self._compare_costs()
+
+    def _compare_costs(self) -> None:
+        """Measure all that came to an end side by side: the machine may have been busy before."""
+        complete = [row for row in rows_of(self.study) if row.state == "complete"]
+        if not has_costs(self.study, complete):
+            costs = self.runner.costs_together([row.point for row in complete])
+            keep_costs(self.study, this_machine(), costs)
 
     def _try(self, point: Point, others: list[Row]) -> None:
         states = require_optuna().trial.TrialState
@@ -118,6 +126,4 @@ class Trials:
                 f"the best row was chosen among {len(complete)} on the clips that it is scored on: "
                 f"its accuracy is optimistic{more}"
             )
-        if len({row.machine for row in complete}) > 1:
-            notes.append("the costs were measured on several machines: they do not compare")
         return notes
