@@ -30,7 +30,7 @@ def cost_figure(rows: Sequence[Row]) -> Figure:
         _draw_row(axes, row, heads[row.point.head], backbones[row.point.backbone])
     front = sorted((row for row in done if row.pareto), key=lambda row: row.ms_per_clip or 0)
     axes.step(
-        [row.ms_per_clip for row in front], [_percent(row.accuracy_mean) for row in front],
+        [row.ms_per_clip or 0 for row in front], [_percent(row.accuracy_mean) for row in front],
         where="post", color="0.35", linewidth=1.2, zorder=2,
     )  # fmt: skip
     _name(axes, front)

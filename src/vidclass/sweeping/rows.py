@@ -82,13 +82,13 @@ class Row:
 
     def flat(self) -> dict[str, Any]:
         """Everything by name, plain values only: the row in JSON."""
-        values = dict(self.__dict__)
-        point = values.pop("point").values() | {"precision": self.precision or self.point.precision}
+        values = {name: value for name, value in self.__dict__.items() if name != "point"}
+        point = self.point.values() | {"precision": self.precision or self.point.precision}
         values |= {
             "folds": [dict(fold.__dict__) for fold in self.folds],
             "accuracy_interval": self.accuracy_interval and list(self.accuracy_interval),
         }
-        head = {name: values.pop(name) for name in ("number", "state", "pareto")}
+        head: dict[str, Any] = {name: values.pop(name) for name in ("number", "state", "pareto")}
         rest = {name: values[name] for name in values if name not in ("precision", "setting")}
         return head | point | rest
 

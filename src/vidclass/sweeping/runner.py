@@ -115,8 +115,14 @@ class Runner:
             self.failures[(failure.video, failure.start_s, failure.stop_s)] = failure
         return extraction
 
-    def _measure(self, maker: FeatureMaker, extraction: Extraction, head: str, keep: Keep) -> float:
-        """Milliseconds a clip."""
+    def _measure(
+        self, maker: FeatureMaker, extraction: Extraction, head: str, keep: Keep
+    ) -> tuple[HeadCost, float]:
+        """The cost of the head, and milliseconds a clip, for now.
+
+        Other settings are measured at other times, when the machine may be busier or less so:
+        `costs_together` will compare them.
+        """
         if maker.fingerprint not in self._features:
             (self._features[maker.fingerprint],) = feature_costs([(maker, extraction)])
         features = self._features[maker.fingerprint]

@@ -14,7 +14,7 @@ from vidclass.config import FrozenConfig
 
 # Of these, a sweep tries by itself those whose weights are on this machine.
 LIGHT_BACKBONES = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2", "MobileNetV2")
-OWN = "own"
+OWN: Literal["own"] = "own"
 
 _Value = TypeVar("_Value")
 
@@ -75,7 +75,7 @@ class SweepSpace(FrozenConfig):
         """
         axes = self.axes()
         order = ("backbone", "size", "crop", "precision", "sampling", "frames", "head")
-        found = {}
+        found: dict[Point, Point] = {}
         for values in product(*(axes[name] for name in order)):
             point = Point.of(dict(zip(order, values, strict=True)))
             found.setdefault(point.resolved(), point)
