@@ -37,16 +37,17 @@ count = 0
 def run(self, point, others, keep):
     global count
     count += 1
-    keep("route", f"process {sys.argv[3]}")
-    keep("setting", str(point.frames))
+    keep(route=f"process {sys.argv[3]}", setting=str(point.frames))
     if count == 3 and long:
         marker.touch()
         time.sleep(60)
     accuracy = 0.5 + point.frames / 100
-    keep("folds", [{"fold": k, "accuracy": accuracy, "videos": 5} for k in range(2)])
-    keep("accuracy_mean", accuracy)
-    keep("accuracy_interval", [accuracy - 0.1, accuracy + 0.1])
-    keep("ms_per_clip", float(point.frames))
+    keep(
+        folds=[{"fold": k, "accuracy": accuracy, "videos": 5} for k in range(2)],
+        accuracy_mean=accuracy,
+        accuracy_interval=[accuracy - 0.1, accuracy + 0.1],
+        ms_per_clip=float(point.frames),
+    )
     return accuracy, float(point.frames)
 
 Runner.run = run

@@ -60,16 +60,14 @@ class Made:
         if point.head == "gru":
             raise ConfigError("head='gru' is out of stock.")
         accuracy, ms = ACCURACY[point.head] + point.frames / 100, 1.5 * point.frames
-        keep("folds", [{"fold": k, "accuracy": accuracy, "videos": 6} for k in range(2)])
-        for name, value in {
-            "precision": "f32", "setting": f"{point.frames} frames", "ms_per_clip": ms,
-            "ms_features": ms - 0.5, "ms_head": 0.5,
-            "machine": "a busy processor", "accuracy_mean": accuracy, "accuracy_std": 0.0,
-            "accuracy": accuracy, "accuracy_interval": [accuracy - 0.1, accuracy + 0.1],
-            "videos": 12, "failed": 0, "training_s": 2.0, "route": "openvino",
-            "head_parameters": 10, "head_multiplications": 100,
-        }.items():  # fmt: skip
-            keep(name, value)
+        keep(folds=[{"fold": k, "accuracy": accuracy, "videos": 6} for k in range(2)])
+        keep(
+            precision="f32", setting=f"{point.frames} frames", machine="a busy processor",
+            ms_per_clip=ms, ms_features=ms - 0.5, ms_head=0.5, accuracy_mean=accuracy,
+            accuracy_std=0.0, accuracy=accuracy, videos=12, failed=0, training_s=2.0,
+            accuracy_interval=[accuracy - 0.1, accuracy + 0.1], route="openvino",
+            head_parameters=10, head_multiplications=100,
+        )  # fmt: skip
         return accuracy, ms
 
     def costs_together(self, points: Sequence[Point]) -> dict[str, float]:
@@ -182,6 +180,11 @@ def test_an_interrupted_trial_is_no_row_and_the_sweep_goes_on_as_if_it_had_not_b
     assert [row.point for row in cut.rows] == [row.point for row in whole.rows]
 
 
+def test_folds_that_follow_from_the_features_are_noted(made: Made, tmp_path: Path) -> None:
+    notes = run(tmp_path / "sweep", trials=1, sampler="grid", groups="near-duplicates").notes
+    assert "which clips are nearly the same depends on the features" in notes[-1]
+
+
 def test_time_that_is_up(made: Made, tmp_path: Path) -> None:
     result = run(tmp_path / "sweep", timeout_s=1e-9, sampler="grid")
     assert result.rows == []
@@ -284,3 +287,6 @@ def test_costs_are_compared_side_by_side_once_something_is_new(made: Made, tmp_p
     ]  # fmt: skip
     run(tmp_path / "sweep", sampler="grid")
     assert len(made.compared) == 1
+    run(tmp_path / "sweep", sampler="grid", remeasure=True)
+    assert made.compared == [[4, 4, 8, 8]] * 2
+    assert len(made.tried) == 7

@@ -49,8 +49,8 @@ def test_finished_trials_are_there_the_next_time(tmp_path: Path, name: str) -> N
                 trial.set_user_attr("reason", "ConfigError: too small")
                 study.tell(trial, state=optuna.trial.TrialState.FAIL)
             else:
-                trial.set_user_attr("folds", [{"fold": 0, "accuracy": 0.5, "videos": 4}])
-                trial.set_user_attr("accuracy_interval", [0.3, 0.7])
+                folds = [{"fold": 0, "accuracy": 0.5, "videos": 4}]
+                trial.set_user_attr("row", {"folds": folds, "accuracy_interval": [0.3, 0.7]})
                 study.tell(trial, (0.5, 12.0))
     with quiet(), opened_study(folder, IDENTITY) as study:
         rows = rows_of(study)

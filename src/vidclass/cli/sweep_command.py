@@ -78,6 +78,10 @@ def sweep_command(
             help="End a trial early that is clearly worse than one that costs no more.",
         ),
     ] = True,
+    remeasure: Annotated[
+        bool,
+        typer.Option("--remeasure", help="Measure the cost of every row again, on this machine."),
+    ] = False,
     folds: Annotated[
         int, typer.Option(min=2, help="Folds, where the source has no `fold` column.")
     ] = 5,
@@ -111,6 +115,7 @@ def sweep_command(
         trials=trials,
         sampler=sampler,
         prune=prune,
+        remeasure=remeasure,
         folds=folds,
         seed=seed,
         groups=groups,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from vidclass.data.manifest import Manifest
 from vidclass.features.extract import Extraction, extract
@@ -20,7 +20,13 @@ from vidclass.sweeping.space import Point
 from vidclass.training.crossval import CrossValidation, FoldResult, cross_validate
 from vidclass.types import Failure, Progress, no_progress
 
-Keep = Callable[[str, Any], None]
+
+class Keep(Protocol):
+    """Takes facts by name, those of a row."""
+
+    def __call__(self, **facts: Any) -> None:
+        """Keep them."""
+        ...
 
 
 class Pruned(Exception):  # noqa: N818
@@ -69,15 +75,14 @@ class Runner:
         """
         config = self.config.run_config(point)
         maker = feature_maker(config.features, self.manifest, progress=self.progress)
-        keep("precision", maker.config.precision)
-        keep("setting", maker.fingerprint)
+        keep(precision=maker.config.precision, setting=maker.fingerprint)
         extraction = self._extract(maker)
         cost, ms_per_clip = self._measure(maker, extraction, point.head, keep)
         done: list[FoldResult] = []
 
         def on_fold(fold: FoldResult) -> None:
             done.append(fold)
-            keep("folds", [dict(fold.__dict__) for fold in done])
+            keep(folds=[dict(fold.__dict__) for fold in done])
             own = Row(-1, "complete", point, tuple(done), ms_per_clip=ms_per_clip, ms_head=cost.ms)
             better = beaten_by(own, others) if self.config.prune else None
             if better is not None:
@@ -95,8 +100,7 @@ class Runner:
             progress=self.progress,
             on_fold=on_fold,
         )
-        keep("training_s", round(time.monotonic() - begun, 2))
-        self._keep_result(result, keep)
+        self._keep_result(result, keep, training_s=time.monotonic() - begun)
         return result.accuracy_mean, ms_per_clip
 
     def _extract(self, maker: FeatureMaker) -> Extraction:
@@ -133,13 +137,15 @@ class Runner:
                 head, frames=frames, width=maker.width, classes=len(self.manifest.labels)
             )
         cost = self._heads[form]
-        keep("ms_per_clip", round(features.ms + cost.ms, 4))
-        keep("ms_features", round(features.ms, 4))
-        keep("ms_head", round(cost.ms, 4))
-        keep("head_parameters", cost.parameters)
-        keep("head_multiplications", cost.multiplications)
-        keep("route", features.route)
-        keep("machine", this_machine())
+        keep(
+            ms_per_clip=round(features.ms + cost.ms, 4),
+            ms_features=round(features.ms, 4),
+            ms_head=round(cost.ms, 4),
+            head_parameters=cost.parameters,
+            head_multiplications=cost.multiplications,
+            route=features.route,
+            machine=this_machine(),
+        )
         return cost, features.ms + cost.ms
 
     def costs_together(self, points: Sequence[Point]) -> dict[str, float]:
@@ -153,13 +159,16 @@ class Runner:
         costs = feature_costs(list(settings.values()), self.progress)
         return {name: round(cost.ms, 4) for name, cost in zip(settings, costs, strict=True)}
 
-    def _keep_result(self, result: CrossValidation, keep: Keep) -> None:
-        keep("accuracy_mean", result.accuracy_mean)
-        keep("accuracy_std", result.accuracy_std)
-        keep("accuracy", result.pooled.accuracy)
-        keep("accuracy_interval", list(result.pooled.accuracy_interval))
-        keep("videos", result.pooled.videos)
-        keep("failed", result.pooled.failed)
+    def _keep_result(self, result: CrossValidation, keep: Keep, *, training_s: float) -> None:
+        keep(
+            accuracy_mean=result.accuracy_mean,
+            accuracy_std=result.accuracy_std,
+            accuracy=result.pooled.accuracy,
+            accuracy_interval=list(result.pooled.accuracy_interval),
+            videos=result.pooled.videos,
+            failed=result.pooled.failed,
+            training_s=round(training_s, 2),
+        )
         self.notes += result.notes
 
 

@@ -11,6 +11,8 @@ from vidclass.sweeping.space import Point, SweepSpace
 from vidclass.training.recipes import run_config
 
 Sampler = Literal["grid", "random", "tpe"]
+# Settings that may be others when a sweep is continued.
+_NOT_OF_THE_ROWS = {"trials", "timeout_s", "sampler", "prune", "remeasure", "command"}
 
 
 class SweepConfig(FrozenConfig):
@@ -22,6 +24,7 @@ class SweepConfig(FrozenConfig):
     of the earlier ones promise most; `auto` is `grid` if `trials` are enough for all, else `tpe`.
     `prune`: end a trial early that is clearly worse than one that costs no more.
     `command`: the beginning of the command lines that train a classifier of a row.
+    `remeasure`: measure the cost of every row again, on this machine.
     `folds`, `seed`, `weights`, `epochs`, `groups`, `group_pattern`: as in `vidclass crossval`.
     """
 
@@ -29,6 +32,7 @@ class SweepConfig(FrozenConfig):
     timeout_s: Annotated[float, Field(gt=0)] | None = None
     sampler: Literal["auto", "grid", "random", "tpe"] = "auto"
     prune: bool = True
+    remeasure: bool = False
     folds: Annotated[int, Field(ge=2)] = 5
     seed: Annotated[int, Field(ge=0)] = 0
     weights: str = "imagenet"
@@ -65,8 +69,6 @@ class SweepConfig(FrozenConfig):
         """What must be the same for two trials to be rows of one table."""
         return {
             **space.model_dump(mode="json"),
-            **self.model_dump(
-                mode="json", exclude={"trials", "timeout_s", "sampler", "prune", "command"}
-            ),
+            **self.model_dump(mode="json", exclude=_NOT_OF_THE_ROWS),
             "data": data_fingerprint,
         }

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 DATABASE = "sweep.db"
 NAME = "vidclass"
+# Attributes of a trial: what is known of it, and why it was pruned or failed.
+ROW, REASON = "row", "reason"
+# Attributes of the study.
 _IDENTITY = "vidclass_sweep"
 _COSTS = "vidclass_costs"
 
@@ -128,10 +131,14 @@ def rows_of(study: optuna.Study) -> list[Row]:
     """
     names: dict[str, State] = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
     rows = [
-        Row.stored(trial.number, names[trial.state.name], Point.of(trial.params), trial.user_attrs)
+        Row.stored(
+            trial.number,
+            names[trial.state.name],
+            Point.of(trial.params),
+            trial.user_attrs.get(ROW, {}) | {REASON: trial.user_attrs.get(REASON, "")},
+        )
         for trial in study.get_trials(deepcopy=False)
-        if trial.state.name in names
-        and (trial.state.name != "FAIL" or "reason" in trial.user_attrs)
+        if trial.state.name in names and (trial.state.name != "FAIL" or REASON in trial.user_attrs)
     ]
     kept = study.user_attrs.get(_COSTS)
     complete = [row for row in rows if row.state == "complete"]

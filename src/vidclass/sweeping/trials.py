@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vidclass.errors import (
     ConfigError,
@@ -21,7 +22,7 @@ from vidclass.sweeping.result import SweepResult
 from vidclass.sweeping.rows import Row, ranked
 from vidclass.sweeping.runner import Pruned, Runner, this_machine
 from vidclass.sweeping.space import Point, SweepSpace
-from vidclass.sweeping.study import has_costs, keep_costs, require_optuna, rows_of
+from vidclass.sweeping.study import REASON, ROW, has_costs, keep_costs, require_optuna, rows_of
 
 if TYPE_CHECKING:
     import optuna
@@ -73,7 +74,7 @@ class Trials:
     def _compare_costs(self) -> None:
         """Measure all that came to an end side by side: the machine may have been busy before."""
         complete = [row for row in rows_of(self.study) if row.state == "complete"]
-        if not has_costs(self.study, complete):
+        if self.runner.config.remeasure or not has_costs(self.study, complete):
             costs = self.runner.costs_together([row.point for row in complete])
             keep_costs(self.study, this_machine(), costs)
 
@@ -81,17 +82,25 @@ class Trials:
         states = require_optuna().trial.TrialState
         self.study.enqueue_trial(point.values())
         trial = self.study.ask(distributions(self.space))
+        kept: dict[str, Any] = {}
+
+        def keep(**facts: Any) -> None:
+            kept.update(facts)
+            trial.set_user_attr(ROW, kept)
+
         try:
-            accuracy, ms_per_clip = self.runner.run(point, others, trial.set_user_attr)
+            accuracy, ms_per_clip = self.runner.run(point, others, keep)
         except Pruned as reason:
-            trial.set_user_attr("reason", str(reason))
+            trial.set_user_attr(REASON, str(reason))
             self.study.tell(trial, state=states.PRUNED)
         except OF_ONE_TRIAL as error:
-            trial.set_user_attr("reason", f"{type(error).__name__}: {error}")
+            trial.set_user_attr(REASON, f"{type(error).__name__}: {error}")
             self.study.tell(trial, state=states.FAIL)
         except BaseException:
-            # Without a reason it is no row: it will be tried again.
-            self.study.tell(trial, state=states.FAIL)
+            # Without a reason it is no row: it will be tried again.  What ended it may have done so
+            # in the midst of writing; then the next call settles it.
+            with suppress(Exception):
+                self.study.tell(trial, state=states.FAIL)
             raise
         else:
             self.study.tell(trial, (accuracy, ms_per_clip))
@@ -116,6 +125,11 @@ class Trials:
     def _notes(self, result: SweepResult) -> list[str]:
         notes = [*self.runner.manifest.notes, *self.runner.notes]
         complete = [row for row in result.rows if row.state == "complete"]
+        if self.runner.config.groups == "near-duplicates":
+            notes.append(
+                "which clips are nearly the same depends on the features: the folds of rows with "
+                "other features may be others"
+            )
         if len(complete) > 1:
             choosing = result.accuracy_of_choosing
             more = (
