@@ -15,6 +15,7 @@ import vidclass
 from vidclass.data.manifest import Manifest
 from vidclass.data.rows import Rows
 from vidclass.errors import ConfigError, JobFailedError, RunError, SplitError, StoreError
+from vidclass.evaluation import figures
 from vidclass.sweeping import trials
 from vidclass.sweeping.result import SweepResult
 from vidclass.sweeping.rows import Row
@@ -82,6 +83,8 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Made:
     monkeypatch.setattr(Runner, "run", lambda self, *rest: made.run(self, *rest))
     monkeypatch.setattr(Runner, "costs_together", lambda _, points: made.costs_together(points))
     monkeypatch.setattr(trials, "this_machine", lambda: "a processor")
+    # Drawing takes long, and has a test of its own.
+    monkeypatch.setattr(figures, "save_figure", lambda _, path: path.touch())
     return made
 
 
