@@ -14,7 +14,7 @@ from vidclass.errors import JobFailedError
 from vidclass.features.extract import extract
 from vidclass.features.networks import FeatureMaker, OpenedNetwork
 from vidclass.sweeping import cost as module
-from vidclass.sweeping.cost import feature_costs, head_cost
+from vidclass.sweeping.cost import fair_costs_s, feature_costs, head_cost
 from vidclass.types import FloatArray, UInt8Array
 
 
@@ -58,7 +58,7 @@ def test_a_few_clips_are_decoded_and_computed_in_every_round(
     told: list[tuple[str, int, int]] = []
     (found,) = feature_costs([(made, extraction)], lambda *step: told.append(step))
     assert network.frames == 30 + 5 * 7 * 3  # five rounds, seven clips, nothing stored
-    assert (found.ms, found.route) == (pytest.approx(110.0), "openvino")
+    assert (found.ms, found.route) == (pytest.approx(50.0), "openvino")  # the quietest round
     assert told == [("measure", turn, 5) for turn in range(1, 6)]
 
 
@@ -103,6 +103,18 @@ def test_what_cannot_be_read_is_not_measured(tiny_set: Path, tmp_path: Path) -> 
     extraction = extract(Manifest.from_source(clips), made, store_folder=tmp_path / "other")
     with pytest.raises(JobFailedError, match="none of the 10 clips could be read"):
         feature_costs([(made, extraction)])
+
+
+def test_a_machine_that_is_busy_for_a_while_changes_no_order() -> None:
+    true_s = np.array([0.02, 0.03, 0.05, 0.1])
+    quiet = np.tile(true_s, (5, 1))
+    np.testing.assert_allclose(fair_costs_s(quiet), true_s)
+    for began in range(20):  # from then on it is four times as slow, or has been until then
+        busy = np.where(np.arange(20).reshape(5, 4) >= began, 4.0, 1.0)
+        for load in (busy, 5.0 - busy):
+            found = fair_costs_s(quiet * load)
+            assert (np.diff(found) > 0).all()
+            np.testing.assert_allclose(found / found[0], true_s / true_s[0])
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vidclass.bundle.write import head_recipe
 from vidclass.data.manifest import Clip
@@ -53,9 +54,8 @@ def feature_costs(
     """Measure decoding and backbone of each setting on a few clips, nothing being stored.
 
     The clips go through the same pipeline as in `predict`, all at once, so that every core has
-    work.  What counts is the median over rounds of the time by the number of clips.  Every setting
-    has its turn in every round, in both directions, so that what else the machine does meanwhile
-    falls on all of them alike.
+    work.  Every setting has its turn in every round, in both directions, so that what else the
+    machine does meanwhile falls on all of them alike; see `fair_costs_s`.
 
     Args:
         settings: What makes the features, and the clips of which it made them.
@@ -64,7 +64,7 @@ def feature_costs(
     Raises:
         JobFailedError: none of the clips can be read.
     """
-    times_s: list[list[float]] = [[] for _ in settings]
+    times_s = np.zeros((ROUNDS, len(settings)))
     routes = [""] * len(settings)
     networks = _Networks()
     for turn in range(ROUNDS):
@@ -74,13 +74,28 @@ def feature_costs(
             opened = networks.open(maker)
             clips = _some_clips(extraction, max(CLIPS, 2 * opened.network.parallel))
             _seconds_a_clip(maker, opened.network, clips[:1])  # wakes disk and network up
-            times_s[index].append(_seconds_a_clip(maker, opened.network, clips))
+            times_s[turn, index] = _seconds_a_clip(maker, opened.network, clips)
             routes[index] = opened.route
             progress("measure", turn * len(settings) + done + 1, ROUNDS * len(settings))
     return [
-        FeatureCost(1e3 * median(times), route)
-        for times, route in zip(times_s, routes, strict=True)
+        FeatureCost(1e3 * float(cost_s), route)
+        for cost_s, route in zip(fair_costs_s(times_s), routes, strict=True)
     ]
+
+
+def fair_costs_s(times_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Costs (S,) of S settings from their times (R,S) in R rounds, some of them disturbed.
+
+    A machine that is busy for a while makes whole rounds slow, and a round in which that begins or
+    ends treats settings unequally.  So each round is divided by its geometric mean; the median over
+    rounds of what remains tells the settings apart, and the quietest round gives the scale.
+
+    >>> fair_costs_s(np.array([[1.0, 2.0], [4.0, 8.0], [4.0, 2.0]])).round(6).tolist()
+    [1.0, 2.0]
+    """
+    level = np.exp(np.log(times_s).mean(1))
+    costs: NDArray[np.float64] = np.median(times_s / level[:, None], axis=0) * level.min()
+    return costs
 
 
 class _Networks:
