@@ -85,7 +85,7 @@ class Row:
         values = {name: value for name, value in self.__dict__.items() if name != "point"}
         point = self.point.values() | {"precision": self.precision or self.point.precision}
         values |= {
-            "folds": [dict(fold.__dict__) for fold in self.folds],
+            "folds": [plain_fold(fold) for fold in self.folds],
             "accuracy_interval": self.accuracy_interval and list(self.accuracy_interval),
         }
         head: dict[str, Any] = {name: values.pop(name) for name in ("number", "state", "pareto")}
@@ -100,6 +100,11 @@ class Row:
             ms_per_clip=round(ms_features + (self.ms_head or 0.0), 4),
             machine=machine,
         )
+
+
+def plain_fold(fold: FoldResult) -> dict[str, Any]:
+    """A fold as plain values; `FoldResult(**...)` makes it again."""
+    return {"fold": fold.fold, "accuracy": fold.accuracy, "videos": fold.videos}
 
 
 def ranked(rows: Sequence[Row]) -> list[Row]:

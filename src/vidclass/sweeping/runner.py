@@ -14,7 +14,7 @@ from vidclass.features.networks import FeatureMaker, feature_maker
 from vidclass.runtime.openvino import core
 from vidclass.sweeping.cost import FeatureCost, HeadCost, feature_costs, head_cost
 from vidclass.sweeping.prune import beaten_by
-from vidclass.sweeping.rows import Row
+from vidclass.sweeping.rows import Row, plain_fold
 from vidclass.sweeping.settings import SweepConfig
 from vidclass.sweeping.space import Point
 from vidclass.training.crossval import CrossValidation, FoldResult, cross_validate
@@ -82,7 +82,7 @@ class Runner:
 
         def on_fold(fold: FoldResult) -> None:
             done.append(fold)
-            keep(folds=[dict(fold.__dict__) for fold in done])
+            keep(folds=[plain_fold(fold) for fold in done])
             own = Row(-1, "complete", point, tuple(done), ms_per_clip=ms_per_clip, ms_head=cost.ms)
             better = beaten_by(own, others) if self.config.prune else None
             if better is not None:
