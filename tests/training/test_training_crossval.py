@@ -16,7 +16,7 @@ from vidclass.features.extract import Extraction
 from vidclass.features.networks import FeatureMaker
 from vidclass.training import crossval as module
 from vidclass.training import members, views
-from vidclass.training.crossval import CrossValidation, cross_validate
+from vidclass.training.crossval import CrossValidation, FoldResult, cross_validate
 from vidclass.training.recipes import run_config
 from vidclass.types import ClipFeatures, Failure
 
@@ -109,6 +109,20 @@ def test_drawn_folds_share_no_group_and_cover_every_clip(extracted: Callable[...
     assert [fold.fold for fold in result.folds] == [0, 1, 2]
     assert sum(fold.videos for fold in result.folds) == result.pooled.videos == 12
     assert told == [("folds", done, 9) for done in range(1, 10)]
+
+
+def test_each_fold_is_told_and_can_end_the_work(extracted: Callable[..., None]) -> None:
+    told: list[FoldResult] = []
+    result = cross_validate(twelve(FOLDS), CONFIG, on_fold=told.append)
+    assert told == result.folds
+
+    def enough(fold: FoldResult) -> None:
+        told.append(fold)
+        raise LookupError("enough")
+
+    with pytest.raises(LookupError, match="enough"):
+        cross_validate(twelve(FOLDS), CONFIG, on_fold=enough)
+    assert told == [*result.folds, result.folds[0]]
 
 
 def test_near_duplicates_are_joined_before_folds_are_drawn(

@@ -11,6 +11,7 @@ from vidclass.cli import (
     data_commands,
     features_commands,
     info_commands,
+    sweep_command,
     train_commands,
     use_commands,
 )
@@ -65,6 +66,7 @@ def _root(
 
 
 train_commands.register(app)
+sweep_command.register(app)
 use_commands.register(app)
 data_commands.register(app)
 features_commands.register(app)

@@ -43,6 +43,7 @@ STAGES = {
     "train": "training",
     "refit": "training on all",
     "folds": "cross-validating",
+    "trials": "sweeping",
     "predict": "predicting",
     "download": "downloading",
     "unpack": "unpacking",

@@ -17,6 +17,7 @@ from vidclass.heads.layers import (
     RollingAverage,
     TemporalPooling,
 )
+from vidclass.heads.nearest import NearestClips
 from vidclass.heads.registry import head
 
 
@@ -69,6 +70,17 @@ def prototype(frames: int, width: int, classes: int) -> keras.Model:
     inputs, features, mask = head_inputs(frames, width)
     pooled = BlockStandardize()(MaskedMean()(features, mask))
     return keras.Model(inputs, Prototypes(classes)(pooled), name="prototype")
+
+
+@head(causal=True, ordered=False)
+def knn(frames: int, width: int, classes: int, *, per_class: int = 50) -> keras.Model:
+    """No training but one number: the training clips nearest to the clip's mean name it.
+
+    Up to `per_class` clips of each class are kept inside the head, which grows by them.
+    """
+    inputs, features, mask = head_inputs(frames, width)
+    pooled = BlockStandardize()(MaskedMean()(features, mask))
+    return keras.Model(inputs, NearestClips(classes, per_class)(pooled), name="knn")
 
 
 def _linear(inputs: dict[str, Any], pooled: Any, classes: int, name: str) -> keras.Model:

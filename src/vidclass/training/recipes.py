@@ -40,6 +40,8 @@ TRAINING: dict[str, TrainingConfig] = {
     "rolling_average": _LINEAR,
     # It begins with the classes' means: a few small steps are all it should take from there.
     "prototype": TrainingConfig(epochs=30, learning_rate=3e-3, patience=10),
+    # One number is learned, how sharply near and far differ.
+    "knn": TrainingConfig(epochs=20, learning_rate=0.3, patience=10),
     "gru": _EXAMPLE,
     "lstm": _RECURRENT,
     "bigru": _RECURRENT,
