@@ -7,14 +7,15 @@ import zipfile
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vidclass.bundle import format as names
+from vidclass.bundle.answers import AnswerRule, probabilities_of
+from vidclass.bundle.answers import softmax as softmax
 from vidclass.bundle.format import BundleInfo, parse_info
-from vidclass.errors import BundleError
+from vidclass.errors import BundleError, ConfigError
 from vidclass.features.clip import padded
 from vidclass.features.networks import FeatureMaker, OpenedNetwork, open_backbone
 from vidclass.runtime.network import OpenVinoNetwork
@@ -66,6 +67,11 @@ class Bundle:
         """The classes, in the order of every score vector."""
         return self.info.labels
 
+    @property
+    def rule(self) -> AnswerRule:
+        """How it answers: which kind of labels, and its thresholds."""
+        return self.info.rule
+
     def maker(self) -> FeatureMaker:
         """What makes the features this bundle was trained on, backbone included."""
         info = self.info
@@ -96,16 +102,22 @@ class Bundle:
         for start in range(0, len(clips), BATCH_CLIPS):
             features, mask = padded(list(clips[start : start + BATCH_CLIPS]), self.info.frames)
             rows.append(self._head.run(features=features, mask=mask))
-        return softmax(np.concatenate(rows))
+        return probabilities_of(np.concatenate(rows), self.info.task)
 
 
-def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
-    """Probabilities along the last axis.
+def require_unknown(bundle: Bundle) -> None:
+    """Refuse to answer `unknown` with a bundle that has no threshold for it.
 
-    >>> softmax(np.array([0.0, 0.0])).tolist()
-    [0.5, 0.5]
+    Raises:
+        ConfigError: it has none.
     """
-    # exp overflows above about 709 in float64; shifting by the max leaves the ratio unchanged.
-    wide = logits.astype(np.float64)
-    shifted = np.exp(wide - wide.max(-1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(-1, keepdims=True), np.float64)
+    if bundle.rule.unknown_below is None:
+        kind = bundle.info.task
+        remedy = (
+            "train it with --unknown"
+            if kind == "single-label"
+            else f"only single-label ones can have it, and this is of the kind {kind!r}"
+        )
+        raise ConfigError(
+            f"{bundle.path} has no probability below which a clip is unknown: {remedy}"
+        )

@@ -9,7 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from vidclass.bundle import format as names
-from vidclass.bundle.format import BundleInfo
+from vidclass.bundle.answers import AnswerRule
+from vidclass.bundle.format import BundleInfo, answer_fields
 from vidclass.features.networks import FeatureMaker
 from vidclass.files import replacing, sha256_of
 from vidclass.heads.registry import REVISION
@@ -46,12 +47,13 @@ def write_bundle(
     maker: FeatureMaker,
     data_fingerprint: str,
     trained_on: int,
+    rule: AnswerRule | None = None,
 ) -> BundleInfo:
     """Write a bundle in one step: until it is whole, an old file of that name stays.
 
     The head's OpenVINO form is made here, with the number of steps fixed, and must agree with
     Keras on clips of every length.  The backbone goes in as it made the features, in the same
-    precision.
+    precision.  It answers by `rule`; without one, with the most probable of the labels.
 
     Raises:
         RuntimeRouteError: it does not.
@@ -86,6 +88,7 @@ def write_bundle(
         data_fingerprint=data_fingerprint,
         trained_on=trained_on,
         sha256={name: hashlib.sha256(data).hexdigest() for name, data in parts.items()},
+        **({} if rule is None else answer_fields(rule)),
     )
     with replacing(path) as temp, zipfile.ZipFile(temp, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(names.INFO, info.model_dump_json(indent=1))

@@ -30,6 +30,7 @@ from vidclass.cli.options import (
     chosen,
 )
 from vidclass.cli.source_options import Source, takes_source
+from vidclass.cli.task_options import Hierarchy, NoneLabel, Unknown, UnknownPrecision, task_chosen
 
 
 def register(app: typer.Typer) -> None:
@@ -58,6 +59,10 @@ def train_command(
         float | None,
         typer.Option(help="Validate on the last part of the training rows, as the example does."),
     ] = None,
+    none_label: NoneLabel = None,
+    hierarchy: Hierarchy = False,
+    unknown: Unknown = False,
+    unknown_precision: UnknownPrecision = None,
     groups: Groups = "auto",
     group_pattern: GroupPattern = None,
     seed: Seed = 0,
@@ -94,6 +99,13 @@ def train_command(
             "groups": groups,
             **chosen(validation_tail=validation_tail, group_pattern=group_pattern),
         },
+        task=task_chosen(
+            source,
+            none_label=none_label,
+            hierarchy=hierarchy,
+            unknown=unknown,
+            unknown_precision=unknown_precision,
+        ),
     )
     manifest = source.manifest(groups=groups, group_pattern=group_pattern, allow_leak=allow_leak)
     with stopping(out / LEDGER), progress_bars() as progress:
@@ -127,6 +139,10 @@ def crossval_command(
     weights: Weights = None,
     precision: Precision = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs to train.")] = None,
+    none_label: NoneLabel = None,
+    hierarchy: Hierarchy = False,
+    unknown: Unknown = False,
+    unknown_precision: UnknownPrecision = None,
     groups: Groups = "auto",
     group_pattern: GroupPattern = None,
     seed: Seed = 0,
@@ -157,6 +173,13 @@ def crossval_command(
         ),
         training={"seed": seed, **chosen(epochs=epochs)},
         split={"groups": groups, **chosen(group_pattern=group_pattern)},
+        task=task_chosen(
+            source,
+            none_label=none_label,
+            hierarchy=hierarchy,
+            unknown=unknown,
+            unknown_precision=unknown_precision,
+        ),
     )
     ledger = ledger_beside(json_file)
     manifest = source.manifest(groups=groups, group_pattern=group_pattern)

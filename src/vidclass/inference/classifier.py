@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vidclass.bundle.read import Bundle
+from vidclass.bundle.answers import Answer
+from vidclass.bundle.read import Bundle, require_unknown
 from vidclass.errors import VidclassError
 from vidclass.features.clip import decode_for
 from vidclass.features.pipeline import MadeClip, make_features
@@ -27,6 +28,8 @@ class Prediction:
         frames_used: How many frames the answer rests on.
         frames: Those frames; None for a video that failed.
         error: Why the video could not be read.
+        answer: What the scores come to, where that is more than the most probable class: of several
+            labels, of a hierarchy, or with `unknown`.
     """
 
     video: str
@@ -34,16 +37,17 @@ class Prediction:
     frames_used: int = 0
     frames: FrameBatch | None = None
     error: VidclassError | None = None
+    answer: Answer | None = None
 
     @property
     def label(self) -> str | None:
-        """The most probable label."""
-        return next(iter(self.scores), None)
+        """The most probable label; None where none is probable enough, too."""
+        return self.answer.label if self.answer else next(iter(self.scores), None)
 
     @property
     def probability(self) -> float | None:
-        """Its probability."""
-        return next(iter(self.scores.values()), None)
+        """Its probability; the highest there is where there is no label."""
+        return self.answer.probability if self.answer else next(iter(self.scores.values()), None)
 
     def to_json(self) -> dict[str, Any]:
         """The stable JSON shape of one prediction."""
@@ -55,23 +59,34 @@ class Prediction:
             "scores": self.scores,
             "frames_used": self.frames_used,
             "error": error,
+            **(self.answer.more if self.answer else {}),
         }
 
 
 class Classifier:
-    """A bundle in use.  One object serves one thread at a time."""
+    """A bundle in use.  One object serves one thread at a time.
 
-    def __init__(self, bundle: Bundle) -> None:
+    With `unknown`, a video whose highest probability is below the bundle's threshold has no label.
+
+    Raises:
+        ConfigError: `unknown`, but the bundle has no such threshold.
+    """
+
+    def __init__(self, bundle: Bundle, *, unknown: bool = False) -> None:
+        if unknown:
+            require_unknown(bundle)
         self.bundle = bundle
+        self.unknown = unknown
 
     @classmethod
-    def load(cls, path: str | Path) -> Classifier:
+    def load(cls, path: str | Path, *, unknown: bool = False) -> Classifier:
         """Open a bundle file.
 
         Raises:
             BundleError: it is not a whole bundle.
+            ConfigError: `unknown`, but it has no threshold for that.
         """
-        return cls(Bundle.load(path))
+        return cls(Bundle.load(path), unknown=unknown)
 
     @property
     def labels(self) -> list[str]:
@@ -128,7 +143,8 @@ class Classifier:
         probabilities = self.bundle.probabilities([clip.features])[0]
         order = (-probabilities).argsort(kind="stable")
         scores = {self.labels[index]: float(probabilities[index]) for index in order}
-        return Prediction(video, scores, len(clip.frames.frames), clip.frames)
+        answer = self.bundle.rule.answer(probabilities, unknown=self.unknown)
+        return Prediction(video, scores, len(clip.frames.frames), clip.frames, answer=answer)
 
 
 def predictions_json(predictions: Sequence[Prediction]) -> dict[str, Any]:

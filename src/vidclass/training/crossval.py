@@ -10,28 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidclass.config import RunConfig
-from vidclass.data.checks import refuse_several_labels
+from vidclass.data.label_scheme import LabelScheme, label_scheme, resolved_task, task_notes
 from vidclass.data.manifest import Manifest
 from vidclass.data.splits import fold_assignments, split_clips
 from vidclass.errors import SplitError
-from vidclass.evaluation.metrics import Metrics, compute_metrics
+from vidclass.evaluation.metrics import Metrics
+from vidclass.evaluation.multilabel import MultiLabelMetrics
 from vidclass.features.extract import Extraction, extract
 from vidclass.features.grouping import regrouped
 from vidclass.features.networks import feature_maker
 from vidclass.training.examples import examples, grouped_manifest
-from vidclass.training.fit import Examples, fit_head
+from vidclass.training.fit import Examples, FittedHead, fit_head
+from vidclass.training.held_out import FoldResult, HeldOut, further_figures
+from vidclass.training.targets import answer_rule, check_head
 from vidclass.types import Progress, no_progress
 
 SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class FoldResult:
-    """How well a head trained on the other folds does on this one."""
-
-    fold: int
-    accuracy: float
-    videos: int
 
 
 @dataclass(frozen=True)
@@ -68,7 +62,7 @@ class CrossValidation:
             "schema": SCHEMA,
             "accuracy_mean": self.accuracy_mean,
             "accuracy_std": self.accuracy_std,
-            "folds": [fold.__dict__ for fold in self.folds],
+            "folds": [fold.to_json() for fold in self.folds],
             "head": self.config.head,
             "backbone": self.config.features.backbone,
             "seed": self.config.training.seed,
@@ -79,7 +73,20 @@ class CrossValidation:
             "labels": self.pooled.labels,
             "confusion": self.pooled.confusion,
             "config": self.config.model_dump(mode="json"),
+            **self._further(),
         }
+
+    def _further(self) -> dict[str, Any]:
+        """What only some kinds of classifiers have: nothing of a plain single-label one."""
+        found = further_figures(self.pooled)
+        if isinstance(self.pooled, MultiLabelMetrics):
+            each = [fold.more["mean_average_precision"] for fold in self.folds]
+            each = [value for value in each if value is not None]
+            found["mean_average_precision_mean"] = float(np.mean(each)) if each else None
+            found["mean_average_precision_std"] = float(np.std(each)) if each else None
+        if self.pooled.task != "single-label":
+            found |= {"task": self.pooled.task, "per_class": self.pooled.to_json()["per_class"]}
+        return found
 
 
 def cross_validate(
@@ -103,7 +110,8 @@ def cross_validate(
         JobFailedError: no clip could be read.
         StoppedError: a video cannot be read, and `strict` is set.
     """
-    refuse_several_labels(manifest.table)
+    task = resolved_task(manifest, config.task)
+    check_head(config.head, task)
     manifest = regrouped(manifest, config.split)
     fold_assignments(manifest, folds=folds, seed=config.training.seed)  # refuse before the work
     maker = feature_maker(config.features, manifest, progress=progress)
@@ -116,47 +124,51 @@ def cross_validate(
         retry_failed=retry_failed,
     )
     clips = grouped_manifest(extraction, config.split)
-    labels = clips.labels  # a class of which nothing can be read is in no score
-    data = examples(extraction, labels, config.features.sampling.total_frames)
+    scheme = label_scheme(clips, task)  # a class of which nothing can be read is in no score
+    data = examples(extraction, scheme, config.features.sampling.total_frames)
     assigned = fold_assignments(clips, folds=folds, seed=config.training.seed)
     numbers = sorted(set(assigned.tolist()))
-    probabilities = np.zeros((len(data), len(labels)))
+    held_out = HeldOut(scheme, data.truth)
     results = []
+    notes: list[str] = []
     for number in numbers:
         inside = assigned == number
-        probabilities[inside] = _predict_fold(
-            clips, data, inside, config, _fold_progress(progress, number, numbers)
-        )
-        right = probabilities[inside].argmax(1) == data.truth[inside]
-        results.append(FoldResult(int(number), float(right.mean()), int(inside.sum())))
+        told = _fold_progress(progress, number, numbers)
+        fitted = _fit_fold(clips, data, inside, config, scheme, told)
+        rule, rule_notes = answer_rule(scheme, fitted.validation, task)
+        notes += [f"fold {number}: {note}" for note in rule_notes]
+        probabilities = fitted.probabilities(data.at(np.flatnonzero(inside)))
+        results.append(held_out.add(int(number), inside, rule, probabilities))
     return CrossValidation(
         config,
         results,
-        compute_metrics(probabilities, data.truth, labels, **extraction.lost().counts()),
+        held_out.pooled(extraction.lost().counts()),
         extraction,
-        (*clips.notes, *extraction.notes, *extraction.lost().notes()),
-    )
+        (*clips.notes, *extraction.notes, *extraction.lost().notes(),
+         *task_notes(clips, task), *notes),
+    )  # fmt: skip
 
 
-def _predict_fold(
+def _fit_fold(
     clips: Manifest,
     data: Examples,
     inside: NDArray[np.bool_],
     config: RunConfig,
+    scheme: LabelScheme,
     progress: Progress,
-) -> NDArray[np.float64]:
-    """Probabilities of the clips inside a fold, by a head that learned from the others."""
+) -> FittedHead:
+    """A head that has learned from the clips outside a fold."""
     outside = np.flatnonzero(~inside)
     training, validation = _training_parts(clips, outside, config)
-    fitted = fit_head(
+    return fit_head(
         config.head,
         data.at(training),
         config.training,
-        classes=len(clips.labels),
+        classes=len(scheme.labels),
         validation=None if validation is None else data.at(validation),
+        scheme=scheme,
         progress=progress,
     )
-    return fitted.probabilities(data.at(np.flatnonzero(inside)))
 
 
 def _training_parts(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from vidclass.config import SplitConfig
+from vidclass.data.label_scheme import LabelScheme
 from vidclass.data.manifest import Manifest
 from vidclass.features.clip import padded
 from vidclass.features.extract import Extraction
@@ -29,10 +28,16 @@ def grouped_manifest(extraction: Extraction, config: SplitConfig) -> Manifest:
     return join_near_duplicates(clips, extraction.readable()[1])
 
 
-def examples(extraction: Extraction, labels: Sequence[str], frames: int) -> Examples:
-    """All readable clips, in the order of `readable_manifest`."""
-    index = {label: number for number, label in enumerate(labels)}
+def examples(extraction: Extraction, labels: Sequence[str] | LabelScheme, frames: int) -> Examples:
+    """All readable clips, in the order of `readable_manifest`.
+
+    Args:
+        extraction: Their features.
+        labels: The classes, or what labels mean where that is more than one class a clip.
+        frames: T.
+    """
+    scheme = labels if isinstance(labels, LabelScheme) else LabelScheme(tuple(labels))
     rows, clips = extraction.readable()
     features, mask = padded(clips, frames)
     names = extraction.manifest.table["label"]
-    return Examples(features, mask, np.array([index[names[int(row)]] for row in rows], np.int64))
+    return Examples(features, mask, scheme.truth(names[int(row)] for row in rows))

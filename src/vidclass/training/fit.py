@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vidclass.bundle.read import softmax
+from vidclass.bundle.answers import probabilities_of
 from vidclass.config import TrainingConfig
+from vidclass.data.label_scheme import Kind, LabelScheme
 from vidclass.errors import ShapeError
 from vidclass.files import cache_folder
+from vidclass.training.targets import check_truth, class_members, objective
 from vidclass.types import Progress, no_progress
 
 # The largest class has this many times the clips of the smallest before classes are weighed.
@@ -21,11 +23,14 @@ UNBALANCED = 1.5
 
 @dataclass(frozen=True)
 class Examples:
-    """Clips ready for a head.  features (N,T,D) float32; mask (N,T) bool; truth (N,) int."""
+    """Clips ready for a head.  features (N,T,D) float32; mask (N,T) bool.
+
+    truth (N,) int, or (N,K) float32: of several labels or of a hierarchy (`LabelScheme.truth`).
+    """
 
     features: NDArray[np.float32]
     mask: NDArray[np.bool_]
-    truth: NDArray[np.int64]
+    truth: NDArray[Any]
 
     def __post_init__(self) -> None:
         """Check that the three agree."""
@@ -34,6 +39,8 @@ class Examples:
                 f"features {self.features.shape}, mask {self.mask.shape} and truth "
                 f"{self.truth.shape} do not fit"
             )
+        if wrong := check_truth(self.truth):
+            raise ShapeError(wrong)
 
     def __len__(self) -> int:
         """How many clips there are."""
@@ -67,17 +74,19 @@ class FittedHead:
         best_epoch: The epoch, from 1, that the weights come from.
         validation: True classes (V,) of the validation clips and their probabilities (V,K) at the
             best epoch, before the refit; None without a validation set.
+        kind: Of its labels: what its logits mean.
     """
 
     model: Any
     history: list[dict[str, float]]
     best_epoch: int
-    validation: tuple[NDArray[np.int64], NDArray[np.float64]] | None = None
+    validation: tuple[NDArray[Any], NDArray[np.float64]] | None = None
+    kind: Kind = "single-label"
 
     def probabilities(self, examples: Examples) -> NDArray[np.float64]:
         """Class probabilities (N,K)."""
         logits = np.asarray(self.model.predict(examples.inputs(), verbose=0), np.float64)
-        return softmax(logits)
+        return probabilities_of(logits, self.kind)
 
 
 def fit_head(
@@ -87,6 +96,7 @@ def fit_head(
     *,
     classes: int,
     validation: Examples | None = None,
+    scheme: LabelScheme | None = None,
     progress: Progress = no_progress,
 ) -> FittedHead:
     """Train a new head; the weights are those of the best epoch.
@@ -100,28 +110,36 @@ def fit_head(
         config: How.
         classes: K.
         validation: The clips that decide which epoch is best.
+        scheme: What their labels mean, if more than one class a clip; their truth is as it says.
         progress: Told of the stages `train` and `refit`, epoch by epoch.
 
     Raises:
         ConfigError: there is no such head.
     """
-    model = _new_head(head, training, config, classes)
+    kind: Kind = "single-label" if scheme is None else scheme.kind
+    model = _new_head(head, training, config, classes, scheme)
     log = _run(model, training, config, classes, validation, _ticks(progress, "train", config))
     history = _rows(log.history)
     losses = [row.get("val_loss", -row["epoch"]) for row in history]
     best = int(np.argmin(losses)) + 1
     if validation is None:
-        return FittedHead(model, history, best)
-    held_out = (validation.truth, FittedHead(model, [], best).probabilities(validation))
+        return FittedHead(model, history, best, kind=kind)
+    held_out = (validation.truth, FittedHead(model, [], best, kind=kind).probabilities(validation))
     if config.refit:
         together = training.joined(validation)
-        model = _new_head(head, together, config, classes)
+        model = _new_head(head, together, config, classes, scheme)
         ticks = _ticks(progress, "refit", config)
         _run(model, together, config, classes, None, ticks, epochs=best)
-    return FittedHead(model, history, best, held_out)
+    return FittedHead(model, history, best, held_out, kind)
 
 
-def _new_head(head: str, training: Examples, config: TrainingConfig, classes: int) -> Any:
+def _new_head(
+    head: str,
+    training: Examples,
+    config: TrainingConfig,
+    classes: int,
+    scheme: LabelScheme | None,
+) -> Any:
     import keras
 
     from vidclass.heads.registry import build_head
@@ -131,7 +149,11 @@ def _new_head(head: str, training: Examples, config: TrainingConfig, classes: in
     frames, width = training.features.shape[1:]
     model = build_head(head, frames, width, classes)
     adapt(model, training)
-    model.compile(_optimizer(config, len(training)), _loss(config), metrics=["accuracy"])
+    if scheme is None or scheme.kind == "single-label":
+        loss, metrics = _loss(config), ["accuracy"]
+    else:
+        loss, metrics = objective(scheme, config, training.truth)
+    model.compile(_optimizer(config, len(training)), loss, metrics=metrics)
     return model
 
 
@@ -153,7 +175,9 @@ def _run(
         callbacks.append(
             keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
         )
-    weights = class_weights(training.truth, classes) if config.balance_classes else None
+    weights = None
+    if config.balance_classes and training.truth.ndim == 1:
+        weights = class_weights(training.truth, classes)
     return model.fit(
         training.inputs(),
         _targets(training, config, classes),
@@ -192,7 +216,8 @@ def adapt(model: Any, training: Examples) -> None:
         if hasattr(layer, "adapt_to"):
             layer.adapt_to(*arrays)
         else:
-            layer.adapt_to_classes(*arrays, training.truth)
+            rows, members = class_members(training.truth)
+            layer.adapt_to_classes(*(array[rows] for array in arrays), members)
 
 
 def class_weights(truth: NDArray[np.int64], classes: int) -> dict[int, float] | None:
@@ -238,8 +263,11 @@ def _loss(config: TrainingConfig) -> Any:
 
 
 def _targets(examples: Examples, config: TrainingConfig, classes: int) -> NDArray[Any]:
-    """Class indices, or one row of zeros and a one for each clip if labels are smoothed."""
-    if config.label_smoothing == 0:
+    """Class indices, or one row of zeros and a one for each clip if labels are smoothed.
+
+    What has a row for each clip already stays, and is smoothed by its loss.
+    """
+    if config.label_smoothing == 0 or examples.truth.ndim == 2:
         return examples.truth
     return np.eye(classes, dtype=np.float32)[examples.truth]
 

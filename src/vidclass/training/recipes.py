@@ -12,6 +12,7 @@ from vidclass.config import (
     RunConfig,
     SamplingConfig,
     SplitConfig,
+    TaskConfig,
     TrainingConfig,
 )
 from vidclass.errors import require_choice
@@ -77,6 +78,7 @@ def run_config(
     head: str | None = None,
     training: Mapping[str, Any] | None = None,
     split: Mapping[str, Any] | None = None,
+    task: Mapping[str, Any] | None = None,
 ) -> RunConfig:
     """A recipe with some settings replaced.
 
@@ -88,6 +90,7 @@ def run_config(
         head: Another head; it brings its own training settings.
         training: Fields of TrainingConfig.
         split: Fields of SplitConfig.
+        task: Fields of TaskConfig.
 
     Raises:
         ConfigError: a name or a value is not allowed.
@@ -111,6 +114,7 @@ def run_config(
         head=head or base.head,
         training=TrainingConfig.checked(**(schedule.model_dump() | dict(training or {}))),
         split=SplitConfig.checked(**(base.split.model_dump() | dict(split or {}))),
+        task=TaskConfig.checked(**dict(task or {})),
     )
 
 

@@ -9,14 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
+from vidclass.bundle.answers import AnswerRule
 from vidclass.bundle.read import Bundle
 from vidclass.bundle.write import write_bundle
 from vidclass.config import RunConfig, SplitConfig
-from vidclass.data.checks import refuse_several_labels
+from vidclass.data.label_scheme import LabelScheme, label_scheme, resolved_task, task_notes
 from vidclass.data.manifest import Manifest
 from vidclass.data.splits import split_clips, tail_validation
 from vidclass.errors import SplitError
-from vidclass.evaluation.metrics import Metrics, compute_metrics
+from vidclass.evaluation.metrics import Metrics
+from vidclass.evaluation.score import score
 from vidclass.features.extract import Extraction, extract
 from vidclass.features.grouping import regrouped
 from vidclass.features.networks import FeatureMaker, backbone_recipe, feature_maker
@@ -25,6 +27,7 @@ from vidclass.ledger import write_ledger
 from vidclass.training import folder as names
 from vidclass.training.examples import examples, grouped_manifest
 from vidclass.training.fit import Examples, FittedHead, fit_head
+from vidclass.training.targets import answer_rule, check_head
 from vidclass.types import Progress, no_progress
 from vidclass.version import __version__
 
@@ -77,7 +80,8 @@ def train(
     out = Path(out)
     manifest = regrouped(manifest, config.split)
     # Refuse before the work.
-    refuse_several_labels(manifest.table)
+    task = resolved_task(manifest, config.task)
+    check_head(config.head, task)
     divide(manifest, config.split, seed=config.training.seed)
     backbone_recipe(config.features)
     names.prepare_run_folder(out, config, overwrite=overwrite)
@@ -95,22 +99,26 @@ def train(
     clips = grouped_manifest(extraction, config.split)
     clips = divide(clips, config.split, seed=config.training.seed)
     clips.write_csv(out / names.SPLIT)
-    parts = _parts(clips, extraction, config)
-    labels = clips.labels
+    scheme = label_scheme(clips, task)
+    parts = _parts(clips, extraction, config, scheme)
     fitted = fit_head(
         config.head,
         parts["train"],
         config.training,
-        classes=len(labels),
+        classes=len(scheme.labels),
         validation=parts.get("validation"),
+        scheme=scheme,
         progress=progress,
     )
-    bundle = _save(out, clips, maker, config, fitted, learned_from=_learned_from(parts, config))
+    rule, rule_notes = answer_rule(scheme, fitted.validation, task)
+    learned = _learned_from(parts, config)
+    bundle = _save(out, clips, maker, config, fitted, rule=rule, learned_from=learned)
     metrics = _measure(bundle, extraction, clips, fitted)
     sizes = {name: len(part) for name, part in parts.items()}
     result = RunResult(
         out, bundle, sizes, metrics, fitted.best_epoch, extraction,
-        (*clips.notes, *extraction.notes, *extraction.lost().notes()),
+        (*clips.notes, *extraction.notes, *extraction.lost().notes(),
+         *task_notes(clips, task), *rule_notes),
     )  # fmt: skip
     _finish(result, seconds=time.monotonic() - started)
     return result
@@ -141,8 +149,10 @@ def divide(manifest: Manifest, config: SplitConfig, *, seed: int) -> Manifest:
     return tail_validation(manifest, config.validation_tail)
 
 
-def _parts(clips: Manifest, extraction: Extraction, config: RunConfig) -> dict[str, Examples]:
-    data = examples(extraction, clips.labels, config.features.sampling.total_frames)
+def _parts(
+    clips: Manifest, extraction: Extraction, config: RunConfig, scheme: LabelScheme
+) -> dict[str, Examples]:
+    data = examples(extraction, scheme, config.features.sampling.total_frames)
     splits = np.array(clips.table["split"].to_list())
     parts = {name: np.flatnonzero(splits == name) for name in ("train", "validation", "test")}
     if len(parts["train"]) == 0:
@@ -162,6 +172,7 @@ def _save(
     config: RunConfig,
     fitted: FittedHead,
     *,
+    rule: AnswerRule,
     learned_from: int,
 ) -> Path:
     names.write_history(out, fitted.history, fitted.best_epoch)
@@ -171,10 +182,11 @@ def _save(
         bundle,
         head=config.head,
         head_weights=out / names.CHECKPOINT,
-        labels=clips.labels,
+        labels=rule.scheme.labels,
         maker=maker,
         data_fingerprint=clips.fingerprint,
         trained_on=learned_from,
+        rule=rule,
     )
     return bundle
 
@@ -184,21 +196,20 @@ def _measure(
 ) -> dict[str, Metrics]:
     """Metrics of the bundle itself on the test clips; on validation clips, of the best epoch."""
     bundle = Bundle.load(path)
+    rule = bundle.rule
     splits = np.array(clips.table["split"].to_list())
     rows = np.flatnonzero(splits == "test")
     metrics = {}
     if fitted.validation is not None:
         truth, probabilities = fitted.validation
-        metrics["validation"] = compute_metrics(
-            probabilities, truth, clips.labels, **extraction.lost(split="validation").counts()
-        )
+        lost = extraction.lost(split="validation").counts()
+        metrics["validation"] = score(rule, probabilities, truth, lost=lost)
     if len(rows):
         _, features = extraction.readable()
-        truth = np.array([clips.labels.index(clips.table["label"][int(row)]) for row in rows])
+        truth = rule.scheme.truth(clips.table["label"][int(row)] for row in rows)
         probabilities = bundle.probabilities([features[row] for row in rows])
-        metrics["test"] = compute_metrics(
-            probabilities, truth, clips.labels, **extraction.lost(split="test").counts()
-        )
+        lost = extraction.lost(split="test").counts()
+        metrics["test"] = score(rule, probabilities, truth, lost=lost)
     return metrics
 
 
