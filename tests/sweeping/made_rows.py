@@ -6,7 +6,7 @@ from typing import Any
 
 from vidclass.sweeping.rows import Row, State
 from vidclass.sweeping.space import Point
-from vidclass.training.crossval import FoldResult
+from vidclass.training.held_out import FoldResult
 
 
 def point(**changes: Any) -> Point:

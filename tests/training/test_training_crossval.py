@@ -16,7 +16,8 @@ from vidclass.features.extract import Extraction
 from vidclass.features.networks import FeatureMaker
 from vidclass.training import crossval as module
 from vidclass.training import members, views
-from vidclass.training.crossval import CrossValidation, FoldResult, cross_validate
+from vidclass.training.crossval import CrossValidation, cross_validate
+from vidclass.training.held_out import FoldResult
 from vidclass.training.recipes import run_config
 from vidclass.types import ClipFeatures, Failure
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
+from vidclass.bundle.answers import AnswerRule
 from vidclass.config import FeatureConfig, FrozenConfig, one_line
+from vidclass.data.label_scheme import Kind, LabelScheme
 from vidclass.errors import BundleError
 from vidclass.features.windows import window_count
 
@@ -60,6 +62,8 @@ class BundleInfo(FrozenConfig):
     Attributes:
         schema_version: Of this very description.
         labels: The classes, in the order of every score vector.
+        task: What a clip's labels mean: one class, any number, or a leaf of a hierarchy.
+        none_label, thresholds, unknown_below: See `LabelScheme` and `AnswerRule`.
         features: Sampling, geometry, backbone: what turns a video into features.  Its precision is
             the one that was used, never `auto`: a bundle gives the same numbers everywhere.
         feature_fingerprint: The key under which the store keeps such features.
@@ -85,8 +89,18 @@ class BundleInfo(FrozenConfig):
     data_fingerprint: str
     trained_on: int
     sha256: dict[str, str]
+    task: Kind = "single-label"
+    none_label: str | None = None
+    thresholds: tuple[float, ...] = ()
+    unknown_below: float | None = None
     window: Annotated[int, Field(ge=1)] = 1
     further: tuple[MemberInfo, ...] = ()
+
+    @property
+    def rule(self) -> AnswerRule:
+        """How it answers."""
+        scheme = LabelScheme(tuple(self.labels), self.task, self.none_label)
+        return AnswerRule(scheme, self.thresholds, self.unknown_below)
 
     @property
     def members(self) -> tuple[MemberInfo, ...]:
@@ -105,6 +119,16 @@ class BundleInfo(FrozenConfig):
     def frames(self) -> int:
         """T, the number of steps the head takes."""
         return self.members[0].frames
+
+
+def answer_fields(rule: AnswerRule) -> dict[str, Any]:
+    """What a bundle keeps of how it answers, besides its labels."""
+    return {
+        "task": rule.scheme.kind,
+        "none_label": rule.scheme.none_label,
+        "thresholds": rule.thresholds,
+        "unknown_below": rule.unknown_below,
+    }
 
 
 def parse_info(text: bytes, path: object) -> BundleInfo:
@@ -126,4 +150,9 @@ def parse_info(text: bytes, path: object) -> BundleInfo:
                 raise BundleError(f"{path}: the description inside lists no part {name!r}")
         if member.swap and sorted(member.swap) != list(range(len(info.labels))):
             raise BundleError(f"{path}: swap={member.swap} is no order of its labels")
+    if len(info.thresholds) not in (0, len(info.labels)):
+        raise BundleError(
+            f"{path}: the description inside has {len(info.thresholds)} thresholds for "
+            f"{len(info.labels)} labels"
+        )
     return info

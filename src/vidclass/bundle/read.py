@@ -7,14 +7,16 @@ import zipfile
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vidclass.bundle import format as names
+from vidclass.bundle.answers import AnswerRule, probabilities_of
+from vidclass.bundle.answers import softmax as softmax
 from vidclass.bundle.format import BundleInfo, MemberInfo, parse_info
-from vidclass.errors import BundleError, ShapeError
+from vidclass.data.label_scheme import Kind
+from vidclass.errors import BundleError, ConfigError, ShapeError
 from vidclass.features.clip import padded
 from vidclass.features.networks import FeatureMaker, OpenedNetwork, open_backbone
 from vidclass.runtime.network import OpenVinoNetwork
@@ -73,8 +75,13 @@ class Bundle:
         found = []
         for info in self.info.members:
             opener = opened.setdefault(info.backbone_at, BackboneOpener(info, self._parts))
-            found.append(BundleMember(info, self._parts, opener))
+            found.append(BundleMember(info, self._parts, opener, self.info.task))
         return found
+
+    @property
+    def rule(self) -> AnswerRule:
+        """How it answers: which kind of labels, and its thresholds."""
+        return self.info.rule
 
     def maker(self) -> FeatureMaker:
         """What makes the features of the first member, backbone included."""
@@ -122,8 +129,11 @@ class BackboneOpener:
 class BundleMember:
     """One head of a bundle and what makes its features."""
 
-    def __init__(self, info: MemberInfo, parts: dict[str, bytes], backbone: BackboneOpener) -> None:
+    def __init__(
+        self, info: MemberInfo, parts: dict[str, bytes], backbone: BackboneOpener, task: Kind
+    ) -> None:
         self.info = info
+        self._task: Kind = task
         self._parts, self._backbone = parts, backbone
 
     def maker(self) -> FeatureMaker:
@@ -150,17 +160,23 @@ class BundleMember:
         for start in range(0, len(clips), BATCH_CLIPS):
             features, mask = padded(list(clips[start : start + BATCH_CLIPS]), self.info.frames)
             rows.append(self._head.run(features=features, mask=mask))
-        found = softmax(np.concatenate(rows))
+        found = probabilities_of(np.concatenate(rows), self._task)
         return found[:, list(self.info.swap)] if self.info.swap else found
 
 
-def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
-    """Probabilities along the last axis.
+def require_unknown(bundle: Bundle) -> None:
+    """Refuse to answer `unknown` with a bundle that has no threshold for it.
 
-    >>> softmax(np.array([0.0, 0.0])).tolist()
-    [0.5, 0.5]
+    Raises:
+        ConfigError: it has none.
     """
-    # exp overflows above about 709 in float64; shifting by the max leaves the ratio unchanged.
-    wide = logits.astype(np.float64)
-    shifted = np.exp(wide - wide.max(-1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(-1, keepdims=True), np.float64)
+    if bundle.rule.unknown_below is None:
+        kind = bundle.info.task
+        remedy = (
+            "train it with --unknown"
+            if kind == "single-label"
+            else f"only single-label ones can have it, and this is of the kind {kind!r}"
+        )
+        raise ConfigError(
+            f"{bundle.path} has no probability below which a clip is unknown: {remedy}"
+        )

@@ -10,7 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from vidclass.bundle import format as names
-from vidclass.bundle.format import BundleInfo, MemberInfo
+from vidclass.bundle.answers import AnswerRule
+from vidclass.bundle.format import BundleInfo, MemberInfo, answer_fields
 from vidclass.features.networks import FeatureMaker
 from vidclass.files import replacing, sha256_of
 from vidclass.heads.registry import REVISION
@@ -63,6 +64,7 @@ def write_bundle(
     swap: Sequence[int] = (),
     data_fingerprint: str,
     trained_on: int,
+    rule: AnswerRule | None = None,
 ) -> BundleInfo:
     """Write a bundle in one step: until it is whole, an old file of that name stays.
 
@@ -77,6 +79,7 @@ def write_bundle(
         swap: The class that the mirror image of each class has; empty where that is its own.
         data_fingerprint: Of the clips they were trained on.
         trained_on: How many clips that were.
+        rule: How it answers; without one, with the most probable of the labels.
 
     Raises:
         RuntimeRouteError: the two forms of a head do not agree.
@@ -107,6 +110,7 @@ def write_bundle(
         trained_on=trained_on,
         sha256={name: hashlib.sha256(data).hexdigest() for name, data in parts.items()},
         further=tuple(infos[1:]),
+        **({} if rule is None else answer_fields(rule)),
     )
     with replacing(path) as temp, zipfile.ZipFile(temp, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(names.INFO, info.model_dump_json(indent=1))

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from vidclass.cli.answers import answer_cells, answer_columns, answer_line
 from vidclass.cli.output import say, write_json, write_output
 from vidclass.cli.reports import percent
 from vidclass.data.extensions import VIDEO_EXTENSIONS
@@ -90,7 +91,8 @@ def print_predictions(predictions: Sequence[Prediction], *, top: int) -> None:
     """Sorted probabilities, video by video."""
     for prediction in predictions:
         if prediction.error is None:
-            say(f"{prediction.video}:")
+            said = answer_line(prediction)
+            say(f"{prediction.video}:" + (f" {said}" if said else ""))
             for label, score in list(prediction.scores.items())[:top]:
                 say(f"  {label}: {percent(score):>7}")
 
@@ -101,15 +103,22 @@ def write_predictions_json(target: str, predictions: Sequence[Prediction]) -> No
 
 
 def write_predictions_csv(
-    target: str, predictions: Sequence[Prediction], labels: Sequence[str]
+    target: str, predictions: Sequence[Prediction], classifier: Classifier
 ) -> None:
-    """A row a video: label, probability, error, then one column of scores a label."""
+    """A row a video: label, probability, error, then one column of scores a label.
+
+    Between the two stands what else the kind of classifier has to say.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["video", "label", "probability", "error", *labels])
+    labels, columns = classifier.labels, answer_columns(classifier)
+    writer.writerow(["video", "label", "probability", "error", *columns, *labels])
     for item in predictions:
+        more = answer_cells(item, columns)
         scores = [item.scores.get(label, "") for label in labels]
-        writer.writerow([item.video, item.label, item.probability, item.error or "", *scores])
+        writer.writerow(
+            [item.video, item.label, item.probability, item.error or "", *more, *scores]
+        )
     if target == "-":
         sys.stdout.write(text.getvalue())
     else:

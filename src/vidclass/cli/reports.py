@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from vidclass.cli.output import closing_line, say, show, tell_notes
+from vidclass.cli.task_reports import further_lines, multilabel_summary, multilabel_table, share
+from vidclass.evaluation.multilabel import MultiLabelMetrics
 from vidclass.training import folder as names
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ def percent(share: float) -> str:
 
 def summary(metrics: Metrics) -> str:
     """Accuracy with its interval, and how many clips it covers."""
+    if isinstance(metrics, MultiLabelMetrics):
+        return multilabel_summary(metrics)
     low, high = metrics.accuracy_interval
     more = f"; {metrics.failed} more failed" if metrics.failed else ""
     return (
@@ -37,6 +41,8 @@ def summary(metrics: Metrics) -> str:
 
 def class_table(metrics: Metrics) -> Table:
     """Precision, recall and F1 by class."""
+    if isinstance(metrics, MultiLabelMetrics):
+        return multilabel_table(metrics)
     table = Table("class", title="by class", title_justify="left")
     lost = metrics.failed_by_class
     for column in ("clips", *(["failed"] if lost else []), "precision", "recall", "F1"):
@@ -95,6 +101,8 @@ def report_run(result: RunResult) -> None:
         say(f"best epoch: {result.best_epoch}")
     for name, metrics in result.metrics.items():
         say(f"{name}: {summary(metrics)}")
+        for line in further_lines(metrics):
+            say(f"  {line}")
     if "test" in result.metrics:
         show(class_table(result.metrics["test"]))
     say(f"bundle: {result.bundle}")
@@ -105,20 +113,27 @@ def report_crossval(result: CrossValidation, *, ledger: Path | None, quiet: bool
     """The folds; with `quiet`, only notes and the closing line."""
     tell_notes(result.notes)
     if not quiet:
+        several = isinstance(result.pooled, MultiLabelMetrics)
         table = Table("fold", title=f"head: {result.config.head}", title_justify="left")
         table.add_column("clips", justify="right")
-        table.add_column("accuracy", justify="right")
+        for column in ("all labels right", "mAP") if several else ("accuracy",):
+            table.add_column(column, justify="right")
         chosen = result.config.compares_heads
         if chosen:
             table.add_column("chosen without this fold")
         for fold in result.folds:
-            cells = [str(fold.fold), str(fold.videos), percent(fold.accuracy)]
-            table.add_row(*cells, *([fold.heads] if chosen else []))
+            ap = [share(fold.more["mean_average_precision"])] if several else []
+            heads = [fold.heads] if chosen else []
+            table.add_row(str(fold.fold), str(fold.videos), percent(fold.accuracy), *ap, *heads)
         show(table)
         say(
             f"mean accuracy {percent(result.accuracy_mean)}, deviation over folds "
             f"{percent(result.accuracy_std)}"
         )
+        if several:
+            say(f"all folds together: {summary(result.pooled)}")
+        for line in further_lines(result.pooled):
+            say(line)
         show(class_table(result.pooled))
     closing_line(result.extraction.ok, result.extraction.failures, ledger)
 
@@ -130,6 +145,8 @@ def report_evaluation(
     tell_notes(notes)
     if not quiet:
         say(summary(result.metrics))
+        for line in further_lines(result.metrics):
+            say(line)
         show(class_table(result.metrics))
     closing_line(result.extraction.ok, result.extraction.failures, ledger)
 

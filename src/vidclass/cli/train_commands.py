@@ -34,6 +34,7 @@ from vidclass.cli.options import (
     label_pairs,
 )
 from vidclass.cli.source_options import Source, takes_source
+from vidclass.cli.task_options import Hierarchy, NoneLabel, Unknown, UnknownPrecision, task_chosen
 
 
 def register(app: typer.Typer) -> None:
@@ -65,6 +66,10 @@ def train_command(
     ] = None,
     flip: Flip = False,
     swap_labels: SwapLabels = None,
+    none_label: NoneLabel = None,
+    hierarchy: Hierarchy = False,
+    unknown: Unknown = False,
+    unknown_precision: UnknownPrecision = None,
     groups: Groups = "auto",
     group_pattern: GroupPattern = None,
     seed: Seed = 0,
@@ -104,6 +109,13 @@ def train_command(
         },
         flip=flip,
         swap_labels=label_pairs(swap_labels),
+        task=task_chosen(
+            source,
+            none_label=none_label,
+            hierarchy=hierarchy,
+            unknown=unknown,
+            unknown_precision=unknown_precision,
+        ),
     )
     manifest = source.manifest(groups=groups, group_pattern=group_pattern, allow_leak=allow_leak)
     with stopping(out / LEDGER), progress_bars() as progress:
@@ -140,6 +152,10 @@ def crossval_command(
     epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs to train.")] = None,
     flip: Flip = False,
     swap_labels: SwapLabels = None,
+    none_label: NoneLabel = None,
+    hierarchy: Hierarchy = False,
+    unknown: Unknown = False,
+    unknown_precision: UnknownPrecision = None,
     groups: Groups = "auto",
     group_pattern: GroupPattern = None,
     seed: Seed = 0,
@@ -173,6 +189,13 @@ def crossval_command(
         split={"groups": groups, **chosen(group_pattern=group_pattern)},
         flip=flip,
         swap_labels=label_pairs(swap_labels),
+        task=task_chosen(
+            source,
+            none_label=none_label,
+            hierarchy=hierarchy,
+            unknown=unknown,
+            unknown_precision=unknown_precision,
+        ),
     )
     ledger = ledger_beside(json_file)
     manifest = source.manifest(groups=groups, group_pattern=group_pattern)

@@ -16,6 +16,7 @@ from vidclass.cli.options import (
     Strict,
 )
 from vidclass.cli.source_options import Source, takes_source
+from vidclass.cli.task_options import UseUnknown
 
 DEMO_FOLDER = Path("vidclass-demo")
 
@@ -54,6 +55,7 @@ def predict_command(
             help="Pictures a second: every folder of numbered pictures is then one video."
         ),
     ] = None,
+    unknown: UseUnknown = False,
     top: Annotated[int, typer.Option("--top", min=1, help="Labels to show for each video.")] = 5,
     json_file: Json = None,
     csv_file: Annotated[
@@ -82,7 +84,7 @@ def predict_command(
     from vidclass.training.folder import find_bundle
 
     require_one_stdout(json_file, csv_file)
-    classifier = Classifier.load(find_bundle(bundle))
+    classifier = Classifier.load(find_bundle(bundle), unknown=unknown)
     videos = videos_in(paths, fps=fps)
     ledger = ledger_beside(json_file, csv_file, gif)
     with stopping(ledger), progress_bars() as progress:
@@ -92,7 +94,7 @@ def predict_command(
     if json_file is not None:
         write_predictions_json(json_file, predictions)
     if csv_file is not None:
-        write_predictions_csv(csv_file, predictions, classifier.labels)
+        write_predictions_csv(csv_file, predictions, classifier)
     if "-" not in (json_file, csv_file):
         print_predictions(predictions, top=top)
     closing_line(len(predictions) - len(failures), failures, ledger)
@@ -106,6 +108,14 @@ def evaluate_command(
     split: Annotated[
         str | None, typer.Option(help="Only the clips of this split: train, validation or test.")
     ] = None,
+    unknown: Annotated[
+        bool,
+        typer.Option(
+            "--unknown",
+            help="Take clips with labels that the classifier does not know as unknown ones, and "
+            "tell how many of them it refuses.",
+        ),
+    ] = False,
     json_file: Json = None,
     report: Annotated[
         Path | None, typer.Option(help="Write a page with the metrics and the confusion matrix.")
@@ -139,6 +149,7 @@ def evaluate_command(
             progress=progress,
             strict=strict,
             retry_failed=retry_failed,
+            unknown=unknown,
         )
     if json_file is not None:
         write_json(json_file, result.metrics.to_json())

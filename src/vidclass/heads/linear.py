@@ -47,7 +47,7 @@ def temporal(frames: int, width: int, classes: int) -> keras.Model:
     return _linear(inputs, TemporalPooling()(features, mask), classes, "temporal")
 
 
-@head(causal=True, ordered=False)
+@head(causal=True, ordered=False, independent=False)
 def rolling_average(frames: int, width: int, classes: int, *, window: int = 128) -> keras.Model:
     """A classifier of single frames; the answer is the mean of its last `window` probabilities.
 

@@ -9,7 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from vidclass.bundle.read import Bundle, BundleMember
+from vidclass.bundle.answers import Answer
+from vidclass.bundle.read import Bundle, BundleMember, require_unknown
 from vidclass.engine.local import Done
 from vidclass.errors import VidclassError
 from vidclass.features.clip import decode_for
@@ -31,6 +32,8 @@ class Prediction:
         frames_used: How many frames the answer rests on; of several views, those of the first.
         frames: Those frames; None for a video that failed.
         error: Why the video could not be read.
+        answer: What the scores come to, where that is more than the most probable class: of several
+            labels, of a hierarchy, or with `unknown`.
     """
 
     video: str
@@ -38,16 +41,17 @@ class Prediction:
     frames_used: int = 0
     frames: FrameBatch | None = None
     error: VidclassError | None = None
+    answer: Answer | None = None
 
     @property
     def label(self) -> str | None:
-        """The most probable label."""
-        return next(iter(self.scores), None)
+        """The most probable label; None where none is probable enough, too."""
+        return self.answer.label if self.answer else next(iter(self.scores), None)
 
     @property
     def probability(self) -> float | None:
-        """Its probability."""
-        return next(iter(self.scores.values()), None)
+        """Its probability; the highest there is where there is no label."""
+        return self.answer.probability if self.answer else next(iter(self.scores.values()), None)
 
     def to_json(self) -> dict[str, Any]:
         """The stable JSON shape of one prediction."""
@@ -59,23 +63,34 @@ class Prediction:
             "scores": self.scores,
             "frames_used": self.frames_used,
             "error": error,
+            **(self.answer.more if self.answer else {}),
         }
 
 
 class Classifier:
-    """A bundle in use.  One object serves one thread at a time."""
+    """A bundle in use.  One object serves one thread at a time.
 
-    def __init__(self, bundle: Bundle) -> None:
+    With `unknown`, a video whose highest probability is below the bundle's threshold has no label.
+
+    Raises:
+        ConfigError: `unknown`, but the bundle has no such threshold.
+    """
+
+    def __init__(self, bundle: Bundle, *, unknown: bool = False) -> None:
+        if unknown:
+            require_unknown(bundle)
         self.bundle = bundle
+        self.unknown = unknown
 
     @classmethod
-    def load(cls, path: str | Path) -> Classifier:
+    def load(cls, path: str | Path, *, unknown: bool = False) -> Classifier:
         """Open a bundle file.
 
         Raises:
             BundleError: it is not a whole bundle.
+            ConfigError: `unknown`, but it has no threshold for that.
         """
-        return cls(Bundle.load(path))
+        return cls(Bundle.load(path), unknown=unknown)
 
     @property
     def labels(self) -> list[str]:
@@ -145,7 +160,9 @@ class Classifier:
         probabilities = self.bundle.probabilities(*([clip.features] for clip in clips))[0]
         order = (-probabilities).argsort(kind="stable")
         scores = {self.labels[index]: float(probabilities[index]) for index in order}
-        return Prediction(video, scores, len(clips[0].frames.frames), clips[0].frames)
+        answer = self.bundle.rule.answer(probabilities, unknown=self.unknown)
+        frames = clips[0].frames
+        return Prediction(video, scores, len(frames.frames), frames, answer=answer)
 
 
 def _made(

@@ -17,7 +17,8 @@ from vidclass.sweeping.prune import beaten_by
 from vidclass.sweeping.rows import Row, plain_fold
 from vidclass.sweeping.settings import SweepConfig
 from vidclass.sweeping.space import Point
-from vidclass.training.crossval import CrossValidation, FoldResult, cross_validate
+from vidclass.training.crossval import CrossValidation, cross_validate
+from vidclass.training.held_out import FoldResult
 from vidclass.types import Failure, Progress, no_progress
 
 

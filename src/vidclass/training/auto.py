@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from vidclass.config import RunConfig
 from vidclass.data.groups import keep_together
+from vidclass.data.label_scheme import LabelScheme
 from vidclass.data.manifest import Manifest
 from vidclass.data.splits import fold_assignments
 from vidclass.errors import SplitError
@@ -71,7 +72,12 @@ class HeadChoice:
 
 
 def choose_head(
-    clips: Manifest, data: AnyExamples, config: RunConfig, *, progress: Progress = no_progress
+    clips: Manifest,
+    data: AnyExamples,
+    config: RunConfig,
+    *,
+    scheme: LabelScheme | None = None,
+    progress: Progress = no_progress,
 ) -> HeadChoice:
     """The simplest head that is as good as the best, by grouped cross-validation.
 
@@ -85,6 +91,7 @@ def choose_head(
         clips: The clips that may be looked at: no test clip must be among them.
         data: Their features, in the same order.
         config: Which heads, and how each is fitted.
+        scheme: What labels mean; None for one class a clip.
         progress: Told of the stage `compare`.
     """
     names = candidates(config.head)
@@ -92,6 +99,8 @@ def choose_head(
         return HeadChoice((config.head,), ASKED_FOR)
     if len(names) == 1:
         return HeadChoice(names, "no other was named")
+    if scheme is not None and scheme.kind != "single-label":
+        return HeadChoice((_fallback(names),), f"{scheme.kind} heads are not compared")
     rows = _sample(clips, config.training.seed)
     part, sampled = Manifest(clips.table[rows.tolist()]), in_memory(data, rows)
     truth = np.array([part.labels.index(label) for label in part.table["label"]], np.int64)
@@ -99,12 +108,16 @@ def choose_head(
     try:
         assigned = _folds(part, config.training.seed)
     except SplitError as error:
-        chosen = DEFAULT_HEAD if DEFAULT_HEAD in names else names[0]
-        return HeadChoice((chosen,), f"the clips allow no comparison ({error})")
+        return HeadChoice((_fallback(names),), f"the clips allow no comparison ({error})")
     found = race(
         names, part, sampled, config, groups=_groups(part), assigned=assigned, progress=progress
     )
     return choice(found, {name: _parameters(name, sampled, len(part.labels)) for name in names})
+
+
+def _fallback(names: Sequence[str]) -> str:
+    """The head to take where nothing can be compared."""
+    return DEFAULT_HEAD if DEFAULT_HEAD in names else names[0]
 
 
 def choice(found: Mapping[str, HeldOut], parameters: Mapping[str, int]) -> HeadChoice:

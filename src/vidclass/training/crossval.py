@@ -11,47 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidclass.config import RunConfig
-from vidclass.data.checks import refuse_several_labels
+from vidclass.data.label_scheme import LabelScheme, label_scheme, resolved_task, task_notes
 from vidclass.data.manifest import Manifest
 from vidclass.data.splits import fold_assignments
-from vidclass.evaluation.metrics import Metrics, compute_metrics
+from vidclass.evaluation.metrics import Metrics
+from vidclass.evaluation.multilabel import MultiLabelMetrics
 from vidclass.features.extract import Extraction
 from vidclass.features.grouping import regrouped
-from vidclass.training.auto import HeadChoice
 from vidclass.training.examples import grouped_manifest
-from vidclass.training.members import fit_members
+from vidclass.training.held_out import FoldResult, HeldOut, further_figures
+from vidclass.training.members import FittedMembers, fit_members
 from vidclass.training.spare import spare_validation
+from vidclass.training.targets import answer_rule, check_head
 from vidclass.training.views import SeenClips, see, seen_clips
 from vidclass.types import Progress, no_progress, one_of
 
 SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class FoldResult:
-    """How well a head trained on the other folds does on this one.
-
-    Attributes:
-        fold: Its number.
-        accuracy: Share of its clips named rightly.
-        videos: How many clips it has.
-        choices: How the head of each view was chosen, on the other folds.
-    """
-
-    fold: int
-    accuracy: float
-    videos: int
-    choices: tuple[HeadChoice, ...] = ()
-
-    @property
-    def heads(self) -> str:
-        """The heads that were chosen, view by view."""
-        return ", ".join(choice.name for choice in self.choices)
-
-    def to_json(self) -> dict[str, Any]:
-        """The stable JSON shape."""
-        facts = {"fold": self.fold, "accuracy": self.accuracy, "videos": self.videos}
-        return facts | ({"heads": self.heads} if self.choices else {})
 
 
 @dataclass(frozen=True)
@@ -99,7 +74,20 @@ class CrossValidation:
             "labels": self.pooled.labels,
             "confusion": self.pooled.confusion,
             "config": self.config.model_dump(mode="json"),
+            **self._further(),
         }
+
+    def _further(self) -> dict[str, Any]:
+        """What only some kinds of classifiers have: nothing of a plain single-label one."""
+        found = further_figures(self.pooled)
+        if isinstance(self.pooled, MultiLabelMetrics):
+            each = [fold.more["mean_average_precision"] for fold in self.folds]
+            each = [value for value in each if value is not None]
+            found["mean_average_precision_mean"] = float(np.mean(each)) if each else None
+            found["mean_average_precision_std"] = float(np.std(each)) if each else None
+        if self.pooled.task != "single-label":
+            found |= {"task": self.pooled.task, "per_class": self.pooled.to_json()["per_class"]}
+        return found
 
 
 def cross_validate(
@@ -134,12 +122,14 @@ def cross_validate(
         JobFailedError: no clip could be read.
         StoppedError: a video cannot be read, and `strict` is set.
     """
-    refuse_several_labels(manifest.table)
+    task = resolved_task(manifest, config.task)
+    check_head(config.head, task)
     manifest = regrouped(manifest, config.split)
     fold_assignments(manifest, folds=folds, seed=config.training.seed)  # refuse before the work
     views = see(
         manifest,
         config,
+        task=task,
         store_folder=store_folder,
         progress=progress,
         strict=strict,
@@ -147,45 +137,48 @@ def cross_validate(
     )
     extraction = views[0].extraction
     clips = grouped_manifest(extraction, config.split)
-    labels = clips.labels  # a class of which nothing can be read is in no score
-    seen = seen_clips(views, labels, config)
-    truth = seen[0].plain.truth
+    scheme = label_scheme(clips, task)  # a class of which nothing can be read is in no score
+    seen = seen_clips(views, scheme, config)
     assigned = fold_assignments(clips, folds=folds, seed=config.training.seed)
     numbers = sorted(set(assigned.tolist()))
-    probabilities = np.zeros((len(truth), len(labels)))
+    held_out = HeldOut(scheme, seen[0].plain.truth)
     results = []
+    notes: list[str] = []
     for number in numbers:
         inside = assigned == number
-        probabilities[inside], choices = _predict_fold(
-            clips, seen, inside, config, _fold_progress(progress, number, numbers)
-        )
-        right = probabilities[inside].argmax(1) == truth[inside]
-        results.append(FoldResult(int(number), float(right.mean()), int(inside.sum()), choices))
+        told = _fold_progress(progress, number, numbers)
+        fitted = _fit_fold(clips, seen, inside, config, scheme, told)
+        rule, rule_notes = answer_rule(scheme, fitted.validation, task)
+        notes += [f"fold {number}: {note}" for note in rule_notes]
+        probabilities = fitted.probabilities(seen, np.flatnonzero(inside))
+        choices = tuple(fitted.choices) if config.compares_heads else ()
+        results.append(held_out.add(int(number), inside, rule, probabilities, choices=choices))
         if on_fold is not None:
             on_fold(results[-1])
     return CrossValidation(
         config,
         results,
-        compute_metrics(probabilities, truth, labels, **extraction.lost().counts()),
+        held_out.pooled(extraction.lost().counts()),
         extraction,
-        (*clips.notes, *extraction.notes, *seen[0].plain.notes, *extraction.lost().notes()),
-    )
+        (*clips.notes, *extraction.notes, *seen[0].plain.notes, *extraction.lost().notes(),
+         *task_notes(clips, task), *notes),
+    )  # fmt: skip
 
 
-def _predict_fold(
+def _fit_fold(
     clips: Manifest,
     seen: Sequence[SeenClips],
     inside: NDArray[np.bool_],
     config: RunConfig,
+    scheme: LabelScheme,
     progress: Progress,
-) -> tuple[NDArray[np.float64], tuple[HeadChoice, ...]]:
-    """Probabilities of the clips inside a fold, by heads that learned from the others."""
+) -> FittedMembers:
+    """Heads that have learned from the clips outside a fold."""
     training, validation = spare_validation(clips, np.flatnonzero(~inside), config)
-    fitted = fit_members(
-        seen, clips, config, training=training, validation=validation, progress=progress
-    )
-    found = fitted.probabilities(seen, np.flatnonzero(inside))
-    return found, tuple(fitted.choices) if config.compares_heads else ()
+    return fit_members(
+        seen, clips, config,
+        training=training, validation=validation, scheme=scheme, progress=progress,
+    )  # fmt: skip
 
 
 def _fold_progress(progress: Progress, number: int, numbers: list[int]) -> Progress:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vidclass.config import RunConfig
+from vidclass.data.label_scheme import LabelScheme
 from vidclass.data.manifest import Manifest
 from vidclass.training.auto import HeadChoice, choose_head
 from vidclass.training.data import AnyExamples
@@ -47,7 +49,7 @@ class FittedMembers:
     choices: list[HeadChoice]
 
     @property
-    def validation(self) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
+    def validation(self) -> tuple[NDArray[Any], NDArray[np.float64]] | None:
         """True classes of the validation clips and their mean probabilities before the refit."""
         held = [member.fitted.validation for member in self.members]
         found = [one for one in held if one is not None]
@@ -76,6 +78,7 @@ def fit_members(
     *,
     training: NDArray[np.int64],
     validation: NDArray[np.int64] | None,
+    scheme: LabelScheme,
     progress: Progress = no_progress,
 ) -> FittedMembers:
     """Choose and train the heads of every view.
@@ -86,6 +89,7 @@ def fit_members(
         config: How.
         training: The rows to learn from.
         validation: The rows that decide which epoch is best; None where there are none.
+        scheme: What their labels mean.
         progress: Told of the stages `compare`, `train` and `refit`.
     """
     known = training if validation is None else np.concatenate([training, validation])
@@ -93,14 +97,14 @@ def fit_members(
     members, choices = [], []
     for place, view in enumerate(seen):
         tell = one_of(progress, place, len(seen))
-        choice = choose_head(part, view.plain.at(known), config, progress=tell)
+        choice = choose_head(part, view.plain.at(known), config, scheme=scheme, progress=tell)
         choices.append(choice)
         for head in choice.heads:
             fitted = fit(
                 head,
                 view.to_learn_from(training),
                 config,
-                classes=len(clips.labels),
+                scheme=scheme,
                 validation=None if validation is None else view.plain.at(validation),
                 progress=tell,
             )
@@ -113,7 +117,7 @@ def fit(
     training: AnyExamples,
     config: RunConfig,
     *,
-    classes: int,
+    scheme: LabelScheme,
     validation: AnyExamples | None,
     progress: Progress = no_progress,
 ) -> FittedHead:
@@ -122,7 +126,8 @@ def fit(
     Raises:
         ConfigError: there is no such head.
     """
-    if not set(config.given) - {"seed"}:
+    classes = len(scheme.labels)
+    if scheme.kind == "single-label" and not set(config.given) - {"seed"}:
         solved = fit_exactly(head, training, classes=classes, validation=validation)
         if solved is not None:
             progress("train", 1, 1)
@@ -133,5 +138,6 @@ def fit(
         training_of(config, head),
         classes=classes,
         validation=validation,
+        scheme=scheme,
         progress=progress,
     )

@@ -13,6 +13,7 @@ from vidclass.config import (
     RunConfig,
     SamplingConfig,
     SplitConfig,
+    TaskConfig,
     TrainingConfig,
 )
 from vidclass.errors import ConfigError, require_choice
@@ -128,6 +129,7 @@ def run_config(
     split: Mapping[str, Any] | None = None,
     flip: bool = False,
     swap_labels: Mapping[str, str] | None = None,
+    task: Mapping[str, Any] | None = None,
 ) -> RunConfig:
     """A recipe with some settings replaced.
 
@@ -141,6 +143,7 @@ def run_config(
         split: Fields of SplitConfig.
         flip: Learn from mirror images too, and answer with the mean of both.
         swap_labels: The labels that a mirror image exchanges, each pair once.
+        task: Fields of TaskConfig.
 
     Raises:
         ConfigError: a name or a value is not allowed.
@@ -165,6 +168,7 @@ def run_config(
         training=TrainingConfig.checked(**(schedule.model_dump() | given)),
         given=tuple(sorted(given)),
         split=SplitConfig.checked(**(base.split.model_dump() | dict(split or {}))),
+        task=TaskConfig.checked(**dict(task or {})),
     )
 
 

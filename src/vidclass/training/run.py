@@ -11,14 +11,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from vidclass.bundle.answers import AnswerRule
 from vidclass.bundle.read import Bundle
 from vidclass.bundle.write import TrainedMember, write_bundle
 from vidclass.config import RunConfig, SplitConfig
-from vidclass.data.checks import refuse_several_labels
+from vidclass.data.label_scheme import label_scheme, resolved_task, task_notes
 from vidclass.data.manifest import Manifest
 from vidclass.data.splits import split_clips, tail_validation
 from vidclass.errors import SplitError
-from vidclass.evaluation.metrics import Metrics, compute_metrics
+from vidclass.evaluation.metrics import Metrics
+from vidclass.evaluation.score import score
 from vidclass.features.extract import Extraction
 from vidclass.features.grouping import regrouped
 from vidclass.features.networks import backbone_recipe
@@ -28,6 +30,7 @@ from vidclass.training import folder as names
 from vidclass.training.auto import HeadChoice
 from vidclass.training.examples import grouped_manifest
 from vidclass.training.members import FittedMembers, fit_members
+from vidclass.training.targets import answer_rule, check_head
 from vidclass.training.views import View, see, seen_clips, swapped_classes
 from vidclass.types import Progress, no_progress
 from vidclass.version import __version__
@@ -84,7 +87,8 @@ def train(
     out = Path(out)
     manifest = regrouped(manifest, config.split)
     # Refuse before the work.
-    refuse_several_labels(manifest.table)
+    task = resolved_task(manifest, config.task)
+    check_head(config.head, task)
     divide(manifest, config.split, seed=config.training.seed)
     for view in config.views:
         backbone_recipe(view)
@@ -93,6 +97,7 @@ def train(
     views = see(
         manifest,
         config,
+        task=task,
         store_folder=store_folder,
         progress=progress,
         strict=strict,
@@ -103,22 +108,27 @@ def train(
     clips = grouped_manifest(extraction, config.split)
     clips = divide(clips, config.split, seed=config.training.seed)
     clips.write_csv(out / names.SPLIT)
+    scheme = label_scheme(clips, task)
     parts = _parts(clips)
-    seen = seen_clips(views, clips.labels, config)
+    seen = seen_clips(views, scheme, config)
     fitted = fit_members(
         seen,
         clips,
         config,
         training=parts["train"],
         validation=parts.get("validation"),
+        scheme=scheme,
         progress=progress,
     )
-    bundle = _save(out, clips, views, config, fitted, learned_from=_learned_from(parts, config))
+    rule, rule_notes = answer_rule(scheme, fitted.validation, task)
+    learned = _learned_from(parts, config)
+    bundle = _save(out, clips, views, config, fitted, rule=rule, learned_from=learned)
     metrics = _measure(bundle, views, clips, fitted)
     sizes = {name: len(part) for name, part in parts.items()}
     result = RunResult(
         out, bundle, sizes, metrics, _best_epoch(fitted), fitted.choices, extraction,
-        (*clips.notes, *extraction.notes, *seen[0].plain.notes, *extraction.lost().notes()),
+        (*clips.notes, *extraction.notes, *seen[0].plain.notes, *extraction.lost().notes(),
+         *task_notes(clips, task), *rule_notes),
     )  # fmt: skip
     _finish(result, seconds=time.monotonic() - started)
     return result
@@ -175,6 +185,7 @@ def _save(
     config: RunConfig,
     fitted: FittedMembers,
     *,
+    rule: AnswerRule,
     learned_from: int,
 ) -> Path:
     trained = []
@@ -191,10 +202,11 @@ def _save(
     write_bundle(
         bundle,
         trained,
-        labels=clips.labels,
-        swap=swapped_classes(clips.labels, config.swap_labels).tolist(),
+        labels=rule.scheme.labels,
+        swap=swapped_classes(rule.scheme.labels, config.swap_labels).tolist(),
         data_fingerprint=clips.fingerprint,
         trained_on=learned_from,
+        rule=rule,
     )
     return bundle
 
@@ -204,28 +216,25 @@ def _measure(
 ) -> dict[str, Metrics]:
     """Metrics of the bundle itself on the test clips; on validation clips, of the best epoch."""
     bundle, extraction = Bundle.load(path), views[0].extraction
+    rule = bundle.rule
     splits = np.array(clips.table["split"].to_list())
     rows = np.flatnonzero(splits == "test")
     metrics = {}
     if fitted.validation is not None:
         truth, probabilities = fitted.validation
-        metrics["validation"] = compute_metrics(
-            probabilities, truth, clips.labels, **extraction.lost(split="validation").counts()
-        )
+        lost = extraction.lost(split="validation").counts()
+        metrics["validation"] = score(rule, probabilities, truth, lost=lost)
     if len(rows):
         label_of = clips.table["label"].to_list()
-        index = {label: number for number, label in enumerate(clips.labels)}
-        truth = np.array([index[label_of[row]] for row in rows.tolist()])
+        truth = rule.scheme.truth(label_of[row] for row in rows.tolist())
         seen = [
             each.readable()[1].at(rows)
             for member in fitted.members
             for each in (views[member.view].extraction, views[member.view].mirrored)
             if each is not None
         ]
-        metrics["test"] = compute_metrics(
-            bundle.probabilities(*seen), truth, clips.labels,
-            **extraction.lost(split="test").counts(),
-        )  # fmt: skip
+        lost = extraction.lost(split="test").counts()
+        metrics["test"] = score(rule, bundle.probabilities(*seen), truth, lost=lost)
     return metrics
 
 

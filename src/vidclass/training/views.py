@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vidclass.config import FeatureConfig, RunConfig
+from vidclass.config import FeatureConfig, RunConfig, TaskConfig
+from vidclass.data.label_scheme import LabelScheme, label_scheme
 from vidclass.data.manifest import Manifest
 from vidclass.errors import ConfigError, require_choice
 from vidclass.features.extract import Extraction
@@ -72,6 +73,7 @@ def see(
     manifest: Manifest,
     config: RunConfig,
     *,
+    task: TaskConfig,
     store_folder: Path | None,
     progress: Progress,
     strict: bool,
@@ -79,10 +81,13 @@ def see(
 ) -> list[View]:
     """Extract what every view of a run needs, mirror images included.
 
+    The kind of the task is said.
+
     Raises:
         ConfigError, WeightsError, StoreError, StoppedError: as `feature_maker` and `extract`.
     """
-    swapped_classes(manifest.labels, config.swap_labels)  # refuse before the work
+    # Refuse before the work.
+    swapped_classes(label_scheme(manifest, task).labels, config.swap_labels)
     plain = [feature_maker(view, manifest, progress=progress) for view in config.views]
     flipped = [
         feature_maker(mirror_image(view), manifest, progress=progress)
@@ -105,16 +110,17 @@ def see(
     ]
 
 
-def seen_clips(views: Sequence[View], labels: Sequence[str], config: RunConfig) -> list[SeenClips]:
+def seen_clips(views: Sequence[View], scheme: LabelScheme, config: RunConfig) -> list[SeenClips]:
     """The readable clips as arrays, view by view."""
-    swap = swapped_classes(labels, config.swap_labels)
+    swap = swapped_classes(scheme.labels, config.swap_labels)
     seen = []
     for view in views:
         steps = view.maker.steps
-        plain, mirrored = examples(view.extraction, labels, steps), None
+        plain, mirrored = examples(view.extraction, scheme, steps), None
         if view.mirrored is not None:
-            images = examples(view.mirrored, labels, steps)
-            mirrored = replace(images, truth=swap[images.truth])
+            images = examples(view.mirrored, scheme, steps)
+            truth = swap[images.truth] if images.truth.ndim == 1 else images.truth[:, swap]
+            mirrored = replace(images, truth=truth)
         seen.append(SeenClips(plain, mirrored, swap))
     return seen
 
