@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from vidclass.config import RunConfig
+from vidclass.data.label_scheme import LabelScheme
 from vidclass.data.manifest import Manifest
 from vidclass.data.rows import Rows
 from vidclass.training import auto as module
@@ -240,7 +241,7 @@ def test_what_is_not_solved_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
     plain, given = run_config(head="mean"), run_config(head="mean", training={"epochs": 2})
     seeded = run_config(head="mean", training={"seed": 3})
     solved = [
-        fit("mean", data, config, classes=2, validation=None).exact
+        fit("mean", data, config, scheme=LabelScheme(("a", "b")), validation=None).exact
         for config in (plain, seeded, given)
     ]
     assert solved == [True, True, False]

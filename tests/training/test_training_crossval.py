@@ -14,10 +14,9 @@ from vidclass.errors import ConfigError, JobFailedError, SplitError, VideoError
 from vidclass.features import several
 from vidclass.features.extract import Extraction
 from vidclass.features.networks import FeatureMaker
-from vidclass.training import crossval as module
 from vidclass.training import members, views
 from vidclass.training.crossval import CrossValidation, cross_validate
-from vidclass.training.held_out import FoldResult
+from vidclass.training.held_out import FoldResult, HeldOut
 from vidclass.training.recipes import run_config
 from vidclass.types import ClipFeatures, Failure
 
@@ -161,14 +160,13 @@ def test_labels_of_a_test_fold_change_no_prediction_on_it(
 ) -> None:
     config = run_config(head=head, features={"frames": 3}, training={"epochs": 3})
     predicted: list[np.ndarray[Any, Any]] = []
-    original = module._predict_fold
+    original = HeldOut.add
 
-    def spy(*args: Any) -> Any:
-        probabilities, choices = original(*args)
-        predicted.append(probabilities)
-        return probabilities, choices
+    def spy(self: HeldOut, *args: Any, **rest: Any) -> FoldResult:
+        predicted.append(args[-1])
+        return original(self, *args, **rest)
 
-    monkeypatch.setattr(module, "_predict_fold", spy)
+    monkeypatch.setattr(HeldOut, "add", spy)
     labels = ["a", "b"] * 6
     run(listed(labels, [row // 2 for row in range(12)], FOLDS), config)
     swapped = ["b", "a"] * 2 + labels[4:]

@@ -121,7 +121,7 @@ def multilabel_metrics(
         micro_f1=_f1(true.ravel(), chosen.ravel())["f1"],
         average_precision=dict(zip(labels, average, strict=True)),
         thresholds=dict(zip(labels, thresholds, strict=True)) if len(thresholds) else {},
-        none_of_these=_f1(~true.any(axis=1), ~chosen.any(axis=1)) if with_none else None,
+        none_of_these=_f1(_empty(true), _empty(chosen)) if with_none else None,
         **(lost or {"failed": 0}),
     )
 
@@ -165,6 +165,11 @@ def _by_class(
     rows = {label: _f1(true[:, k], chosen[:, k]) for k, label in enumerate(labels)}
     occurring = [row["f1"] for row in rows.values() if row["videos"]]
     return rows, float(np.mean(occurring)) if occurring else 0.0
+
+
+def _empty(labels: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(N,) whether a clip has none of the labels, (N,K)."""
+    return np.asarray(~labels.any(axis=1), np.bool_)
 
 
 def _f1(true: NDArray[np.bool_], chosen: NDArray[np.bool_]) -> dict[str, float]:
