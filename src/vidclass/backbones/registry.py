@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from vidclass.backbones import i3d_weights
 from vidclass.backbones.keras_applications import APPLICATIONS
 from vidclass.backbones.lite_weights import LITES
 from vidclass.errors import ConfigError, require_choice
@@ -70,10 +71,16 @@ def _table() -> dict[str, Backbone]:
     families: dict[str, Mapping[str, Any]] = {
         "lite_weights": LITES,
         "keras_applications": APPLICATIONS,
+        "i3d_weights": i3d_weights.BACKBONES,
     }
     return {
         name: Backbone(
-            name, facts.size, facts.width, facts.parameters, f"vidclass.backbones.{module}"
+            name,
+            facts.size,
+            facts.width,
+            facts.parameters,
+            f"vidclass.backbones.{module}",
+            window=i3d_weights.WINDOW if module == "i3d_weights" else 1,
         )
         for module, family in families.items()
         for name, facts in family.items()

@@ -30,6 +30,28 @@ def require_one_stdout(json_file: str | None, csv_file: str | None) -> None:
         raise ConfigError("--json - and --csv - both want standard output: write one into a file")
 
 
+def bundle_and_paths(arguments: Sequence[str], model: str | None) -> tuple[Path, list[str]]:
+    """The bundle to use, the first argument or that of a published model, and what to name.
+
+    Raises:
+        ConfigError: there is nothing to name, or no such model.
+        RunError: a folder is no finished run.
+        WeightsError: the weights of the model cannot be had.
+    """
+    if model is not None:
+        from vidclass.inference.pretrained import pretrained_bundle
+
+        return pretrained_bundle(model), list(arguments)
+    if len(arguments) < 2:
+        raise ConfigError(
+            f"{arguments[0]} is the bundle: name the videos after it. Without a bundle, choose a "
+            "published classifier with --model i3d-kinetics400"
+        )
+    from vidclass.training.folder import find_bundle
+
+    return find_bundle(Path(arguments[0])), list(arguments[1:])
+
+
 def videos_in(paths: Sequence[str], *, fps: float | None = None) -> list[str]:
     """The paths themselves; a folder stands for the videos below it.
 

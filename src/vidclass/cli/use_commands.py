@@ -45,10 +45,22 @@ def demo_command(
 
 
 def predict_command(
-    bundle: RunOrBundle,
     paths: Annotated[
-        list[str], typer.Argument(help="Videos, or folders of videos.", show_default=False)
+        list[str],
+        typer.Argument(
+            metavar="BUNDLE PATHS...",
+            help="A run folder or a bundle (.vidclass), left out with --model; then videos, or "
+            "folders of videos.",
+            show_default=False,
+        ),
     ],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="A published classifier in place of a bundle: i3d-kinetics400 names 400 actions. "
+            "Its weights are fetched when it is first used."
+        ),
+    ] = None,
     fps: Annotated[
         float | None,
         typer.Option(
@@ -73,6 +85,7 @@ def predict_command(
     """Name the clips in videos, most probable label first."""
     from vidclass.cli.output import closing_line, ledger_beside, progress_bars, stopping
     from vidclass.cli.predictions import (
+        bundle_and_paths,
         predict_all,
         print_predictions,
         require_one_stdout,
@@ -81,10 +94,10 @@ def predict_command(
         write_predictions_json,
     )
     from vidclass.inference.classifier import Classifier
-    from vidclass.training.folder import find_bundle
 
     require_one_stdout(json_file, csv_file)
-    classifier = Classifier.load(find_bundle(bundle), unknown=unknown)
+    bundle, paths = bundle_and_paths(paths, model)
+    classifier = Classifier.load(bundle, unknown=unknown)
     videos = videos_in(paths, fps=fps)
     ledger = ledger_beside(json_file, csv_file, gif)
     with stopping(ledger), progress_bars() as progress:
