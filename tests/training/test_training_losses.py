@@ -89,9 +89,7 @@ def test_a_clip_weighs_as_its_class_or_as_its_classes_by_their_shares() -> None:
     np.testing.assert_allclose(clip_weights(mixed, weights), [0.5, 0.125 + 1.5])
 
 
-@pytest.mark.parametrize(
-    "settings", [{"loss": "focal"}, {"loss": "focal", "label_smoothing": 0.2}]
-)
+@pytest.mark.parametrize("settings", [{"loss": "focal"}, {"loss": "focal", "label_smoothing": 0.2}])
 def test_the_loss_that_is_trained_on_is_weighed_by_class(settings: dict[str, Any]) -> None:
     """The first epoch of one batch reports the loss of a head that has no opinion yet."""
     truth = np.array([0] * 6 + [1] * 2 + [2] * 2)
@@ -100,7 +98,7 @@ def test_the_loss_that_is_trained_on_is_weighed_by_class(settings: dict[str, Any
     config = TrainingConfig(epochs=1, batch_size=16, **settings)
     fitted = fit_head("mean", data, config, classes=3)
     smooth = config.label_smoothing
-    one_class = -(1 - 1 / 3) ** 2 * np.log(1 / 3)
+    one_class = -((1 - 1 / 3) ** 2) * np.log(1 / 3)
     by_hand = (1 - smooth) * one_class + smooth * one_class  # all classes have p = 1/3
     # Weights have a mean of 1 over the clips, and the loss is the mean over the clips.
     assert fitted.history[0]["loss"] == pytest.approx(by_hand, rel=1e-5)
