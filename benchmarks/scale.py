@@ -24,7 +24,7 @@ from measuring import conditions, print_conditions, table
 
 MOST_MB = 2000
 WIDTH = 1280
-_APPENDED = 1000
+_APPENDED = 1024  # files that the store has no need to join
 _SETTINGS = "made-up"
 
 

@@ -94,9 +94,14 @@ def unshuffled(monkeypatch: pytest.MonkeyPatch) -> None:
     "settings",
     [
         {},
-        {"loss": "focal", "label_smoothing": 0.1},
-        {"ema": 0.8, "monitor": "macro_f1", "patience": 2},
-        {"optimizer": "sgd", "learning_rate": 1.0, "refit": False},
+        {
+            "loss": "focal",
+            "label_smoothing": 0.1,
+            "ema": 0.8,
+            "monitor": "macro_f1",
+            "patience": 2,
+            "refit": False,
+        },
     ],
 )
 def test_unshuffled_it_is_training_in_memory(unshuffled: None, settings: dict[str, Any]) -> None:
@@ -199,7 +204,7 @@ def test_what_goes_wrong_while_reading_is_told() -> None:
         Batches(data, tell, batch_size=8)[0]
 
 
-@pytest.mark.parametrize("head", ["temporal", "prototype", "rolling_average"])
+@pytest.mark.parametrize("head", ["prototype", "rolling_average"])
 def test_layers_that_measure_are_shown_a_sample(monkeypatch: pytest.MonkeyPatch, head: str) -> None:
     memory, store = both(60)
     monkeypatch.setattr(fit_module, "_SAMPLE_BYTES", 20 * T * D * 4)
