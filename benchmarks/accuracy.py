@@ -3,9 +3,12 @@
     python benchmarks/accuracy.py ../shared/data/ucf11_9class/groups.csv --seeds 3
     python benchmarks/accuracy.py ../shared/data/ucf11_9class/groups.csv --seeds 3 \
         --heads temporal --precision f32,auto,int8
+    python benchmarks/accuracy.py ../shared/data/ucf11_9class/groups.csv --seeds 3 \
+        --heads temporal --variant "" --variant ema=0.9 --variant "loss=focal focal_gamma=1"
 
 Features are made once for each precision and stored; every number is over folds that share no
-group.  The seeds are the same for every row.
+group.  The seeds are the same for every row.  A variant is settings of training (docs/training.md)
+with spaces between them.
 """
 
 from __future__ import annotations
@@ -19,17 +22,23 @@ from pathlib import Path
 import vidclass
 from vidclass.heads.registry import heads
 from vidclass.runtime.precision import resolve_precision
+from vidclass.training.seeds import cross_validate_seeds
+from vidclass.training.settings import parse_settings
 
 
 def main() -> None:
     """Print one row for each head and precision."""
     arguments = parse()
     manifest = vidclass.Manifest.from_source(arguments.source)
-    print("| head | precision | mean accuracy | over seeds | over folds | seconds a fold |")
-    print("| --- | --- | ---: | ---: | ---: | ---: |")
+    print(
+        "| head | precision | settings | mean accuracy | over seeds | over folds | macro-F1 "
+        "| seconds a fold |"
+    )
+    print("| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |")
     for head in arguments.heads:
         for precision in arguments.precision:
-            print(row(manifest, head, precision, arguments), flush=True)
+            for variant in arguments.variant or [""]:
+                print(row(manifest, head, precision, variant, arguments), flush=True)
 
 
 def parse() -> argparse.Namespace:
@@ -43,28 +52,38 @@ def parse() -> argparse.Namespace:
     add("--heads", type=lambda text: text.split(","), default=list(heads()))
     add("--backbone", default="efficientnet_lite0")
     add("--precision", type=lambda text: text.split(","), default=["auto"], help="with commas")
+    add("--variant", action="append", help="settings of training; once for each row")
     add("--store", type=Path)
     return parser.parse_args()
 
 
 def row(
-    manifest: vidclass.Manifest, head: str, precision: str, arguments: argparse.Namespace
+    manifest: vidclass.Manifest,
+    head: str,
+    precision: str,
+    variant: str,
+    arguments: argparse.Namespace,
 ) -> str:
     """The mean over seeds of the mean over folds, with both spreads."""
-    means, spreads, started = [], [], time.monotonic()
-    for seed in range(arguments.seeds):
-        features = {"backbone": arguments.backbone, "precision": precision}
-        config = vidclass.run_config(head=head, features=features, training={"seed": seed})
-        result = vidclass.cross_validate(manifest, config, store_folder=arguments.store)
-        means.append(result.accuracy_mean)
-        spreads.append(result.accuracy_std)
-        print(f"{head} {precision} seed {seed}: {result.accuracy_mean:.3f}", file=sys.stderr)
-    seconds = (time.monotonic() - started) / (arguments.seeds * len(result.folds))
+    started = time.monotonic()
+    config = vidclass.run_config(
+        head=head,
+        features={"backbone": arguments.backbone, "precision": precision},
+        training={"seed": 0, **parse_settings(variant.split())},
+    )
+    result = cross_validate_seeds(
+        manifest, config, seeds=arguments.seeds, store_folder=arguments.store
+    )
+    seconds = (time.monotonic() - started) / sum(len(run.folds) for run in result.runs)
+    each = ", ".join(f"{run.accuracy_mean:.3f}" for run in result.runs)
+    print(f"{head} {precision} {variant or 'as it is'}: {each}", file=sys.stderr)
     really = resolve_precision(config.features.precision)
     shown = precision if precision == really else f"{precision} ({really})"
+    macro_f1 = statistics.mean(run.pooled.macro_f1 for run in result.runs)
     return (
-        f"| {head} | {shown} | {statistics.mean(means):.3f} | ± {statistics.pstdev(means):.3f} "
-        f"| ± {statistics.mean(spreads):.3f} | {seconds:.1f} |"
+        f"| {head} | {shown} | {variant or '–'} | {result.accuracy_mean:.3f} "
+        f"| ± {result.std_over_seeds:.3f} | ± {result.std_over_folds:.3f} | {macro_f1:.3f} "
+        f"| {seconds:.1f} |"
     )
 
 

@@ -196,7 +196,8 @@ def test_which_classes_may_be_reversed() -> None:
         found({"left": "rigth"})
     with pytest.raises(
         ConfigError,
-        match=r"augment\.reverse=0\.5 would change nothing: the head 'mean' does not see the order",
+        match=r"augment\.reverse=0\.5 would change nothing: the head 'mean' does not see the order "
+        r"of the frames\. Leave it out, or take one of \['temporal', ",
     ):
         found("all", "mean")
 

@@ -43,6 +43,15 @@ GroupPattern = Annotated[
         help="Take groups from the paths: what the parentheses hold, as in '(p\\d+)_'.",
     ),
 ]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Any setting of training, as often as wanted: ema=0.99, loss=focal, "
+        "augment.mixup=0.2 (see docs/training.md).",
+    ),
+]
 Json = Annotated[
     str | None, typer.Option("--json", metavar="FILE", help="Write JSON; - is standard output.")
 ]

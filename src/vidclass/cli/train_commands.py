@@ -22,6 +22,7 @@ from vidclass.cli.options import (
     RetryFailed,
     Sampling,
     Seed,
+    Settings,
     ShortSide,
     Size,
     Store,
@@ -60,6 +61,7 @@ def train_command(
     weights: Weights = None,
     precision: Precision = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs to train.")] = None,
+    settings: Settings = None,
     validation_tail: Annotated[
         float | None,
         typer.Option(help="Validate on the last part of the training rows, as the example does."),
@@ -85,6 +87,7 @@ def train_command(
     from vidclass.training.folder import LEDGER
     from vidclass.training.recipes import run_config
     from vidclass.training.run import train
+    from vidclass.training.settings import parse_settings
 
     config = run_config(
         recipe,
@@ -101,7 +104,7 @@ def train_command(
             size=size,
             short_side=short_side,
         ),
-        training={"seed": seed, **chosen(epochs=epochs)},
+        training={"seed": seed, **chosen(epochs=epochs), **parse_settings(settings or [])},
         split={
             "allow_leak": allow_leak,
             "groups": groups,
@@ -156,9 +159,13 @@ def crossval_command(
     hierarchy: Hierarchy = False,
     unknown: Unknown = False,
     unknown_precision: UnknownPrecision = None,
+    settings: Settings = None,
     groups: Groups = "auto",
     group_pattern: GroupPattern = None,
     seed: Seed = 0,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Do it with so many seeds, from --seed on, and compare.")
+    ] = 1,
     store: Store = None,
     json_file: Json = None,
     strict: Strict = False,
@@ -167,8 +174,10 @@ def crossval_command(
     """Measure a recipe by cross-validation over folds that share no group."""
     from vidclass.cli.output import ledger_beside, progress_bars, stopping, write_json
     from vidclass.cli.reports import report_crossval
-    from vidclass.training.crossval import cross_validate
+    from vidclass.cli.seeds_report import report_seeds
     from vidclass.training.recipes import run_config
+    from vidclass.training.seeds import cross_validate_seeds
+    from vidclass.training.settings import parse_settings
 
     config = run_config(
         recipe,
@@ -185,7 +194,7 @@ def crossval_command(
             size=size,
             short_side=short_side,
         ),
-        training={"seed": seed, **chosen(epochs=epochs)},
+        training={"seed": seed, **chosen(epochs=epochs), **parse_settings(settings or [])},
         split={"groups": groups, **chosen(group_pattern=group_pattern)},
         flip=flip,
         swap_labels=label_pairs(swap_labels),
@@ -200,18 +209,23 @@ def crossval_command(
     ledger = ledger_beside(json_file)
     manifest = source.manifest(groups=groups, group_pattern=group_pattern)
     with stopping(ledger), progress_bars() as progress:
-        result = cross_validate(
+        result = cross_validate_seeds(
             manifest,
             config,
+            seeds=seeds,
             folds=folds,
             store_folder=store,
             progress=progress,
             strict=strict,
             retry_failed=retry_failed,
         )
+    one = result.runs[0] if seeds == 1 else None
     if json_file is not None:
-        write_json(json_file, result.to_json())
-    report_crossval(result, ledger=ledger, quiet=json_file == "-")
+        write_json(json_file, (one or result).to_json())
+    if one is None:
+        report_seeds(result, ledger=ledger, quiet=json_file == "-")
+    else:
+        report_crossval(one, ledger=ledger, quiet=json_file == "-")
 
 
 def extract_command(

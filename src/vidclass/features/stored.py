@@ -14,7 +14,7 @@ from vidclass.errors import ConfigError, StoreError
 from vidclass.types import ClipFeatures
 
 MEMORY_VARIABLE = "VIDCLASS_MEMORY_MB"
-_DEFAULT_MEMORY_MB = 1024
+_DEFAULT_MEMORY_MB = 768
 # So many clips are read at a time, by those who go through all of them.
 BLOCK_CLIPS = 256
 # So many tell how large the others are.
@@ -30,7 +30,7 @@ class ClipSource(Protocol):
 
 
 def memory_mb() -> int:
-    """How much memory the features of a set may take: `VIDCLASS_MEMORY_MB`, or 1024.
+    """How much memory the features of a set may take: `VIDCLASS_MEMORY_MB`, or 768.
 
     Raises:
         ConfigError: the variable is not a number from 1.
@@ -81,7 +81,7 @@ class StoredClips(Sequence[ClipFeatures]):
     @cached_property
     def width(self) -> int:
         """D, that of the first clip."""
-        return int(self[0].features.shape[1])
+        return int(self.read(np.array([0]))[0].features.shape[1])
 
     def __len__(self) -> int:
         """N."""
@@ -130,6 +130,15 @@ class StoredClips(Sequence[ClipFeatures]):
         return StoredClips(self._source, self._keys[rows].tolist(), kept=self._kept)
 
     def joined(self, other: StoredClips) -> StoredClips:
-        """These clips and the others, of the same store."""
+        """These clips and the others.
+
+        Raises:
+            StoreError: they are of another store.
+        """
+        if other._source is not self._source:
+            raise StoreError(
+                f"clips of two stores cannot be joined: {self._source!r} and {other._source!r}. "
+                "Take both from one extraction"
+            )
         keys = [*self._keys.tolist(), *other._keys.tolist()]
         return StoredClips(self._source, keys, kept=self._kept)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from vidclass.config import AugmentConfig
 from vidclass.errors import ConfigError, require_choice
-from vidclass.heads.registry import parse_head
+from vidclass.heads.registry import heads, parse_head
 
 Features = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -121,8 +121,7 @@ def reversed_classes(
     if not parse_head(head)[0].ordered:
         raise ConfigError(
             f"augment.reverse={config.reverse} would change nothing: the head {head!r} does not "
-            "see the order of the frames. Leave it out, or take a head that `vidclass heads` calls "
-            "ordered."
+            f"see the order of the frames. Leave it out, or take one of {_ordered_heads()}."
         )
     if config.reverse_labels == "all":
         return np.arange(classes)
@@ -132,6 +131,10 @@ def reversed_classes(
             require_choice("label in augment.reverse_labels", name, labels)
         becomes[labels.index(label)] = labels.index(other)
     return becomes
+
+
+def _ordered_heads() -> list[str]:
+    return [found.name for found in heads().values() if found.ordered]
 
 
 def augmented(

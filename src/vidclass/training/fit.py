@@ -148,7 +148,8 @@ class _Fit:
             source: dict[str, Any] = {"x": training.inputs(), "y": self._targets(training)}
             source |= {"batch_size": config.batch_size, "class_weight": weights}
         else:
-            source = {"x": self._batches(training)}
+            # They shuffle themselves; Keras would fetch them out of order.
+            source = {"x": self._batches(training), "shuffle": False}
         log = model.fit(
             **source,
             epochs=epochs or config.epochs,
