@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from vidclass.cli.main import app
 from vidclass.cli.source_options import Source
 from vidclass.cli.sweep_command import _train_command, split_list
-from vidclass.config import RunConfig
+from vidclass.config import RunConfig, TaskConfig
 from vidclass.data.manifest import Manifest
 from vidclass.sweeping import command as module
 from vidclass.sweeping.command import quoted_line, ready_command
@@ -67,9 +67,9 @@ def test_train_reads_it_as_the_configuration_of_the_row(
     assert asked[1]["store_folder"] == tmp_path / "store"
     expected = config.run_config(ROW.point)
     features = expected.features.model_copy(update={"precision": "bf16"})  # what auto was
-    assert seen == [
-        (tmp_path / "my sweep" / "run-3", expected.model_copy(update={"features": features}))
-    ]
+    # `--multi-label` says what the clips themselves say.
+    same = {"features": features, "task": TaskConfig(kind="multi-label")}
+    assert seen == [(tmp_path / "my sweep" / "run-3", expected.model_copy(update=same))]
 
 
 def test_a_line_is_quoted_for_the_shell_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -154,7 +154,7 @@ def test_the_json_shape(extracted: Callable[..., None]) -> None:
     assert json.loads(json.dumps(value)) == value
 
 
-@pytest.mark.parametrize("head", ["mean", "auto(mean, temporal, attention)"])
+@pytest.mark.parametrize("head", ["attention", "auto(mean, temporal)"])
 def test_labels_of_a_test_fold_change_no_prediction_on_it(
     head: str, monkeypatch: pytest.MonkeyPatch, extracted: Callable[..., None]
 ) -> None:
