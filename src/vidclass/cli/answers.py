@@ -19,7 +19,9 @@ def answer_line(prediction: Prediction) -> str:
     if "labels" in more:
         return ", ".join(more["labels"]) or "none of these"
     if "levels" in more:
-        return ", ".join(f"{row['label']} ({percent(row['probability'])})" for row in more["levels"])
+        return ", ".join(
+            f"{row['label']} ({percent(row['probability'])})" for row in more["levels"]
+        )
     return "unknown" if more["unknown"] else ""
 
 

@@ -84,9 +84,9 @@ def positive_weights(truth: NDArray[np.float32]) -> NDArray[np.float64]:
     >>> positive_weights(np.array([[1, 0], [1, 0], [1, 0], [0, 1]], np.float32)).round(2).tolist()
     [0.58, 1.73]
     """
-    present = truth.sum(0)
+    present = truth.sum(0, dtype=np.float64)
     ratio = (len(truth) - present) / np.maximum(present, 1)
-    return np.clip(np.sqrt(ratio), 1 / MOST_WEIGHT, MOST_WEIGHT).astype(np.float64)
+    return np.clip(np.sqrt(ratio), 1 / MOST_WEIGHT, MOST_WEIGHT)
 
 
 def leaf_weights(truth: NDArray[np.float32]) -> NDArray[np.float64]:
