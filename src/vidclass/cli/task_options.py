@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from vidclass.cli.source_options import Source
+from vidclass.errors import ConfigError
 
 NoneLabel = Annotated[
     str | None,
@@ -53,7 +54,12 @@ def task_chosen(
     """The fields of TaskConfig that the command line sets.
 
     `--multi-label` says so even if no clip of the source has several labels.
+
+    Raises:
+        ConfigError: it is given with `--hierarchy`.
     """
+    if hierarchy and source.options.get("multi_label"):
+        raise ConfigError("--hierarchy and --multi-label exclude one another: take one of them")
     chosen: dict[str, Any] = {}
     if none_label is not None:
         chosen["none_label"] = none_label

@@ -70,24 +70,40 @@ def objective(
         config: `label_smoothing` and `balance_classes` are looked at.
         truth: (N,K) of the training clips.
     """
-    weights = positive_weights(truth) if config.balance_classes else np.ones(truth.shape[1])
+    weigh = leaf_weights if scheme.kind == "hierarchy" else positive_weights
+    weights = weigh(truth) if config.balance_classes else np.ones(truth.shape[1])
     if scheme.kind == "hierarchy":
         return _marginal_loss(weights, config.label_smoothing), [_leaf_accuracy()]
     return _sigmoid_loss(weights, config.label_smoothing), [_label_accuracy()]
 
 
 def positive_weights(truth: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(K,) weights of the clips with each class, inverse to their number, of mean 1 over these.
+    """(K,) weights of the clips with each class: the root of how many there are without it for one.
 
-    A class without clips weighs 1, none more than `MOST_WEIGHT`.
+    The ratio itself would make half a probability the border for every class, but push up all
+    probabilities of rare ones; its root is between that and none (measured in docs/labels.md).
+    None weighs more than `MOST_WEIGHT`, or less than one part in as many.
 
-    >>> positive_weights(np.array([[1, 0], [1, 0], [1, 1]], np.float32)).round(2).tolist()
+    >>> positive_weights(np.array([[1, 0], [1, 0], [1, 0], [0, 1]], np.float32)).round(2).tolist()
+    [0.58, 1.73]
+    """
+    present = truth.sum(0, dtype=np.float64)
+    ratio = (len(truth) - present) / np.maximum(present, 1)
+    return np.clip(np.sqrt(ratio), 1 / MOST_WEIGHT, MOST_WEIGHT)
+
+
+def leaf_weights(truth: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(K,) weights inverse to the leaves' shares of the clips, of mean 1 over these.
+
+    A clip labelled with a parent is shared out among the leaves below it.
+
+    >>> leaf_weights(np.array([[1, 0], [1, 0], [1, 0], [0, 1]], np.float32)).round(2).tolist()
     [0.67, 2.0]
     """
-    counts = truth.sum(0)
-    present = counts > 0
+    counts = (truth / truth.sum(1, keepdims=True)).sum(0)
     weights = np.ones(len(counts))
-    weights[present] = counts.sum() / (present.sum() * counts[present])
+    present = counts > 0
+    weights[present] = len(truth) / (present.sum() * counts[present])
     return np.minimum(weights, MOST_WEIGHT)
 
 
