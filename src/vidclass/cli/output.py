@@ -41,6 +41,7 @@ STAGES = {
     "verify": "checking features",
     "train": "training",
     "refit": "training on all",
+    "finetune": "fine-tuning",
     "folds": "cross-validating",
     "predict": "predicting",
     "download": "downloading",
