@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from vidclass.features.networks import feature_maker
     from vidclass.inference.classifier import Classifier
     from vidclass.training.crossval import cross_validate
+    from vidclass.training.finetune import finetune
     from vidclass.training.recipes import run_config
     from vidclass.training.run import train
 
@@ -34,6 +35,7 @@ __all__ = [
     "evaluate",
     "extract",
     "feature_maker",
+    "finetune",
     "run_config",
     "train",
 ]
@@ -53,6 +55,7 @@ _HOMES = {
     "evaluate": "vidclass.evaluation.evaluate",
     "extract": "vidclass.features.extract",
     "feature_maker": "vidclass.features.networks",
+    "finetune": "vidclass.training.finetune",
     "run_config": "vidclass.training.recipes",
     "train": "vidclass.training.run",
 }

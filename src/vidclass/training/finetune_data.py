@@ -105,6 +105,4 @@ def with_failures(extraction: Extraction, failures: dict[str, Failure]) -> Extra
     if not failures:
         return extraction
     keys = [None if key in failures else key for key in extraction.keys]
-    return replace(
-        extraction, keys=keys, failures=[*extraction.failures, *failures.values()]
-    )
+    return replace(extraction, keys=keys, failures=[*extraction.failures, *failures.values()])

@@ -20,6 +20,7 @@ from vidclass.training.finetune_layers import rate_factors, unfreeze
 from vidclass.training.finetune_loop import TuneData, Tuner
 from vidclass.training.finetune_source import BACKBONE_WEIGHTS
 from vidclass.training.finetune_state import CHECKPOINT, Arrays, Checkpoint, TuneState
+from vidclass.training.fit import _share_compiled_code
 from vidclass.types import ClipFeatures, Progress
 
 # Least cosine between features of a bundle and of Keras with the same weights, by precision.
@@ -89,6 +90,7 @@ def tune(
     from vidclass.heads.registry import build_head
     from vidclass.training.finetune_network import join, leaves, quick_twin
 
+    _share_compiled_code()
     frames = features.sampling.total_frames
     with all_devices() as devices:
         keras.utils.set_random_seed(config.seed)
@@ -144,7 +146,9 @@ def build_network(features: FeatureConfig, config: FinetuneConfig) -> Any:
     backbone = get_backbone(features.backbone)
     mixed = config.mixed_precision
     if mixed == "auto":
-        mixed = "mixed_bfloat16" if keras.backend.backend() == "jax" and gpu_at_hand() else "float32"
+        mixed = (
+            "mixed_bfloat16" if keras.backend.backend() == "jax" and gpu_at_hand() else "float32"
+        )
     before = keras.config.dtype_policy(), keras.config.image_data_format()
     keras.config.set_dtype_policy(mixed)
     keras.config.set_image_data_format("channels_last")

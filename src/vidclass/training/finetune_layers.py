@@ -93,9 +93,7 @@ def _can_train(layer: Any) -> bool:
     return bool(layer.trainable_weights)
 
 
-def rate_factors(
-    variables: list[Any], trained: list[Stage], config: FinetuneConfig
-) -> list[float]:
+def rate_factors(variables: list[Any], trained: list[Stage], config: FinetuneConfig) -> list[float]:
     """The share of the head's rate for each of `variables`; the head's own have 1.
 
     Args:

@@ -94,7 +94,8 @@ def read_checkpoint(path: Path) -> Checkpoint | None:
     if not path.exists():
         return None
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # A file of our own: NumPy leaves the one it opens open where the archive is damaged.
+        with path.open("rb") as data, np.load(data, allow_pickle=False) as file:
             values = json.loads(file[_STATE].tobytes())
             arrays = {name: file[name] for name in sorted(file.files) if name != _STATE}
         failures = {key: Failure(**row) for key, row in values.pop("failures").items()}
