@@ -221,7 +221,7 @@ class FinetuneConfig(FrozenConfig):
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     clip_norm: Annotated[float, Field(gt=0)] | None = 1.0
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     balance_classes: bool = True
     jitter: bool = True
     flip: bool = False
