@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vidclass.sweeping.settings import SweepConfig
     from vidclass.sweeping.space import SweepSpace
     from vidclass.training.crossval import cross_validate
+    from vidclass.training.finetune import finetune
     from vidclass.training.recipes import run_config
     from vidclass.training.run import train
 
@@ -39,6 +40,7 @@ __all__ = [
     "evaluate",
     "extract",
     "feature_maker",
+    "finetune",
     "run_config",
     "sweep",
     "train",
@@ -61,6 +63,7 @@ _HOMES = {
     "evaluate": "vidclass.evaluation.evaluate",
     "extract": "vidclass.features.extract",
     "feature_maker": "vidclass.features.networks",
+    "finetune": "vidclass.training.finetune",
     "run_config": "vidclass.training.recipes",
     "sweep": "vidclass.sweeping.run",
     "train": "vidclass.training.run",

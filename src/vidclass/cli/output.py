@@ -42,6 +42,7 @@ STAGES = {
     "compare": "comparing heads",
     "train": "training",
     "refit": "training on all",
+    "finetune": "fine-tuning",
     "folds": "cross-validating",
     "trials": "sweeping",
     "predict": "predicting",

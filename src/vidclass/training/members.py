@@ -112,6 +112,11 @@ def fit_members(
     return FittedMembers(members, choices)
 
 
+def solves(config: RunConfig) -> bool:
+    """Whether linear heads are solved: nothing was said of how to train them."""
+    return not set(config.given) - {"seed"}
+
+
 def fit(
     head: str,
     training: AnyExamples,
@@ -127,7 +132,7 @@ def fit(
         ConfigError: there is no such head.
     """
     classes = len(scheme.labels)
-    if scheme.kind == "single-label" and not set(config.given) - {"seed"}:
+    if scheme.kind == "single-label" and solves(config):
         solved = fit_exactly(head, training, classes=classes, validation=validation)
         if solved is not None:
             progress("train", 1, 1)

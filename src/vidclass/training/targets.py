@@ -89,7 +89,7 @@ def positive_weights(truth: NDArray[np.float32]) -> NDArray[np.float64]:
     """
     present = truth.sum(0, dtype=np.float64)
     ratio = (len(truth) - present) / np.maximum(present, 1)
-    return np.clip(np.sqrt(ratio), 1 / MOST_WEIGHT, MOST_WEIGHT)
+    return np.asarray(np.clip(np.sqrt(ratio), 1 / MOST_WEIGHT, MOST_WEIGHT), np.float64)
 
 
 def leaf_weights(truth: NDArray[np.float32]) -> NDArray[np.float64]:
