@@ -16,11 +16,11 @@ from vidclass.training.fit import Examples, FittedHead, fit_head
 from vidclass.training.targets import (
     answer_rule,
     check_head,
-    class_members,
     leaf_weights,
     objective,
     positive_weights,
 )
+from vidclass.training.truth import class_members
 
 SEVERAL = LabelScheme(("a", "b", "c"), "multi-label", "bg")
 LEVELS = LabelScheme(("s/x", "s/y", "t"), "hierarchy")
