@@ -141,8 +141,9 @@ def test_labels_of_a_test_fold_change_no_prediction_on_it(
     original = module._predict_fold
 
     def spy(*args: Any) -> Any:
-        predicted.append(original(*args))
-        return predicted[-1]
+        found = original(*args)
+        predicted.append(found[0])
+        return found
 
     monkeypatch.setattr(module, "_predict_fold", spy)
     labels = ["a", "b"] * 6

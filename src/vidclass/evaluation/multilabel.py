@@ -121,7 +121,9 @@ def multilabel_metrics(
         micro_f1=_f1(true.ravel(), chosen.ravel())["f1"],
         average_precision=dict(zip(labels, average, strict=True)),
         thresholds=dict(zip(labels, thresholds, strict=True)) if len(thresholds) else {},
-        none_of_these=_f1(~true.any(1), ~chosen.any(1)) if with_none else None,
+        none_of_these=_f1(np.asarray(~true.any(1)), np.asarray(~chosen.any(1)))
+        if with_none
+        else None,
         **(lost or {"failed": 0}),
     )
 

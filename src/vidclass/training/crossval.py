@@ -134,10 +134,9 @@ def cross_validate(
     for number in numbers:
         inside = assigned == number
         told = _fold_progress(progress, number, numbers)
-        fitted = _fit_fold(clips, data, inside, config, scheme, told)
+        probabilities, fitted = _predict_fold(clips, data, inside, config, scheme, told)
         rule, rule_notes = answer_rule(scheme, fitted.validation, task)
         notes += [f"fold {number}: {note}" for note in rule_notes]
-        probabilities = fitted.probabilities(data.at(np.flatnonzero(inside)))
         results.append(held_out.add(int(number), inside, rule, probabilities))
     return CrossValidation(
         config,
@@ -149,18 +148,18 @@ def cross_validate(
     )  # fmt: skip
 
 
-def _fit_fold(
+def _predict_fold(
     clips: Manifest,
     data: Examples,
     inside: NDArray[np.bool_],
     config: RunConfig,
     scheme: LabelScheme,
     progress: Progress,
-) -> FittedHead:
-    """A head that has learned from the clips outside a fold."""
+) -> tuple[NDArray[np.float64], FittedHead]:
+    """Probabilities of the clips inside a fold, and the head, which learned from the others."""
     outside = np.flatnonzero(~inside)
     training, validation = _training_parts(clips, outside, config)
-    return fit_head(
+    fitted = fit_head(
         config.head,
         data.at(training),
         config.training,
@@ -169,6 +168,7 @@ def _fit_fold(
         scheme=scheme,
         progress=progress,
     )
+    return fitted.probabilities(data.at(np.flatnonzero(inside))), fitted
 
 
 def _training_parts(

@@ -269,7 +269,7 @@ def _targets(examples: Examples, config: TrainingConfig, classes: int) -> NDArra
     """
     if config.label_smoothing == 0 or examples.truth.ndim == 2:
         return examples.truth
-    return np.eye(classes, dtype=np.float32)[examples.truth]
+    return np.asarray(np.eye(classes, dtype=np.float32)[examples.truth])
 
 
 def _rows(history: dict[str, list[float]]) -> list[dict[str, float]]:

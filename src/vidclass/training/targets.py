@@ -86,7 +86,8 @@ def positive_weights(truth: NDArray[np.float32]) -> NDArray[np.float64]:
     """
     present = truth.sum(0, dtype=np.float64)
     ratio = (len(truth) - present) / np.maximum(present, 1)
-    return np.clip(np.sqrt(ratio), 1 / MOST_WEIGHT, MOST_WEIGHT)
+    weights: NDArray[np.float64] = np.clip(np.sqrt(ratio), 1 / MOST_WEIGHT, MOST_WEIGHT)
+    return weights
 
 
 def leaf_weights(truth: NDArray[np.float32]) -> NDArray[np.float64]:
