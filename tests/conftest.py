@@ -142,6 +142,7 @@ def tiny_run(tiny_set: Path, session_cache: Path, tmp_path_factory: pytest.TempP
     from vidclass.training.recipes import run_config
     from vidclass.training.run import train
 
-    config = run_config(features=QUICK, training={"epochs": 30, "learning_rate": 0.01})
+    training = {"epochs": 30, "learning_rate": 0.01}
+    config = run_config(features=QUICK, head="temporal", training=training)
     folder = tmp_path_factory.mktemp("runs") / "tiny"
     return train(Manifest.from_source(tiny_set), folder, config).folder

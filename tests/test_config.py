@@ -61,6 +61,12 @@ def test_settings_are_frozen(kind: type[FrozenConfig]) -> None:
         (SamplingConfig, {"seed": 7}, r"seed is used only by policy='random'"),
         (SamplingConfig, {"policy": "stride", "stride_s": 0}, r"stride_s=0: .*greater than 0"),
         (GeometryConfig, {"size": 4}, r"size=4: .*greater than or equal to 8"),
+        (GeometryConfig, {"short_side": 200}, "short_side=200 is less than size=224"),
+        (
+            GeometryConfig,
+            {"short_side": 256, "crop": "whole"},
+            "short_side=256 is used only by crop='centre'",
+        ),
         (GeometryConfig, {"crop": "center"}, r"crop='center': .*'centre' or 'whole'"),
         (TrainingConfig, {"epochs": 0}, r"epochs=0: .*greater than or equal to 1"),
         (TrainingConfig, {"patience": 0}, r"patience=0: .*greater than or equal to 1"),

@@ -12,7 +12,10 @@ import pytest
 import vidclass
 
 ROOT = Path(__file__).resolve().parents[1]
-HEAVY = ("av", "jax", "keras", "lance", "matplotlib", "openvino", "polars", "pyarrow", "sklearn")
+HEAVY = (
+    "av", "jax", "keras", "lance", "matplotlib", "openvino", "optuna", "polars",
+    "pyarrow", "sklearn",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", vidclass.__all__)

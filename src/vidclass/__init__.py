@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from vidclass.features.extract import extract
     from vidclass.features.networks import feature_maker
     from vidclass.inference.classifier import Classifier
+    from vidclass.sweeping.run import sweep
+    from vidclass.sweeping.settings import SweepConfig
+    from vidclass.sweeping.space import SweepSpace
     from vidclass.training.crossval import cross_validate
+    from vidclass.training.finetune import finetune
     from vidclass.training.recipes import run_config
     from vidclass.training.run import train
 
@@ -28,13 +32,17 @@ __all__ = [
     "Bundle",
     "Classifier",
     "Manifest",
+    "SweepConfig",
+    "SweepSpace",
     "__version__",
     "check",
     "cross_validate",
     "evaluate",
     "extract",
     "feature_maker",
+    "finetune",
     "run_config",
+    "sweep",
     "train",
 ]
 
@@ -48,12 +56,16 @@ _HOMES = {
     "Bundle": "vidclass.bundle.read",
     "Classifier": "vidclass.inference.classifier",
     "Manifest": "vidclass.data.manifest",
+    "SweepConfig": "vidclass.sweeping.settings",
+    "SweepSpace": "vidclass.sweeping.space",
     "check": "vidclass.audit.run",
     "cross_validate": "vidclass.training.crossval",
     "evaluate": "vidclass.evaluation.evaluate",
     "extract": "vidclass.features.extract",
     "feature_maker": "vidclass.features.networks",
+    "finetune": "vidclass.training.finetune",
     "run_config": "vidclass.training.recipes",
+    "sweep": "vidclass.sweeping.run",
     "train": "vidclass.training.run",
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -42,14 +41,14 @@ def one_line(error: ValidationError) -> str:
 
 
 def _without_defaults(
-    config: FrozenConfig, handler: SerializerFunctionWrapHandler, names: Collection[str]
+    config: FrozenConfig, handler: SerializerFunctionWrapHandler, *later: str
 ) -> dict[str, Any]:
-    """A dump in which those of `names` that were not changed are left out."""
+    """Settings that came later are written only where they are set: fingerprints stay."""
     fields = type(config).model_fields
     return {
         name: value
         for name, value in handler(config).items()
-        if name not in names or getattr(config, name) != fields[name].default
+        if name not in later or getattr(config, name) != fields[name].default
     }
 
 
@@ -106,8 +105,7 @@ class SamplingConfig(FrozenConfig):
 
     @model_serializer(mode="wrap")
     def _omit_later_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Settings that came later are written only where they are set: fingerprints stay."""
-        return _without_defaults(self, handler, ("views", "seed"))
+        return _without_defaults(self, handler, "views", "seed")
 
 
 _ONLY_FOR = {"stride_s": ("stride",), "views": ("uniform", "random"), "seed": ("random",)}
@@ -118,10 +116,29 @@ class GeometryConfig(FrozenConfig):
 
     `centre`: the largest centred square, resized (the Keras example).
     `whole`: the whole frame squeezed to the square, nothing cut off.
+    `short_side`: the length that the frame's shorter side would have when `size` pixels of it are
+    used: 256 and 224 is what many networks were trained for. None uses all of it.
+    `mirror`: swap left and right.
     """
 
     crop: Literal["centre", "whole"] = "centre"
     size: Annotated[int, Field(ge=8, le=4096)] = 224
+    short_side: Annotated[int, Field(ge=8, le=8192)] | None = None
+    mirror: bool = False
+
+    @model_validator(mode="after")
+    def _short_side_fits(self) -> Self:
+        if self.short_side is None:
+            return self
+        if self.crop != "centre":
+            raise ValueError(f"short_side={self.short_side} is used only by crop='centre'")
+        if self.short_side < self.size:
+            raise ValueError(f"short_side={self.short_side} is less than size={self.size}")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _omit_later_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without_defaults(self, handler, "short_side", "mirror")
 
 
 class FeatureConfig(FrozenConfig):
@@ -219,7 +236,7 @@ class TrainingConfig(FrozenConfig):
     @model_serializer(mode="wrap")
     def _omit_later_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Settings that came later are written only where they are set."""
-        return _without_defaults(self, handler, _LATER_TRAINING)
+        return _without_defaults(self, handler, *_LATER_TRAINING)
 
 
 GroupsFrom = Literal["auto", "parent", "near-duplicates", "none"]
@@ -244,10 +261,85 @@ class SplitConfig(FrozenConfig):
     allow_leak: bool = False
 
 
+class TaskConfig(FrozenConfig):
+    """What the labels of a clip mean, and when the answer is none of them (docs/labels.md).
+
+    `kind`: `single-label`: one class a clip.  `multi-label`: any number of classes, each with a
+    probability of its own.  `hierarchy`: labels with levels, as in `sport/basketball`.  `auto`:
+    multi-label where a clip has several labels or there is a `none_label`, else single-label.
+    `none_label`: the label of clips that are of none of the classes; they are what all classes are
+    absent from, so the task is multi-label.
+    `unknown`: find the probability below which a single-label answer is `unknown`, such that 95 %
+    of the right answers on the validation clips stay above it.
+    `unknown_precision`: find the lowest one above which this share of the answers is right instead.
+    """
+
+    kind: Literal["auto", "single-label", "multi-label", "hierarchy"] = "auto"
+    none_label: str | None = None
+    unknown: bool = False
+    unknown_precision: Annotated[float, Field(gt=0, le=1)] | None = None
+
+    @model_validator(mode="after")
+    def _reject_contradictions(self) -> Self:
+        if self.none_label is not None and self.kind not in ("auto", "multi-label"):
+            raise ValueError(f"none_label={self.none_label!r} is not for kind={self.kind!r}")
+        if self.unknown and self.none_label is not None:
+            raise ValueError("unknown and none_label exclude one another: take one of them")
+        if self.unknown and self.kind in ("multi-label", "hierarchy"):
+            raise ValueError(
+                f"unknown is for single-label classifiers, not for kind={self.kind!r}: a "
+                "multi-label one has a threshold for each class, and a hierarchy says how sure "
+                "each level is"
+            )
+        if self.unknown_precision is not None and not self.unknown:
+            raise ValueError("unknown_precision is used only with unknown=True")
+        return self
+
+
 class RunConfig(FrozenConfig):
-    """A whole training run."""
+    """A whole training run.
+
+    `more`: further views of every clip. Each view has a head of its own, and their probabilities
+    are averaged.
+    `flip`: learn from the mirror image of every clip too, and answer with the mean of both.
+    `swap_labels`: the label that the mirror image of a clip has, for labels that tell left from
+    right; each pair is given once.
+    `head`: `auto` compares heads on the training clips, `auto(mean, gru(units=32))` those named.
+    `training`: how the head is fitted. With `auto` each head brings settings of its own, and of
+    these only those named in `given` count. A linear head is solved exactly, unless more than the
+    seed is given.
+    """
 
     features: FeatureConfig = FeatureConfig()
-    head: str = "temporal"
+    more: tuple[FeatureConfig, ...] = ()
+    flip: bool = False
+    swap_labels: dict[str, str] = {}
+    head: str = "auto"
     training: TrainingConfig = TrainingConfig()
+    given: tuple[str, ...] = ()
     split: SplitConfig = SplitConfig()
+    task: TaskConfig = TaskConfig()
+
+    @model_validator(mode="after")
+    def _swaps_need_flips(self) -> Self:
+        if self.swap_labels and not self.flip:
+            raise ValueError(f"swap_labels={self.swap_labels} does nothing without flip")
+        return self
+
+    @property
+    def compares_heads(self) -> bool:
+        """Whether `head` asks for a comparison."""
+        return self.head.split("(", 1)[0].strip() == "auto"
+
+    @property
+    def views(self) -> tuple[FeatureConfig, ...]:
+        """What every clip is seen by, mirror images left out."""
+        return (self.features, *self.more)
+
+    @model_serializer(mode="wrap")
+    def _omit_default_task(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """The task came later: it is written only where it is set."""
+        values: dict[str, Any] = handler(self)
+        if self.task == TaskConfig():
+            del values["task"]
+        return values

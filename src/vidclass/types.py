@@ -103,3 +103,10 @@ Progress = Callable[[str, int, int], None]
 
 def no_progress(stage: str, done: int, total: int) -> None:
     """Show nothing."""
+
+
+def one_of(progress: Progress, place: int, count: int) -> Progress:
+    """Progress of the `place`-th of `count` like pieces of work, as part of the whole."""
+    if count == 1:
+        return progress
+    return lambda stage, done, total: progress(stage, place * total + done, count * total)

@@ -14,7 +14,7 @@ import pytest
 
 from vidclass.bundle import format as names
 from vidclass.bundle.read import Bundle, softmax
-from vidclass.bundle.write import write_bundle
+from vidclass.bundle.write import TrainedMember, write_bundle
 from vidclass.config import FeatureConfig
 from vidclass.data.manifest import Manifest
 from vidclass.errors import BundleError, RuntimeRouteError, WeightsError
@@ -216,11 +216,10 @@ def test_a_bundle_is_replaced_only_by_a_whole_one(
     path = tmp_path / "x.vidclass"
     path.write_bytes(b"old")
     maker = Bundle.load(tiny_run / "model.vidclass").maker()
-    arguments = {"head": "temporal", "labels": ["a", "b"], "maker": maker}
-    facts = {"data_fingerprint": "d", "trained_on": 1}
     (tmp_path / "w.h5").write_bytes(b"no weights")
+    member = TrainedMember("temporal", tmp_path / "w.h5", maker)
     with pytest.raises(WeightsError, match=r"w\.h5 does not hold weights of the head temporal"):
-        write_bundle(path, head_weights=tmp_path / "w.h5", **arguments, **facts)  # type: ignore[arg-type]
+        write_bundle(path, [member], labels=["a", "b"], data_fingerprint="d", trained_on=1)
     assert path.read_bytes() == b"old"
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["w.h5", "x.vidclass"]
 
@@ -236,10 +235,12 @@ def test_a_backbone_without_an_openvino_form_stays_outside(
     whole = Bundle.load(tiny_run / "model.vidclass")
     info = write_bundle(
         tmp_path / "x.vidclass",
-        head="temporal",
-        head_weights=tiny_run / "head.weights.h5",
+        [
+            TrainedMember(
+                "temporal", tiny_run / "head.weights.h5", feature_maker(whole.info.features)
+            )
+        ],
         labels=whole.labels,
-        maker=feature_maker(whole.info.features),
         data_fingerprint="d",
         trained_on=1,
     )

@@ -62,7 +62,7 @@ def bad(tmp_path: Path) -> Path:
 def test_train_predict_evaluate_crossval(run: Run, tmp_path: Path) -> None:
     clips, out = write_set(tmp_path / "clips", groups=4), tmp_path / "run"
     options = [*QUICK_OPTIONS, "--store", tmp_path / "store"]
-    done = run("train", clips, "--out", out, "--epochs", 12, *options)
+    done = run("train", clips, "--out", out, "--epochs", 12, "--head", "temporal", *options)
     lines = done.stdout.splitlines()
     assert lines[0] == "clips: 4 train, 2 validation, 2 test"
     assert re.fullmatch(r"best epoch: \d+", lines[1])
@@ -89,7 +89,7 @@ def test_train_predict_evaluate_crossval(run: Run, tmp_path: Path) -> None:
     assert json.loads(done.stdout) == metrics
 
     done = run("crossval", clips, "--folds", 2, "--epochs", 2, "--head", "mean", *options)
-    assert "mean head" in done.stdout
+    assert "head: mean" in done.stdout
     assert re.search(rf"mean accuracy {share}, deviation over folds {share}\n", done.stdout)
     assert done.stderr.splitlines()[-1] == "8 ok, 0 failed"
     done = run(

@@ -126,7 +126,8 @@ def test_the_lists(monkeypatch: pytest.MonkeyPatch) -> None:
     done = CliRunner().invoke(app, ["heads"])
     for name in heads():
         assert f" {name} " in done.stdout
-    assert "temporal (default)" in done.stdout
+    assert "temporal *" in done.stdout
+    assert done.stdout.endswith("* compared by --head auto, the default\n")
     done = CliRunner().invoke(app, ["data", "list"])
     assert "ucf101-top5" in done.stdout
     assert (done.exit_code, done.stderr) == (0, "")

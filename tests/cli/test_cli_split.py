@@ -171,7 +171,7 @@ def test_near_duplicates_are_put_on_one_side(run: Run, tmp_path: Path) -> None:
 def test_training_and_crossval_take_groups(run: Run, tmp_path: Path) -> None:
     clips = write_set(tmp_path / "set", groups=4)
     options = [*QUICK_OPTIONS, "--epochs", 1, "--group-pattern", r"(v_\w+)_c"]
-    run("train", clips, "--out", tmp_path / "run", *options)
+    run("train", clips, "--out", tmp_path / "run", "--head", "mean", *options)
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert config["split"]["groups"] == "auto"
     assert config["split"]["group_pattern"] == r"(v_\w+)_c"

@@ -76,6 +76,12 @@ def test_logits_of_every_clip_even_an_empty_one(model: keras.Model) -> None:
     assert np.ptp(answer[1:], axis=0).min() > 1e-3  # the clips do matter
 
 
+def test_only_independent_heads_can_say_yes_to_a_class(name: str, model: keras.Model) -> None:
+    """A log of shared probabilities is never positive: for several labels a clip it is no use."""
+    answer = logits(model, clips([1, 2, T // 2, T - 1, T, T]))
+    assert (answer > 0).any() == heads()[name].independent
+
+
 @pytest.mark.parametrize("garbage", [1e3, -1e30, np.nan, np.inf])
 def test_what_stands_in_padded_steps_is_no_matter(model: keras.Model, garbage: float) -> None:
     clean = clips([0, 1, 3, T - 1])

@@ -26,6 +26,7 @@ def test_the_heads_are_these_and_each_has_training_settings() -> None:
         "temporal",
         "rolling_average",
         "prototype",
+        "knn",
         "gru",
         "lstm",
         "bigru",

@@ -17,8 +17,8 @@ from vidclass.runtime.recipe import NetworkRecipe
 def made() -> Iterator[Callable[..., NetworkRecipe]]:
     """The recipe of a network in `made_networks`, with the path that lets children import it."""
 
-    def recipe(name: str) -> NetworkRecipe:
-        arguments = {"frames": 5, "width": 3} if name == "head" else {"size": 32}
+    def recipe(name: str, **more: int) -> NetworkRecipe:
+        arguments = {"frames": 5, "width": 3} if name == "head" else {"size": 32, **more}
         return NetworkRecipe(f"made_networks:{name}", arguments, "test", frames=name != "head")
 
     here = str(Path(__file__).parent)

@@ -27,6 +27,18 @@ def tiny(size: int, scale: float = 1.0) -> Any:
     return model
 
 
+def windowed(size: int, window: int) -> Any:
+    """One convolution over place and time: (B,window,size,size,3) to (B,4)."""
+    first = keras.config.image_data_format() == "channels_first"
+    inputs = keras.Input((3, window, size, size) if first else (window, size, size, 3))
+    x = layers.Rescaling(1 / 255)(inputs)
+    x = layers.Conv3D(WIDTH, 3, strides=2, padding="same")(x)
+    model = keras.Model(inputs, layers.GlobalAveragePooling3D()(x))
+    kernel = np.linspace(-1, 1, 81 * WIDTH, dtype="float32").reshape(3, 3, 3, 3, WIDTH)
+    model.set_weights([kernel, np.arange(WIDTH, dtype="float32")])
+    return model
+
+
 def only_channels_last(size: int) -> Any:
     """Like DenseNet, it refuses the other layout."""
     if keras.config.image_data_format() == "channels_first":

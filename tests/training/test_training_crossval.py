@@ -7,13 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vidclass.config import RunConfig
+from vidclass.config import FeatureConfig, RunConfig
 from vidclass.data.manifest import Manifest
 from vidclass.data.rows import Rows
-from vidclass.errors import JobFailedError, SplitError, VideoError
+from vidclass.errors import ConfigError, JobFailedError, SplitError, VideoError
+from vidclass.features import several
 from vidclass.features.extract import Extraction
-from vidclass.training import crossval as module
+from vidclass.features.networks import FeatureMaker
+from vidclass.training import members, views
 from vidclass.training.crossval import CrossValidation, cross_validate
+from vidclass.training.held_out import FoldResult, HeldOut
 from vidclass.training.recipes import run_config
 from vidclass.types import ClipFeatures, Failure
 
@@ -75,8 +78,11 @@ def extracted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             failures = [Failure.of("bad.avi", error) for _ in failing]
             return Extraction(manifest, keys, Kept(made), failures, 0)
 
-        monkeypatch.setattr(module, "extract", extract)
-        monkeypatch.setattr(module, "feature_maker", lambda config, manifest, progress: None)
+        def maker(config: FeatureConfig, *rest: object, **more: object) -> FeatureMaker:
+            return FeatureMaker(config, config.model_dump_json(), D, lambda: pytest.fail("opened"))
+
+        monkeypatch.setattr(several, "extract", extract)
+        monkeypatch.setattr(views, "feature_maker", maker)
 
     install()
     return install
@@ -103,6 +109,20 @@ def test_drawn_folds_share_no_group_and_cover_every_clip(extracted: Callable[...
     assert [fold.fold for fold in result.folds] == [0, 1, 2]
     assert sum(fold.videos for fold in result.folds) == result.pooled.videos == 12
     assert told == [("folds", done, 9) for done in range(1, 10)]
+
+
+def test_each_fold_is_told_and_can_end_the_work(extracted: Callable[..., None]) -> None:
+    told: list[FoldResult] = []
+    result = cross_validate(twelve(FOLDS), CONFIG, on_fold=told.append)
+    assert told == result.folds
+
+    def enough(fold: FoldResult) -> None:
+        told.append(fold)
+        raise LookupError("enough")
+
+    with pytest.raises(LookupError, match="enough"):
+        cross_validate(twelve(FOLDS), CONFIG, on_fold=enough)
+    assert told == [*result.folds, result.folds[0]]
 
 
 def test_near_duplicates_are_joined_before_folds_are_drawn(
@@ -134,21 +154,23 @@ def test_the_json_shape(extracted: Callable[..., None]) -> None:
     assert json.loads(json.dumps(value)) == value
 
 
+@pytest.mark.parametrize("head", ["attention", "auto(mean, temporal)"])
 def test_labels_of_a_test_fold_change_no_prediction_on_it(
-    monkeypatch: pytest.MonkeyPatch, extracted: Callable[..., None]
+    head: str, monkeypatch: pytest.MonkeyPatch, extracted: Callable[..., None]
 ) -> None:
+    config = run_config(head=head, features={"frames": 3}, training={"epochs": 3})
     predicted: list[np.ndarray[Any, Any]] = []
-    original = module._predict_fold
+    original = HeldOut.add
 
-    def spy(*args: Any) -> Any:
-        predicted.append(original(*args))
-        return predicted[-1]
+    def spy(self: HeldOut, *args: Any, **rest: Any) -> FoldResult:
+        predicted.append(args[-1])
+        return original(self, *args, **rest)
 
-    monkeypatch.setattr(module, "_predict_fold", spy)
+    monkeypatch.setattr(HeldOut, "add", spy)
     labels = ["a", "b"] * 6
-    run(listed(labels, [row // 2 for row in range(12)], FOLDS))
+    run(listed(labels, [row // 2 for row in range(12)], FOLDS), config)
     swapped = ["b", "a"] * 2 + labels[4:]
-    run(listed(swapped, [row // 2 for row in range(12)], FOLDS))
+    run(listed(swapped, [row // 2 for row in range(12)], FOLDS), config)
     np.testing.assert_array_equal(predicted[0], predicted[3])
     assert np.abs(predicted[1] - predicted[4]).max() > 1e-3  # the other folds did learn from them
 
@@ -175,7 +197,7 @@ def test_a_class_of_which_nothing_can_be_read_is_in_no_score(
 
 
 def test_too_few_groups_are_refused_before_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "extract", lambda *_, **__: pytest.fail("too early"))
+    monkeypatch.setattr(several, "extract", lambda *_, **__: pytest.fail("too early"))
     with pytest.raises(SplitError, match="Use --folds 6"):
         run(twelve(), folds=7)
 
@@ -184,9 +206,41 @@ def test_without_a_group_to_spare_all_is_learned_from(
     monkeypatch: pytest.MonkeyPatch, extracted: Callable[..., None]
 ) -> None:
     seen = []
-    original = module.fit_head
+    original = members.fit_head
     monkeypatch.setattr(
-        module, "fit_head", lambda *args, **rest: seen.append(rest) or original(*args, **rest)
+        members, "fit_head", lambda *args, **rest: seen.append(rest) or original(*args, **rest)
     )
     run(listed(["a", "b"] * 2, [0, 0, 1, 1]), folds=2)
     assert [call["validation"] for call in seen] == [None, None]
+
+
+def test_heads_are_chosen_fold_by_fold_and_the_json_says_which(
+    extracted: Callable[..., None],
+) -> None:
+    config = run_config(head="auto(mean, temporal)", features={"frames": 3})
+    told: list[int] = []
+    result = cross_validate(twelve(FOLDS), config, on_fold=lambda fold: told.append(fold.fold))
+    assert told == [0, 4, 7]
+    assert {fold.heads for fold in result.folds} <= {"mean", "temporal", "mean + temporal"}
+    value = result.to_json()
+    assert value["head"] == "auto(mean, temporal)"
+    assert [fold["heads"] for fold in value["folds"]] == [fold.heads for fold in result.folds]
+    assert all(len(fold.choices[0].compared) == 3 for fold in result.folds)
+
+
+def test_two_views_and_mirror_images_are_averaged(extracted: Callable[..., None]) -> None:
+    config = CONFIG.model_copy(
+        update={"more": (FeatureConfig(backbone="efficientnet_lite2"),), "flip": True}
+    )
+    alone, together = run(twelve(FOLDS)), run(twelve(FOLDS), config)
+    # The stand-in gives the same features everywhere: the mean is what each head says.
+    assert together.pooled.accuracy == alone.pooled.accuracy
+    swapped = config.model_copy(update={"swap_labels": {"a": "b"}})
+    # A mirror image that looks the same and yet is of the other class can only confuse.
+    assert run(twelve(FOLDS), swapped).pooled.accuracy < alone.pooled.accuracy
+
+
+def test_labels_to_swap_must_exist(extracted: Callable[..., None]) -> None:
+    config = CONFIG.model_copy(update={"flip": True, "swap_labels": {"a": "c"}})
+    with pytest.raises(ConfigError, match=r"label to swap='c' is not one of \['a', 'b'\]"):
+        run(twelve(FOLDS), config)

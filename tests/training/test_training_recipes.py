@@ -7,7 +7,16 @@ import pytest
 from vidclass.backbones.registry import backbones
 from vidclass.config import RunConfig, TrainingConfig
 from vidclass.errors import ConfigError
-from vidclass.training.recipes import DEFAULT_BACKBONE, RECIPES, TRAINING, keras_example, run_config
+from vidclass.training.recipes import (
+    CANDIDATES,
+    DEFAULT_BACKBONE,
+    RECIPES,
+    TRAINING,
+    candidates,
+    keras_example,
+    run_config,
+    training_of,
+)
 
 
 def test_the_keras_example_is_what_the_example_does() -> None:
@@ -24,12 +33,66 @@ def test_the_keras_example_is_what_the_example_does() -> None:
     assert (training.weight_decay, training.label_smoothing, training.patience) == (0, 0, None)
 
 
-def test_the_default_is_lite0_and_the_temporal_head() -> None:
+def test_the_default_is_lite0_and_the_head_that_suits_the_clips() -> None:
     config = run_config()
     assert config == RECIPES["default"]()
-    assert (config.features.backbone, config.head) == (DEFAULT_BACKBONE, "temporal")
+    assert (config.features.backbone, config.head) == (DEFAULT_BACKBONE, "auto")
     assert config.features.geometry.size == backbones[DEFAULT_BACKBONE].size
-    assert config.training == TRAINING["temporal"]
+    assert (config.more, config.flip, config.given) == ((), False, ())
+
+
+def test_with_auto_each_head_has_its_own_training_and_what_was_given() -> None:
+    config = run_config(training={"seed": 4, "epochs": 3})
+    assert config.given == ("epochs", "seed")
+    for head in CANDIDATES:
+        changes = {"seed": 4, "epochs": 3}
+        assert training_of(config, head) == TRAINING[head].model_copy(update=changes)
+    fixed = run_config(head="bigru", training={"epochs": 3})
+    assert training_of(fixed, "bigru") == fixed.training
+
+
+@pytest.mark.parametrize(
+    ("head", "names"),
+    [
+        ("auto", CANDIDATES),
+        ("auto(mean, gru(units=32), mean)", ("mean", "gru(units=32)")),
+        ("temporal", None),
+        ("gru(units=32)", None),
+    ],
+)
+def test_what_auto_compares(head: str, names: tuple[str, ...] | None) -> None:
+    assert candidates(head) == names
+
+
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        ("auto()", r"head='auto\(\)' cannot be read: write auto, or auto\(mean"),
+        ("auto(mean", "cannot be read"),
+        ("auto(head=mean)", "cannot be read"),
+        ("auto(meen)", "head='meen' is not one of .* Did you mean 'mean'"),
+        ("auto(gru(unit=3))", "setting of the head 'gru'='unit'.*Did you mean 'units'"),
+    ],
+)
+def test_what_auto_cannot_compare_is_named(head: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        run_config(head=head)
+
+
+def test_the_accurate_preset_averages_two_networks() -> None:
+    config = run_config("accurate", features={"precision": "f32"})
+    assert [view.backbone for view in config.views] == ["efficientnet_lite2", "efficientnet_lite1"]
+    assert {view.precision for view in config.views} == {"f32"}
+    with pytest.raises(
+        ConfigError, match="backbone='Xception' cannot be chosen: recipe 'accurate'"
+    ):
+        run_config("accurate", features={"backbone": "Xception"})
+
+
+def test_labels_swap_only_with_flips() -> None:
+    assert run_config(flip=True, swap_labels={"left": "right"}).swap_labels == {"left": "right"}
+    with pytest.raises(ConfigError, match="does nothing without flip"):
+        run_config(swap_labels={"left": "right"})
 
 
 def test_a_recipe_survives_its_json() -> None:

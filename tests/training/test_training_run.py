@@ -14,17 +14,19 @@ from vidclass.bundle.read import Bundle
 from vidclass.config import RunConfig, SplitConfig
 from vidclass.data.manifest import Manifest
 from vidclass.errors import JobFailedError, RunError, SplitError
+from vidclass.features import several
 from vidclass.features.clip import padded
 from vidclass.features.extract import extract
 from vidclass.features.networks import feature_maker
 from vidclass.heads.registry import load_head
 from vidclass.runtime.precision import resolve_precision
 from vidclass.training import folder as names
+from vidclass.training import members
 from vidclass.training import run as module
 from vidclass.training.recipes import run_config
 from vidclass.training.run import divide, train
 
-CONFIG = run_config(features=QUICK, training={"epochs": 30, "learning_rate": 0.01})
+CONFIG = run_config(features=QUICK, head="temporal", training={"epochs": 30, "learning_rate": 0.01})
 
 
 def weights(run: Path) -> list[np.ndarray[Any, Any]]:
@@ -37,7 +39,7 @@ def bundles(monkeypatch: pytest.MonkeyPatch, tiny_run: Path) -> list[dict[str, A
     """Put a bundle that is at hand in place of each new one; what was asked for, in order."""
     asked: list[dict[str, Any]] = []
 
-    def write_bundle(path: Path, **arguments: Any) -> None:
+    def write_bundle(path: Path, trained: object, **arguments: Any) -> None:
         asked.append(arguments)
         shutil.copy(tiny_run / names.BUNDLE, path)
 
@@ -49,7 +51,8 @@ def bundles(monkeypatch: pytest.MonkeyPatch, tiny_run: Path) -> list[dict[str, A
 def test_a_run_leaves_everything_about_it(tiny_run: Path, tiny_set: Path) -> None:
     assert sorted(path.name for path in tiny_run.iterdir()) == sorted(
         [names.CONFIG, names.SPLIT, names.HISTORY, names.HISTORY_FIGURE, names.CHECKPOINT,
-         names.BUNDLE, names.METRICS, names.COMPLETE]
+         names.BUNDLE, names.METRICS, names.CHOICES,
+         names.COMPLETE]
     )  # fmt: skip
     config = RunConfig.model_validate_json((tiny_run / names.CONFIG).read_text())
     assert config == CONFIG
@@ -88,7 +91,7 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(module, "fit_head", interrupt)
+        patch.setattr(members, "fit_head", interrupt)
         train(manifest, tmp_path / "run", CONFIG)
     assert not (tmp_path / "run" / names.COMPLETE).exists()
     result = train(manifest, tmp_path / "run", CONFIG)
@@ -128,7 +131,10 @@ def test_given_splits_are_kept_and_no_test_clips_means_no_test_metrics(
 ) -> None:
     manifest = Manifest.from_source(tiny_set)
     config = run_config(
-        features=QUICK, training={"epochs": 1, "refit": False}, split={"test_fraction": 0.0}
+        features=QUICK,
+        head="temporal",
+        training={"epochs": 1, "refit": False},
+        split={"test_fraction": 0.0},
     )
     given = ["validation" if "_g00_" in row else None for row in manifest.table["video"]]
     result = train(manifest.with_splits(given), tmp_path / "run", config)
@@ -140,7 +146,7 @@ def test_given_splits_are_kept_and_no_test_clips_means_no_test_metrics(
 def test_a_hopeless_split_is_refused_before_the_work(
     tiny_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "extract", lambda *_, **__: pytest.fail("too early"))
+    monkeypatch.setattr(several, "extract", lambda *_, **__: pytest.fail("too early"))
     dark = Manifest.from_source(tiny_set)
     only = Manifest(dark.table.filter(pl.col("label") == "dark"))
     with pytest.raises(SplitError, match=r"only one class, \['dark'\]"):

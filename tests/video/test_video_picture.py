@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vidclass.config import GeometryConfig, SamplingConfig
+from vidclass.config import FeatureConfig, GeometryConfig, SamplingConfig
 from vidclass.errors import VideoError
+from vidclass.features.clip import decode_for
+from vidclass.training.views import mirror_image
 from vidclass.types import Span
 from vidclass.video import container
 from vidclass.video.decode import decode_clip
@@ -179,3 +181,35 @@ def test_ten_bits_are_the_same_colours_as_eight(tiny_video: TinyVideo) -> None:
     ten = pictures(tiny_video("b.mkv", codec="ffv1", pixel_format="yuv444p10le", frames=frames))
     assert np.abs(eight.astype(int) - ten).max() <= 3
     assert corners(ten[0]) == [RED, GREEN, WHITE, BLUE]
+
+
+@pytest.mark.parametrize("size", [(96, 64), (64, 96)])
+def test_of_a_given_short_side_only_the_centre_is_used(
+    tiny_video: TinyVideo, size: tuple[int, int]
+) -> None:
+    """A white square of half the short side fills the picture; without, it is framed in black."""
+    picture = np.zeros((size[1], size[0], 3), np.uint8)
+    top, left = size[1] // 2 - 16, size[0] // 2 - 16
+    picture[top : top + 32, left : left + 32] = 255
+    path = tiny_video(frames=[picture] * 2, **LOSSLESS)
+    sampling = SamplingConfig(frames=1)
+
+    def shown(**geometry: int) -> np.ndarray:
+        config = GeometryConfig(size=48, **geometry)
+        return decode_clip(path, span=Span(), sampling=sampling, geometry=config).frames[0]
+
+    assert shown(short_side=96).min() > 250
+    wide = shown()
+    assert wide[:10].max() < 5
+    assert wide[24, 24].min() > 250
+    np.testing.assert_array_equal(shown(short_side=48), wide)
+
+
+def test_a_mirror_image_has_left_and_right_exchanged(tiny_video: TinyVideo) -> None:
+    path = tiny_video(frames=[quarters(64, 48)] * 2, **LOSSLESS)
+    config = FeatureConfig(sampling=SamplingConfig(frames=2), geometry=GeometryConfig(size=48))
+    image = mirror_image(config)
+    assert mirror_image(image) == config
+    plain, mirrored = (decode_for(each, path, Span()) for each in (config, image))
+    np.testing.assert_array_equal(mirrored.frames, plain.frames[:, :, ::-1])
+    np.testing.assert_array_equal(mirrored.timestamps_s, plain.timestamps_s)

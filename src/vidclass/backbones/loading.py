@@ -30,6 +30,15 @@ def load_weights_file(model: keras.Model, name: str, path: str) -> None:
         raise WeightsError(f"{path} does not hold weights of {name}: {error}") from error
 
 
+def weights_owner(model: keras.Model) -> keras.Model:
+    """The network whose weights a file holds: the one behind the preprocessing, or `model`."""
+    import keras
+
+    inner = [layer for layer in model.layers if isinstance(layer, keras.Model)]
+    alone = len(inner) == 1 and len(inner[0].weights) == len(model.weights)
+    return inner[0] if alone else model
+
+
 def named_weights_id(name: str, weights: str) -> str:
     """The identity of `random` weights or of a weights file.
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from vidclass.backbones import i3d_weights
 from vidclass.backbones.keras_applications import APPLICATIONS
 from vidclass.backbones.lite_weights import LITES
-from vidclass.errors import require_choice
+from vidclass.errors import ConfigError, require_choice
 
 if TYPE_CHECKING:
     import keras
@@ -27,6 +28,8 @@ class Backbone:
         module: The module whose function `build(name, size, weights)` makes the Keras model,
             whose `weights_id(name, weights)` tells one set of weights from another, and whose
             `weights_state(name)` and `weights_source(name)` tell of its ImageNet weights.
+        window: How many successive frames it sees at once.  For more than one its input is
+            (B,window,H,W,3), and `build` is given `window` too.
     """
 
     name: str
@@ -34,6 +37,7 @@ class Backbone:
     width: int
     parameters: int
     module: str
+    window: int = 1
 
     def build(self, *, size: int, weights: str) -> keras.Model:
         """The Keras model, in Keras's current image data format, with its weights.
@@ -42,7 +46,8 @@ class Backbone:
             WeightsError: the weights are missing or not this network's.
         """
         build: Callable[..., Any] = import_module(self.module).build
-        return build(self.name, size=size, weights=weights)
+        more = {"window": self.window} if self.window > 1 else {}
+        return build(self.name, size=size, weights=weights, **more)
 
     def weights_id(self, weights: str) -> str:
         """A short text that changes when the numbers in the weights change."""
@@ -66,10 +71,16 @@ def _table() -> dict[str, Backbone]:
     families: dict[str, Mapping[str, Any]] = {
         "lite_weights": LITES,
         "keras_applications": APPLICATIONS,
+        "i3d_weights": i3d_weights.BACKBONES,
     }
     return {
         name: Backbone(
-            name, facts.size, facts.width, facts.parameters, f"vidclass.backbones.{module}"
+            name,
+            facts.size,
+            facts.width,
+            facts.parameters,
+            f"vidclass.backbones.{module}",
+            window=i3d_weights.WINDOW if module == "i3d_weights" else 1,
         )
         for module, family in families.items()
         for name, facts in family.items()
@@ -88,6 +99,13 @@ def get_backbone(name: str) -> Backbone:
     return backbones[require_choice("backbone", name, backbones)]
 
 
-def build_backbone(name: str, size: int, weights: str) -> keras.Model:
-    """The Keras model of a backbone; the form in which a child process is told to build it."""
-    return get_backbone(name).build(size=size, weights=weights)
+def build_backbone(name: str, size: int, weights: str, window: int = 1) -> keras.Model:
+    """The Keras model of a backbone; the form in which a child process is told to build it.
+
+    Raises:
+        ConfigError: there is no such backbone, or it has another window.
+    """
+    backbone = get_backbone(name)
+    if window != backbone.window:
+        raise ConfigError(f"window={window}: {name} sees {backbone.window} frames at once")
+    return backbone.build(size=size, weights=weights)

@@ -7,14 +7,16 @@ import zipfile
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vidclass.bundle import format as names
-from vidclass.bundle.format import BundleInfo, parse_info
-from vidclass.errors import BundleError
+from vidclass.bundle.answers import AnswerRule, probabilities_of
+from vidclass.bundle.answers import softmax as softmax
+from vidclass.bundle.format import BundleInfo, MemberInfo, parse_info
+from vidclass.data.label_scheme import Kind
+from vidclass.errors import BundleError, ConfigError, ShapeError
 from vidclass.features.clip import padded
 from vidclass.features.networks import FeatureMaker, OpenedNetwork, open_backbone
 from vidclass.runtime.network import OpenVinoNetwork
@@ -66,46 +68,115 @@ class Bundle:
         """The classes, in the order of every score vector."""
         return self.info.labels
 
-    def maker(self) -> FeatureMaker:
-        """What makes the features this bundle was trained on, backbone included."""
-        info = self.info
-        return FeatureMaker(info.features, info.feature_fingerprint, info.width, self._open)
+    @cached_property
+    def members(self) -> list[BundleMember]:
+        """The heads; members that share a backbone share the opened network."""
+        opened: dict[str, BackboneOpener] = {}
+        found = []
+        for info in self.info.members:
+            opener = opened.setdefault(info.backbone_at, BackboneOpener(info, self._parts))
+            found.append(BundleMember(info, self._parts, opener, self.info.task))
+        return found
 
-    def _open(self) -> OpenedNetwork:
-        return self._backbone
+    @property
+    def rule(self) -> AnswerRule:
+        """How it answers: which kind of labels, and its thresholds."""
+        return self.info.rule
+
+    def maker(self) -> FeatureMaker:
+        """What makes the features of the first member, backbone included."""
+        return self.members[0].maker()
+
+    def probabilities(self, *clips: Sequence[ClipFeatures]) -> NDArray[np.float64]:
+        """Class probabilities (N,K) of N clips, N being at least 1: the mean over members.
+
+        Args:
+            clips: The features of the clips, once for each member.
+
+        Raises:
+            ShapeError: there are features for more or fewer members than there are.
+        """
+        if len(clips) != len(self.members):
+            raise ShapeError(
+                f"features for {len(clips)} members, but {self.path} has {len(self.members)}"
+            )
+        found = [
+            member.probabilities(given) for member, given in zip(self.members, clips, strict=True)
+        ]
+        return np.asarray(np.mean(found, axis=0))
+
+
+class BackboneOpener:
+    """Opens the backbone of a member when it is first needed, once."""
+
+    def __init__(self, info: MemberInfo, parts: dict[str, bytes]) -> None:
+        self._info, self._parts = info, parts
 
     @cached_property
-    def _backbone(self) -> OpenedNetwork:
-        if self.info.route == "keras":
-            return open_backbone(self.info.features)
+    def opened(self) -> OpenedNetwork:
+        """The network: the one inside the bundle, or else Keras's."""
+        if self._info.route == "keras":
+            return open_backbone(self._info.features)
         network = OpenVinoNetwork.from_bytes(
-            self._parts[names.BACKBONE_XML],
-            self._parts[names.BACKBONE_BIN],
-            resolve_precision(self.info.features.precision),
+            self._parts[self._info.backbone_at + names.BACKBONE_XML],
+            self._parts[self._info.backbone_at + names.BACKBONE_BIN],
+            resolve_precision(self._info.features.precision),
             cached=True,
         )
         return OpenedNetwork(network, "openvino")
 
+
+class BundleMember:
+    """One head of a bundle and what makes its features."""
+
+    def __init__(
+        self, info: MemberInfo, parts: dict[str, bytes], backbone: BackboneOpener, task: Kind
+    ) -> None:
+        self.info = info
+        self._task: Kind = task
+        self._parts, self._backbone = parts, backbone
+
+    def maker(self) -> FeatureMaker:
+        """What makes the features its head was trained on, backbone included."""
+        info = self.info
+        return FeatureMaker(
+            info.features,
+            info.feature_fingerprint,
+            info.width,
+            lambda: self._backbone.opened,
+            window=info.window,
+        )
+
     @cached_property
     def _head(self) -> OpenVinoNetwork:
-        return OpenVinoNetwork.from_bytes(self._parts[names.HEAD_XML], self._parts[names.HEAD_BIN])
+        at = self.info.head_at
+        return OpenVinoNetwork.from_bytes(
+            self._parts[at + names.HEAD_XML], self._parts[at + names.HEAD_BIN]
+        )
 
     def probabilities(self, clips: Sequence[ClipFeatures]) -> NDArray[np.float64]:
-        """Class probabilities (N,K) of N clips, N being at least 1."""
+        """Class probabilities (N,K), in the order of the bundle's labels."""
         rows = []
         for start in range(0, len(clips), BATCH_CLIPS):
             features, mask = padded(list(clips[start : start + BATCH_CLIPS]), self.info.frames)
             rows.append(self._head.run(features=features, mask=mask))
-        return softmax(np.concatenate(rows))
+        found = probabilities_of(np.concatenate(rows), self._task)
+        return found[:, list(self.info.swap)] if self.info.swap else found
 
 
-def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
-    """Probabilities along the last axis.
+def require_unknown(bundle: Bundle) -> None:
+    """Refuse to answer `unknown` with a bundle that has no threshold for it.
 
-    >>> softmax(np.array([0.0, 0.0])).tolist()
-    [0.5, 0.5]
+    Raises:
+        ConfigError: it has none.
     """
-    # exp overflows above about 709 in float64; shifting by the max leaves the ratio unchanged.
-    wide = logits.astype(np.float64)
-    shifted = np.exp(wide - wide.max(-1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(-1, keepdims=True), np.float64)
+    if bundle.rule.unknown_below is None:
+        kind = bundle.info.task
+        remedy = (
+            "train it with --unknown"
+            if kind == "single-label"
+            else f"only single-label ones can have it, and this is of the kind {kind!r}"
+        )
+        raise ConfigError(
+            f"{bundle.path} has no probability below which a clip is unknown: {remedy}"
+        )

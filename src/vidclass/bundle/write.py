@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import zipfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from vidclass.bundle import format as names
-from vidclass.bundle.format import BundleInfo
+from vidclass.bundle.answers import AnswerRule
+from vidclass.bundle.format import BundleInfo, MemberInfo, answer_fields
 from vidclass.features.networks import FeatureMaker
 from vidclass.files import replacing, sha256_of
 from vidclass.heads.registry import REVISION
@@ -37,58 +39,124 @@ def head_recipe(
     )
 
 
+@dataclass(frozen=True)
+class TrainedMember:
+    """A trained head, and what it is given.
+
+    Attributes:
+        head: Its name.
+        weights: The file of its weights.
+        maker: What made its features.
+        mirror: What made those of mirror images, where it answers for these too.
+    """
+
+    head: str
+    weights: Path
+    maker: FeatureMaker
+    mirror: FeatureMaker | None = None
+
+
 def write_bundle(
     path: Path,
+    members: Sequence[TrainedMember],
     *,
-    head: str,
-    head_weights: Path,
     labels: Sequence[str],
-    maker: FeatureMaker,
+    swap: Sequence[int] = (),
     data_fingerprint: str,
     trained_on: int,
+    rule: AnswerRule | None = None,
 ) -> BundleInfo:
     """Write a bundle in one step: until it is whole, an old file of that name stays.
 
-    The head's OpenVINO form is made here, with the number of steps fixed, and must agree with
-    Keras on clips of every length.  The backbone goes in as it made the features, in the same
-    precision.
+    The OpenVINO forms of heads are made here, with the number of steps fixed, and must agree with
+    Keras on clips of every length.  Backbones go in as they made the features, in the same
+    precision, each one once.
+
+    Args:
+        path: The file.
+        members: The heads, at least one.
+        labels: The classes.
+        swap: The class that the mirror image of each class has; empty where that is its own.
+        data_fingerprint: Of the clips they were trained on.
+        trained_on: How many clips that were.
+        rule: How it answers; without one, with the most probable of the labels.
 
     Raises:
-        RuntimeRouteError: it does not.
+        RuntimeRouteError: the two forms of a head do not agree.
     """
-    features = maker.config
-    recipe = head_recipe(
-        head,
-        frames=features.sampling.total_frames,
-        width=maker.width,
-        classes=len(labels),
-        weights=head_weights,
-    )
-    head_ir = ensure_ir(recipe)
-    parts = {
-        names.HEAD_XML: head_ir.xml.read_bytes(),
-        names.HEAD_BIN: head_ir.bin.read_bytes(),
-        names.HEAD_WEIGHTS: head_weights.read_bytes(),
-    }
-    backbone = maker.ir()
-    if backbone is not None:
-        parts[names.BACKBONE_XML] = backbone.xml.read_bytes()
-        parts[names.BACKBONE_BIN] = backbone.bin.read_bytes()
+    infos: list[MemberInfo] = []
+    parts: dict[str, bytes] = {}
+    homes: dict[str, str] = {}
+    for place, member in enumerate(members):
+        at = f"member{place + 1}/" if place else ""
+        parts |= {at + name: data for name, data in _head_parts(member, len(labels)).items()}
+        backbone = _backbone_parts(member.maker)
+        # A network that is not inside is known by its place alone.
+        key = hashlib.sha256(b"".join(backbone.values())).hexdigest() if backbone else at
+        home = homes.setdefault(key, at)
+        if home == at:
+            parts |= {at + name: data for name, data in backbone.items()}
+        plain = _member(member.head, member.maker, at, home, bool(backbone), ())
+        infos.append(plain)
+        if member.mirror is not None:
+            infos.append(_member(member.head, member.mirror, at, home, bool(backbone), tuple(swap)))
     info = BundleInfo(
         labels=list(labels),
-        features=features,
-        feature_fingerprint=maker.fingerprint,
-        head=head,
-        width=maker.width,
-        route="keras" if backbone is None else "openvino",
+        **infos[0].model_dump(include={"feature_fingerprint", "head", "width", "route", "window"}),
+        features=infos[0].features,
         versions={"vidclass": __version__}
         | {name: version(name) for name in ("keras", "openvino", "av")},
         data_fingerprint=data_fingerprint,
         trained_on=trained_on,
         sha256={name: hashlib.sha256(data).hexdigest() for name, data in parts.items()},
+        further=tuple(infos[1:]),
+        **({} if rule is None else answer_fields(rule)),
     )
     with replacing(path) as temp, zipfile.ZipFile(temp, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(names.INFO, info.model_dump_json(indent=1))
         for name, data in parts.items():
             archive.writestr(name, data)
     return info
+
+
+def _member(
+    head: str, maker: FeatureMaker, at: str, home: str, inside: bool, swap: tuple[int, ...]
+) -> MemberInfo:
+    return MemberInfo(
+        features=maker.config,
+        feature_fingerprint=maker.fingerprint,
+        head=head,
+        width=maker.width,
+        route="openvino" if inside else "keras",
+        backbone_at=home,
+        head_at=at,
+        swap=swap,
+        window=maker.window,
+    )
+
+
+def _head_parts(member: TrainedMember, classes: int) -> dict[str, bytes]:
+    recipe = head_recipe(
+        member.head,
+        frames=member.maker.steps,
+        width=member.maker.width,
+        classes=classes,
+        weights=member.weights,
+    )
+    head_ir = ensure_ir(recipe)
+    return {
+        names.HEAD_XML: head_ir.xml.read_bytes(),
+        names.HEAD_BIN: head_ir.bin.read_bytes(),
+        names.HEAD_WEIGHTS: member.weights.read_bytes(),
+    }
+
+
+def _backbone_parts(maker: FeatureMaker) -> dict[str, bytes]:
+    """The two files of a backbone's OpenVINO form; none where it has no such form."""
+    backbone = maker.ir()
+    if backbone is None:
+        return {}
+    return {
+        names.BACKBONE_XML: backbone.xml.read_bytes(),
+        names.BACKBONE_BIN: backbone.bin.read_bytes(),
+    }

@@ -56,12 +56,15 @@ def measure(config: FeatureConfig) -> Speed:
     """
     import numpy as np
 
+    from vidclass.backbones.registry import get_backbone
     from vidclass.engine.local import run_each
     from vidclass.features.networks import open_backbone
 
     opened = open_backbone(config)
     network, side = opened.network, config.geometry.size
-    shape = (network.batch_frames, side, side, 3)
+    window = get_backbone(config.backbone).window
+    rows = max(1, network.batch_frames // window)
+    shape = (rows, *([window] if window > 1 else []), side, side, 3)
     frames = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
 
     def run(batch: UInt8Array) -> FloatArray:
@@ -80,5 +83,5 @@ def measure(config: FeatureConfig) -> Speed:
     count(0)  # the first batches may include a compilation
     begun = time.monotonic()
     done = count(SECONDS)
-    frames_per_s = done * len(frames) / (time.monotonic() - begun)
+    frames_per_s = done * len(frames) * window / (time.monotonic() - begun)
     return Speed(config.weights, opened.route, opened.note, round(frames_per_s, 2))

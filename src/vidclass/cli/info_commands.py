@@ -23,10 +23,10 @@ def heads_command(
     """List the models over time, with their size for so many frames, numbers and classes."""
     from rich.table import Table
 
-    from vidclass.cli.output import show
+    from vidclass.cli.output import say, show
     from vidclass.heads.cost import multiplications, parameters
     from vidclass.heads.registry import heads
-    from vidclass.training.recipes import DEFAULT_HEAD
+    from vidclass.training.recipes import CANDIDATES
 
     table = Table()
     table.add_column("name", no_wrap=True)
@@ -38,7 +38,7 @@ def heads_command(
     for name, found in heads().items():
         model = found.build(frames, width, classes)
         table.add_row(
-            f"{name} (default)" if name == DEFAULT_HEAD else name,
+            f"{name} *" if name in CANDIDATES else name,
             found.what,
             f"{parameters(model):,}",
             f"{multiplications(model):,}",
@@ -46,3 +46,4 @@ def heads_command(
             ", ".join(f"{key}={value}" for key, value in found.settings.items()),
         )
     show(table)
+    say("* compared by --head auto, the default")

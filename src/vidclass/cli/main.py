@@ -10,7 +10,9 @@ from typer.core import TyperGroup
 from vidclass.cli import (
     data_commands,
     features_commands,
+    finetune_command,
     info_commands,
+    sweep_command,
     train_commands,
     use_commands,
 )
@@ -65,6 +67,8 @@ def _root(
 
 
 train_commands.register(app)
+finetune_command.register(app)
+sweep_command.register(app)
 use_commands.register(app)
 data_commands.register(app)
 features_commands.register(app)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from vidclass.errors import ConfigError
+
 RunOrBundle = Annotated[
     Path, typer.Argument(help="A run folder, or a bundle (.vidclass).", show_default=False)
 ]
@@ -55,7 +57,27 @@ Json = Annotated[
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of splits and training.")]
 
-RecipeName = Annotated[str, typer.Option(help="Whole settings by name: default, keras-example.")]
+RecipeName = Annotated[
+    str,
+    typer.Option(
+        "--preset",
+        "--recipe",
+        help="Whole settings by name: default, accurate (two networks, about six times the work), "
+        "keras-example.",
+    ),
+]
+Flip = Annotated[
+    bool,
+    typer.Option("--flip", help="Learn from mirror images too, and answer with the mean of both."),
+]
+SwapLabels = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--swap-labels",
+        metavar="A=B",
+        help="Two labels that a mirror image exchanges, such as left=right; may be repeated.",
+    ),
+]
 BackboneName = Annotated[
     str | None,
     typer.Option("--backbone", help="Pretrained network (see `vidclass backbones`)."),
@@ -72,7 +94,12 @@ Precision = Annotated[
     ),
 ]
 HeadName = Annotated[
-    str | None, typer.Option("--head", help="Model over time (see `vidclass heads`).")
+    str | None,
+    typer.Option(
+        "--head",
+        help="Model over time (see `vidclass heads`); auto compares several on the training clips, "
+        "'auto(mean, gru)' those named.  [default: auto]",
+    ),
 ]
 Frames = Annotated[int | None, typer.Option(min=1, help="Frames a clip.  [default: 20]")]
 Sampling = Annotated[
@@ -94,9 +121,31 @@ Views = Annotated[
     ),
 ]
 Crop = Annotated[str | None, typer.Option(help="centre (square) or whole (squeezed frame).")]
+ShortSide = Annotated[
+    int | None,
+    typer.Option(
+        help="Scale frames so that their shorter side has so many pixels, then cut --size of them "
+        "out of the centre.  [default: as --size]"
+    ),
+]
 Size = Annotated[
     int | None, typer.Option(help="Side of the input in pixels.  [default: the backbone's own]")
 ]
+
+
+def label_pairs(texts: list[str] | None) -> dict[str, str]:
+    """The pairs of `--swap-labels A=B`.
+
+    Raises:
+        ConfigError: one has another form.
+    """
+    pairs: dict[str, str] = {}
+    for text in texts or ():
+        one, equals, other = text.partition("=")
+        if not (one and equals and other):
+            raise ConfigError(f"--swap-labels {text!r}: write two labels as left=right.")
+        pairs[one] = other
+    return pairs
 
 
 def chosen(**options: object) -> dict[str, object]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from vidclass.cli.answers import answer_cells, answer_columns, answer_line
 from vidclass.cli.output import say, write_json, write_output
 from vidclass.cli.reports import percent
 from vidclass.data.extensions import VIDEO_EXTENSIONS
@@ -27,6 +28,28 @@ def require_one_stdout(json_file: str | None, csv_file: str | None) -> None:
     """
     if json_file == "-" and csv_file == "-":
         raise ConfigError("--json - and --csv - both want standard output: write one into a file")
+
+
+def bundle_and_paths(arguments: Sequence[str], model: str | None) -> tuple[Path, list[str]]:
+    """The bundle to use, the first argument or that of a published model, and what to name.
+
+    Raises:
+        ConfigError: there is nothing to name, or no such model.
+        RunError: a folder is no finished run.
+        WeightsError: the weights of the model cannot be had.
+    """
+    if model is not None:
+        from vidclass.inference.pretrained import pretrained_bundle
+
+        return pretrained_bundle(model), list(arguments)
+    if len(arguments) < 2:
+        raise ConfigError(
+            f"{arguments[0]} is the bundle: name the videos after it. Without a bundle, choose a "
+            "published classifier with --model i3d-kinetics400"
+        )
+    from vidclass.training.folder import find_bundle
+
+    return find_bundle(Path(arguments[0])), list(arguments[1:])
 
 
 def videos_in(paths: Sequence[str], *, fps: float | None = None) -> list[str]:
@@ -90,7 +113,8 @@ def print_predictions(predictions: Sequence[Prediction], *, top: int) -> None:
     """Sorted probabilities, video by video."""
     for prediction in predictions:
         if prediction.error is None:
-            say(f"{prediction.video}:")
+            said = answer_line(prediction)
+            say(f"{prediction.video}:" + (f" {said}" if said else ""))
             for label, score in list(prediction.scores.items())[:top]:
                 say(f"  {label}: {percent(score):>7}")
 
@@ -101,15 +125,22 @@ def write_predictions_json(target: str, predictions: Sequence[Prediction]) -> No
 
 
 def write_predictions_csv(
-    target: str, predictions: Sequence[Prediction], labels: Sequence[str]
+    target: str, predictions: Sequence[Prediction], classifier: Classifier
 ) -> None:
-    """A row a video: label, probability, error, then one column of scores a label."""
+    """A row a video: label, probability, error, then one column of scores a label.
+
+    Between the two stands what else the kind of classifier has to say.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["video", "label", "probability", "error", *labels])
+    labels, columns = classifier.labels, answer_columns(classifier)
+    writer.writerow(["video", "label", "probability", "error", *columns, *labels])
     for item in predictions:
+        more = answer_cells(item, columns)
         scores = [item.scores.get(label, "") for label in labels]
-        writer.writerow([item.video, item.label, item.probability, item.error or "", *scores])
+        writer.writerow(
+            [item.video, item.label, item.probability, item.error or "", *more, *scores]
+        )
     if target == "-":
         sys.stdout.write(text.getvalue())
     else:

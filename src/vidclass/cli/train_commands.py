@@ -11,6 +11,7 @@ from vidclass.cli.options import (
     AllowLeak,
     BackboneName,
     Crop,
+    Flip,
     Frames,
     GroupPattern,
     Groups,
@@ -22,15 +23,19 @@ from vidclass.cli.options import (
     Sampling,
     Seed,
     Settings,
+    ShortSide,
     Size,
     Store,
     Strict,
     StrideS,
+    SwapLabels,
     Views,
     Weights,
     chosen,
+    label_pairs,
 )
 from vidclass.cli.source_options import Source, takes_source
+from vidclass.cli.task_options import Hierarchy, NoneLabel, Unknown, UnknownPrecision, task_chosen
 
 
 def register(app: typer.Typer) -> None:
@@ -52,6 +57,7 @@ def train_command(
     views: Views = None,
     crop: Crop = None,
     size: Size = None,
+    short_side: ShortSide = None,
     weights: Weights = None,
     precision: Precision = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs to train.")] = None,
@@ -60,6 +66,12 @@ def train_command(
         float | None,
         typer.Option(help="Validate on the last part of the training rows, as the example does."),
     ] = None,
+    flip: Flip = False,
+    swap_labels: SwapLabels = None,
+    none_label: NoneLabel = None,
+    hierarchy: Hierarchy = False,
+    unknown: Unknown = False,
+    unknown_precision: UnknownPrecision = None,
     groups: Groups = "auto",
     group_pattern: GroupPattern = None,
     seed: Seed = 0,
@@ -90,6 +102,7 @@ def train_command(
             views=views,
             crop=crop,
             size=size,
+            short_side=short_side,
         ),
         training={"seed": seed, **chosen(epochs=epochs), **parse_settings(settings or [])},
         split={
@@ -97,6 +110,15 @@ def train_command(
             "groups": groups,
             **chosen(validation_tail=validation_tail, group_pattern=group_pattern),
         },
+        flip=flip,
+        swap_labels=label_pairs(swap_labels),
+        task=task_chosen(
+            source,
+            none_label=none_label,
+            hierarchy=hierarchy,
+            unknown=unknown,
+            unknown_precision=unknown_precision,
+        ),
     )
     manifest = source.manifest(groups=groups, group_pattern=group_pattern, allow_leak=allow_leak)
     with stopping(out / LEDGER), progress_bars() as progress:
@@ -127,9 +149,16 @@ def crossval_command(
     views: Views = None,
     crop: Crop = None,
     size: Size = None,
+    short_side: ShortSide = None,
     weights: Weights = None,
     precision: Precision = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs to train.")] = None,
+    flip: Flip = False,
+    swap_labels: SwapLabels = None,
+    none_label: NoneLabel = None,
+    hierarchy: Hierarchy = False,
+    unknown: Unknown = False,
+    unknown_precision: UnknownPrecision = None,
     settings: Settings = None,
     groups: Groups = "auto",
     group_pattern: GroupPattern = None,
@@ -163,9 +192,19 @@ def crossval_command(
             views=views,
             crop=crop,
             size=size,
+            short_side=short_side,
         ),
         training={"seed": seed, **chosen(epochs=epochs), **parse_settings(settings or [])},
         split={"groups": groups, **chosen(group_pattern=group_pattern)},
+        flip=flip,
+        swap_labels=label_pairs(swap_labels),
+        task=task_chosen(
+            source,
+            none_label=none_label,
+            hierarchy=hierarchy,
+            unknown=unknown,
+            unknown_precision=unknown_precision,
+        ),
     )
     ledger = ledger_beside(json_file)
     manifest = source.manifest(groups=groups, group_pattern=group_pattern)
@@ -198,6 +237,7 @@ def extract_command(
     views: Views = None,
     crop: Crop = None,
     size: Size = None,
+    short_side: ShortSide = None,
     weights: Weights = None,
     precision: Precision = None,
     recipe: RecipeName = "default",
@@ -226,6 +266,7 @@ def extract_command(
             views=views,
             crop=crop,
             size=size,
+            short_side=short_side,
         ),
     ).features
     manifest = source.manifest()

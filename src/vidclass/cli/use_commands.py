@@ -16,6 +16,7 @@ from vidclass.cli.options import (
     Strict,
 )
 from vidclass.cli.source_options import Source, takes_source
+from vidclass.cli.task_options import UseUnknown
 
 DEMO_FOLDER = Path("vidclass-demo")
 
@@ -44,16 +45,29 @@ def demo_command(
 
 
 def predict_command(
-    bundle: RunOrBundle,
     paths: Annotated[
-        list[str], typer.Argument(help="Videos, or folders of videos.", show_default=False)
+        list[str],
+        typer.Argument(
+            metavar="BUNDLE PATHS...",
+            help="A run folder or a bundle (.vidclass), left out with --model; then videos, or "
+            "folders of videos.",
+            show_default=False,
+        ),
     ],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="A published classifier in place of a bundle: i3d-kinetics400 names 400 actions. "
+            "Its weights are fetched when it is first used."
+        ),
+    ] = None,
     fps: Annotated[
         float | None,
         typer.Option(
             help="Pictures a second: every folder of numbered pictures is then one video."
         ),
     ] = None,
+    unknown: UseUnknown = False,
     top: Annotated[int, typer.Option("--top", min=1, help="Labels to show for each video.")] = 5,
     json_file: Json = None,
     csv_file: Annotated[
@@ -71,6 +85,7 @@ def predict_command(
     """Name the clips in videos, most probable label first."""
     from vidclass.cli.output import closing_line, ledger_beside, progress_bars, stopping
     from vidclass.cli.predictions import (
+        bundle_and_paths,
         predict_all,
         print_predictions,
         require_one_stdout,
@@ -79,10 +94,10 @@ def predict_command(
         write_predictions_json,
     )
     from vidclass.inference.classifier import Classifier
-    from vidclass.training.folder import find_bundle
 
     require_one_stdout(json_file, csv_file)
-    classifier = Classifier.load(find_bundle(bundle))
+    bundle, paths = bundle_and_paths(paths, model)
+    classifier = Classifier.load(bundle, unknown=unknown)
     videos = videos_in(paths, fps=fps)
     ledger = ledger_beside(json_file, csv_file, gif)
     with stopping(ledger), progress_bars() as progress:
@@ -92,7 +107,7 @@ def predict_command(
     if json_file is not None:
         write_predictions_json(json_file, predictions)
     if csv_file is not None:
-        write_predictions_csv(csv_file, predictions, classifier.labels)
+        write_predictions_csv(csv_file, predictions, classifier)
     if "-" not in (json_file, csv_file):
         print_predictions(predictions, top=top)
     closing_line(len(predictions) - len(failures), failures, ledger)
@@ -106,6 +121,14 @@ def evaluate_command(
     split: Annotated[
         str | None, typer.Option(help="Only the clips of this split: train, validation or test.")
     ] = None,
+    unknown: Annotated[
+        bool,
+        typer.Option(
+            "--unknown",
+            help="Take clips with labels that the classifier does not know as unknown ones, and "
+            "tell how many of them it refuses.",
+        ),
+    ] = False,
     json_file: Json = None,
     report: Annotated[
         Path | None, typer.Option(help="Write a page with the metrics and the confusion matrix.")
@@ -139,6 +162,7 @@ def evaluate_command(
             progress=progress,
             strict=strict,
             retry_failed=retry_failed,
+            unknown=unknown,
         )
     if json_file is not None:
         write_json(json_file, result.metrics.to_json())

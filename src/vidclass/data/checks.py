@@ -81,7 +81,7 @@ def join_labels(rows: Rows) -> Rows:
 
 
 def refuse_several_labels(table: pl.DataFrame) -> None:
-    """Clips with one label each are what the present heads can learn from.
+    """Clips with one label each are what a classifier of one label a clip learns from.
 
     Raises:
         ManifestError: a clip has several.
@@ -91,8 +91,9 @@ def refuse_several_labels(table: pl.DataFrame) -> None:
         video, label = several.select("video", "label").row(0)
         raise ManifestError(
             f"{counted(len(several), 'clip')} of {len(table)} have several labels, first of all "
-            f"{video!r}: {', '.join(quoted(labels_in(label)))}. Heads learn one label a clip: "
-            "keep the one that matters, or give each combination a name of its own."
+            f"{video!r}: {', '.join(quoted(labels_in(label)))}. This classifier knows one label a "
+            "clip: keep the one that matters, give each combination a name of its own, or train a "
+            "multi-label classifier (kind='multi-label')."
         )
 
 

@@ -21,15 +21,11 @@ from vidclass.inference.classifier import Classifier, Prediction
 from vidclass.inference.draw import draw_gif
 from vidclass.training.examples import examples
 from vidclass.training.fit import fit_head
-from vidclass.training.recipes import DEFAULT_HEAD, run_config
+from vidclass.training.recipes import run_config
 from vidclass.training.run import RunResult, divide, train
 from vidclass.types import Progress
 
-HEADS = {
-    "mean": "mean over time + linear",
-    "gru": "the Keras example's GRU",
-    DEFAULT_HEAD: "vidclass's default",
-}
+HEADS = {"mean": "mean over time + linear", "gru": "the Keras example's GRU"}
 PAGE = "summary.html"
 GIF = "prediction.gif"
 
@@ -79,8 +75,10 @@ def run_demo(
     )
     say("3. the same features, without a view of time, and with the Keras example's head")
     extraction = extract(manifest, feature_maker(config.features, manifest), store_folder=store)
-    heads = [_measure_head(head, extraction, config, progress) for head in ("mean", "gru")]
-    heads.append(_head_result(DEFAULT_HEAD, run.metrics["test"]))
+    heads = [
+        _measure_head(head, title, extraction, config, progress) for head, title in HEADS.items()
+    ]
+    heads.append(_head_result(run.choices[0].name, "vidclass's default", run.metrics["test"]))
     say("4. naming one test clip")
     prediction, truth, gif = _predict_one(folder, run, manifest)
     result = DemoResult(
@@ -91,7 +89,7 @@ def run_demo(
 
 
 def _measure_head(
-    head: str, extraction: Extraction, config: RunConfig, progress: Progress
+    head: str, title: str, extraction: Extraction, config: RunConfig, progress: Progress
 ) -> HeadResult:
     """Train another head on the very clips that the default was trained on, and test it."""
     clips = divide(extraction.manifest, config.split, seed=config.training.seed)
@@ -107,14 +105,15 @@ def _measure_head(
         progress=progress,
     )
     probabilities = fitted.probabilities(part["test"])
-    return _head_result(head, compute_metrics(probabilities, part["test"].truth, clips.labels))
+    metrics = compute_metrics(probabilities, part["test"].truth, clips.labels)
+    return _head_result(head, title, metrics)
 
 
-def _head_result(head: str, metrics: Metrics) -> HeadResult:
+def _head_result(head: str, title: str, metrics: Metrics) -> HeadResult:
     counts = np.array(metrics.confusion)
     rows = [metrics.labels.index(label) for pair in REVERSAL_PAIRS for label in pair]
     accuracy = counts[rows, rows].sum() / counts[rows].sum()
-    return HeadResult(head, HEADS[head], metrics, float(accuracy))
+    return HeadResult(head, title, metrics, float(accuracy))
 
 
 def _predict_one(folder: Path, run: RunResult, manifest: Manifest) -> tuple[Prediction, str, Path]:

@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vidclass.bundle.read import Bundle
+from vidclass.bundle.read import Bundle, require_unknown
 from vidclass.data.checks import refuse_several_labels
 from vidclass.data.manifest import Manifest
 from vidclass.errors import ManifestError
-from vidclass.evaluation.metrics import Metrics, compute_metrics
-from vidclass.features.extract import Extraction, extract
+from vidclass.evaluation.metrics import Metrics
+from vidclass.evaluation.score import score
+from vidclass.features.extract import Extraction
+from vidclass.features.several import extract_several
 from vidclass.types import Progress, no_progress
 
 
@@ -42,31 +44,59 @@ def evaluate(
     progress: Progress = no_progress,
     strict: bool = False,
     retry_failed: bool = False,
+    unknown: bool = False,
 ) -> Evaluation:
     """Metrics of a bundle on the clips of a manifest, whatever their split.
 
+    With `unknown`, labels that the bundle does not know may be among them: those clips are in
+    `metrics.rejection` only, as clips that should be refused.
+
     Raises:
-        ManifestError: a clip has a label that the bundle does not know, or several labels.
+        ManifestError: a clip has a label that the bundle does not know, or several labels, and the
+            bundle is not of that kind.
+        ConfigError: `unknown`, but the bundle has no threshold for that.
         JobFailedError: no clip could be read.
         StoppedError: a video cannot be read, and `strict` is set.
     """
-    refuse_several_labels(manifest.table)
-    unknown = sorted(set(manifest.labels) - set(bundle.labels))
-    if unknown:
-        raise ManifestError(
-            f"the classifier does not know these labels: {unknown}. It knows {bundle.labels}"
-        )
-    extraction = extract(
+    rule = bundle.rule
+    foreign = _labels_not_known(bundle, manifest, allowed=unknown)
+    extractions = extract_several(
         manifest,
-        bundle.maker(),
+        [member.maker() for member in bundle.members],
         store_folder=store_folder,
         progress=progress,
         strict=strict,
         retry_failed=retry_failed,
     )
-    rows, clips = extraction.readable()
-    probabilities = bundle.probabilities(clips)
-    names = manifest.table["label"].to_list()
-    truth = np.array([bundle.labels.index(names[row]) for row in rows.tolist()], np.int64)
-    metrics = compute_metrics(probabilities, truth, bundle.labels, **extraction.lost().counts())
+    extraction = extractions[0]
+    rows = extraction.rows
+    probabilities = bundle.probabilities(*(each.readable()[1] for each in extractions))
+    label_of = manifest.table["label"].to_list()
+    names = [label_of[row] for row in rows.tolist()]
+    known = np.array([name not in foreign for name in names])
+    if not known.any():
+        raise ManifestError(f"no clip that could be read is of a known class: {bundle.labels}")
+    metrics = score(
+        rule,
+        probabilities[known],
+        rule.scheme.truth(name for name in names if name not in foreign),
+        unknown=probabilities[~known] if unknown else None,
+        lost=extraction.lost().counts(),
+    )
     return Evaluation(metrics, probabilities, rows, extraction)
+
+
+def _labels_not_known(bundle: Bundle, manifest: Manifest, *, allowed: bool) -> list[str]:
+    """Labels of the clips that are none of the bundle's."""
+    scheme = bundle.rule.scheme
+    if allowed:
+        require_unknown(bundle)
+    if scheme.kind != "multi-label":
+        refuse_several_labels(manifest.table)
+    foreign = scheme.unknown(manifest.labels)
+    if foreign and not allowed:
+        more = f", and {scheme.none_label!r} for none of them" if scheme.none_label else ""
+        raise ManifestError(
+            f"the classifier does not know these labels: {foreign}. It knows {bundle.labels}{more}"
+        )
+    return foreign

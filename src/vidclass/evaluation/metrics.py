@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
+from vidclass.data.label_scheme import Kind
 from vidclass.errors import ShapeError
+from vidclass.evaluation.rejection import Rejection
 
 SCHEMA = 1
 CALIBRATION_BINS = 10
@@ -30,6 +32,8 @@ class Metrics:
         failed_by_class: How many of the failed clips each label has, where any failed.
         per_class: Precision, recall, F1 and number of clips, by label.
         confusion: Rows are true classes, columns predicted ones, in the order of `labels`.
+        rejection: What answering `unknown` would do, if the classifier has a threshold for that.
+        task: The kind of labels; JSON has it where it is not `single-label`.
     """
 
     accuracy: float
@@ -43,6 +47,8 @@ class Metrics:
     confusion: list[list[int]]
     labels: list[str]
     failed_by_class: dict[str, int] = field(default_factory=dict)
+    rejection: Rejection | None = None
+    task: Kind = "single-label"
 
     @property
     def unscored(self) -> list[str]:
@@ -60,11 +66,18 @@ class Metrics:
 
     def to_json(self) -> dict[str, Any]:
         """The stable JSON shape, plain values only."""
-        return {
+        values = {
             "schema": SCHEMA,
             **self.__dict__,
             "accuracy_interval": list(self.accuracy_interval),
+            "rejection": self.rejection and self.rejection.to_json(),
         }
+        # What came later is written only where it says something: plain ones stay as they were.
+        if self.rejection is None:
+            del values["rejection"]
+        if self.task == "single-label":
+            del values["task"]
+        return values
 
 
 def compute_metrics(

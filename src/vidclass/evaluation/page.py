@@ -17,17 +17,18 @@ from vidclass.files import write_text
 
 
 def write_page(path: Path, result: Evaluation, *, title: str) -> None:
-    """Write the metrics, the confusion matrix and the ledger as one HTML file.
+    """Write the metrics and the ledger as one HTML file, with the confusion matrix if there is one.
 
     Raises:
         ConfigError: the file cannot be written.
     """
     metrics = result.metrics
+    several = metrics.task == "multi-label"
     text = render(
-        "evaluation.html",
+        "multilabel.html" if several else "evaluation.html",
         title=title,
         metrics=metrics,
-        confusion=picture(confusion_figure(metrics)),
+        confusion=None if several else picture(confusion_figure(metrics)),
         failures=result.extraction.failures,
     )
     try:
@@ -39,8 +40,12 @@ def write_page(path: Path, result: Evaluation, *, title: str) -> None:
 def render(template: str, **values: Any) -> str:
     """A page from a template of this package; every value is escaped."""
     environment = Environment(loader=PackageLoader("vidclass", "evaluation/pages"), autoescape=True)
-    environment.filters["percent"] = lambda share: f"{100 * share:.1f} %"
+    environment.filters["percent"] = _percent
     return environment.get_template(template).render(**values)
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f} %"
 
 
 def picture(figure: Figure) -> str:

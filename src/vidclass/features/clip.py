@@ -20,6 +20,7 @@ def decode_for(
     *,
     fps: float | None = None,
     key: str | None = None,
+    epoch: int = 0,
 ) -> FrameBatch:
     """The frames of a clip that `config` asks for; the same ones each time.
 
@@ -30,6 +31,7 @@ def decode_for(
         fps: Pictures a second, for a folder.
         key: The clip's key, from which the policy `random` draws; None finds it by reading all
             of the video.
+        epoch: With the policy `random`, each epoch of a training draws other frames.
 
     Raises:
         VideoError: the video cannot be read.
@@ -37,10 +39,13 @@ def decode_for(
     sampling, rng = config.sampling, None
     if sampling.policy == "random":
         key = key or clip_key(hash_video(path).sha256, span, fps)
-        rng = clip_generator(sampling.seed, key)
-    return decode_clip(
+        rng = clip_generator(sampling.seed, key, epoch=epoch)
+    batch = decode_clip(
         path, span=span, sampling=sampling, geometry=config.geometry, fps=fps, rng=rng
     )
+    if not config.geometry.mirror:
+        return batch
+    return FrameBatch(np.ascontiguousarray(batch.frames[:, :, ::-1]), batch.timestamps_s)
 
 
 def padded(clips: list[ClipFeatures], frames: int) -> tuple[np.ndarray, np.ndarray]:

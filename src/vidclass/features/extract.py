@@ -236,7 +236,9 @@ def _fill(
 
     unsaved: dict[str, tuple[str, ClipFeatures]] = {}
     saved_at = time.monotonic()
-    making = make_features(todo, decode, opened.network, video_of=lambda item: item[1].video)
+    making = make_features(
+        todo, decode, opened.network, video_of=lambda item: item[1].video, window=maker.window
+    )
     with closing(making) as results:
         try:
             for count, done in enumerate(results, 1):

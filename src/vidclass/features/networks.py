@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from vidclass.backbones.registry import get_backbone
 from vidclass.config import FeatureConfig
 from vidclass.errors import ConfigError, RuntimeRouteError
+from vidclass.features.windows import window_count
 from vidclass.runtime.gpu import gpu_at_hand
 from vidclass.runtime.ir import ensure_ir
 from vidclass.runtime.ir_files import IrFiles
@@ -43,7 +44,8 @@ class Network(Protocol):
 
     Attributes:
         parallel: How many threads may call `run` at a time.
-        batch_frames: How many frames a call is best given; no call is given more.
+        batch_frames: How many frames a call is best given; no call is given more, except for one
+            whole window of a network that sees several frames at once.
     """
 
     parallel: int
@@ -73,6 +75,7 @@ class FeatureMaker:
         width: D, the width of the features.
         open: Opens the network, which takes seconds the first time on a machine.
         ir: The files of its OpenVINO form, for a bundle; None where it has no such form.
+        window: How many successive frames make one feature vector.
     """
 
     config: FeatureConfig
@@ -80,6 +83,12 @@ class FeatureMaker:
     width: int
     open: Callable[[], OpenedNetwork]
     ir: Callable[[], IrFiles | None] = lambda: None
+    window: int = 1
+
+    @property
+    def steps(self) -> int:
+        """T, the most feature vectors that a clip has."""
+        return window_count(self.config.sampling.total_frames, self.window)
 
 
 def feature_maker(
@@ -99,7 +108,10 @@ def feature_maker(
     """
     config = config.model_copy(update={"precision": resolve_precision(config.precision)})
     recipe = backbone_recipe(config)
-    int8 = _int8(recipe, config, manifest, progress) if config.precision == "int8" else None
+    # Mirror images go through the very network of the pictures.
+    plain = config.geometry.model_copy(update={"mirror": False})
+    seen = config.model_copy(update={"geometry": plain})
+    int8 = _int8(recipe, seen, manifest, progress) if config.precision == "int8" else None
     settings = config.model_dump(mode="json")
     # Another FFmpeg may give other pixels.
     parts = [FEATURE_FORMAT, settings, recipe.fingerprint(), version("av")]
@@ -110,6 +122,7 @@ def feature_maker(
         get_backbone(config.backbone).width,
         open=lambda: open_backbone(config, int8),
         ir=lambda: _ir(recipe, int8),
+        window=get_backbone(config.backbone).window,
     )
 
 
@@ -145,6 +158,8 @@ def backbone_recipe(config: FeatureConfig) -> NetworkRecipe:
     """
     backbone = get_backbone(config.backbone)
     arguments = {"name": backbone.name, "size": config.geometry.size, "weights": config.weights}
+    if backbone.window > 1:
+        arguments["window"] = backbone.window
     return NetworkRecipe(
         "vidclass.backbones.registry:build_backbone",
         arguments,
@@ -156,6 +171,11 @@ def backbone_recipe(config: FeatureConfig) -> NetworkRecipe:
 def _int8(
     recipe: NetworkRecipe, config: FeatureConfig, manifest: Manifest | None, progress: Progress
 ) -> Int8Ir:
+    if recipe.arguments.get("window"):
+        raise ConfigError(
+            f"precision='int8': {config.backbone} sees several frames at once, and is not made for "
+            "int8: use f32 or bf16"
+        )
     if manifest is None:
         raise ConfigError(
             "precision='int8' is calibrated on clips, and none are given: pass their manifest"

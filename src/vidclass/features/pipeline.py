@@ -15,10 +15,12 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vidclass.engine.local import Done, run_each
 from vidclass.errors import RuntimeRouteError, VidclassError, VideoError
 from vidclass.features.networks import Network
+from vidclass.features.windows import network_input, network_times_s
 from vidclass.types import ClipFeatures, FloatArray, FrameBatch, UInt8Array
 
 Item = TypeVar("Item")
@@ -38,6 +40,7 @@ def make_features(
     network: Network,
     *,
     video_of: Callable[[Item], object],
+    window: int = 1,
 ) -> Generator[Done[Item, MadeClip], None, None]:
     """Yield the features of each item, in the items' order.
 
@@ -49,15 +52,17 @@ def make_features(
         decode: Gives the frames of an item; called in several threads at once.
         network: What the frames go through.
         video_of: The video of an item, for messages.
+        window: How many successive frames the network sees at once; there is then a feature
+            vector for each window, see `vidclass.features.windows`.
     """
     clips: deque[_Clip[Item]] = deque()
     with closing(run_each(decode, items)) as decoded:
-        batches = _batches(decoded, clips, network.batch_frames)
+        batches = _batches(decoded, clips, max(1, network.batch_frames // window), window)
         with closing(run_each(_through(network), batches, workers=network.parallel)) as outputs:
             for done in outputs:
                 _hand_out(_result(done), clips)
-                yield from _finished(clips, video_of)
-    yield from _finished(clips, video_of)
+                yield from _finished(clips, video_of, window)
+    yield from _finished(clips, video_of, window)
 
 
 @dataclass
@@ -76,7 +81,7 @@ def _through(network: Network) -> Callable[[UInt8Array], FloatArray]:
 
 
 def _batches(
-    decoded: Iterator[Done[Item, FrameBatch]], clips: deque[_Clip[Item]], size: int
+    decoded: Iterator[Done[Item, FrameBatch]], clips: deque[_Clip[Item]], size: int, window: int
 ) -> Iterator[UInt8Array]:
     """Full batches across clips, the last one excepted; notes each clip in `clips` on its way."""
     parts: list[UInt8Array] = []
@@ -86,7 +91,7 @@ def _batches(
         clips.append(clip)
         if clip.frames is None:
             continue
-        rest = clip.frames.frames
+        rest = network_input(clip.frames, window)
         clip.missing = len(rest)
         while held + len(rest) >= size:
             parts.append(rest[: size - held])
@@ -119,7 +124,7 @@ def _hand_out(rows: FloatArray, clips: deque[_Clip[Item]]) -> None:
 
 
 def _finished(
-    clips: deque[_Clip[Item]], video_of: Callable[[Item], object]
+    clips: deque[_Clip[Item]], video_of: Callable[[Item], object], window: int
 ) -> Iterator[Done[Item, MadeClip]]:
     while clips and not clips[0].missing:
         clip = clips.popleft()
@@ -127,32 +132,33 @@ def _finished(
             yield Done(clip.item, None, clip.error)
             continue
         features = np.concatenate(clip.rows)
+        times_s = network_times_s(clip.frames, window)
         try:
-            _require_finite(video_of(clip.item), features, clip.frames)
+            _require_finite(video_of(clip.item), features, times_s)
         except VideoError as error:
             yield Done(clip.item, None, error)
             continue
-        yield Done(clip.item, MadeClip(clip.frames, _to_float16(features, clip.frames)))
+        yield Done(clip.item, MadeClip(clip.frames, _to_float16(features, times_s)))
 
 
-def _require_finite(video: object, features: FloatArray, frames: FrameBatch) -> None:
+def _require_finite(video: object, features: FloatArray, times_s: NDArray[np.float64]) -> None:
     """Refuse NaN and infinity: one such clip would spoil a whole training."""
     bad = np.flatnonzero(~np.isfinite(features).all(axis=1))
     if len(bad):
         raise VideoError(
             video,
             f"the backbone made NaN or infinity of {len(bad)} of its {len(features)} frames, "
-            f"first of the one at {frames.timestamps_s[bad[0]]:.2f} s",
+            f"first of the one at {times_s[bad[0]]:.2f} s",
             hint="Look at that frame; if it is sound, try other weights or another backbone.",
             stage="extract",
         )
 
 
-def _to_float16(features: FloatArray, frames: FrameBatch) -> ClipFeatures:
+def _to_float16(features: FloatArray, times_s: NDArray[np.float64]) -> ClipFeatures:
     """Features are float16 everywhere, stored or not.
 
     So a stored clip and the same clip seen for the first time give a head the same numbers.
     """
     # A float16 ends at 65,504; a network with larger outputs must not turn into infinities.
     limit = float(np.finfo(np.float16).max)
-    return ClipFeatures(np.clip(features, -limit, limit).astype(np.float16), frames.timestamps_s)
+    return ClipFeatures(np.clip(features, -limit, limit).astype(np.float16), times_s)

@@ -17,6 +17,8 @@ def parameters(model: keras.Model) -> int:
 def multiplications(model: keras.Model) -> int:
     """Multiplications by weights for one clip: each matrix as often as there are steps.
 
+    A layer that multiplies by matrices which training does not change has them in `fixed_matrices`.
+
     Pooling and attention between steps come on top; beside the backbone all of it is little.
     """
     return sum(_of_layer(layer) for layer in model.layers)
@@ -24,6 +26,7 @@ def multiplications(model: keras.Model) -> int:
 
 def _of_layer(layer: keras.Layer) -> int:
     matrices = [weight for weight in layer.trainable_weights if len(weight.shape) > 1]
+    matrices += getattr(layer, "fixed_matrices", [])
     if not matrices:
         return 0
     shape = layer.input[0].shape if isinstance(layer.input, list) else layer.input.shape

@@ -196,7 +196,7 @@ class Prototypes(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Cosines, sharpened."""
-        cosines = ops.matmul(_unit(inputs), ops.transpose(_unit(self.directions)))
+        cosines = ops.matmul(unit_rows(inputs), ops.transpose(unit_rows(self.directions)))
         return cosines * self.sharpness
 
 
@@ -211,7 +211,7 @@ class TimeFlatten(keras.layers.Layer):
         return inputs[:, 0]
 
 
-def _unit(rows: Any) -> Any:
+def unit_rows(rows: Any) -> Any:
     """Rows of length 1; (N,D).  A row of zeros stays one."""
     length = ops.sqrt(ops.sum(ops.square(rows), axis=-1, keepdims=True))
     return rows / ops.maximum(length, 1e-4)

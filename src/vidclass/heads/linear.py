@@ -17,6 +17,7 @@ from vidclass.heads.layers import (
     RollingAverage,
     TemporalPooling,
 )
+from vidclass.heads.nearest import NearestClips
 from vidclass.heads.registry import head
 
 
@@ -46,7 +47,7 @@ def temporal(frames: int, width: int, classes: int) -> keras.Model:
     return _linear(inputs, TemporalPooling()(features, mask), classes, "temporal")
 
 
-@head(causal=True, ordered=False)
+@head(causal=True, ordered=False, independent=False)
 def rolling_average(frames: int, width: int, classes: int, *, window: int = 128) -> keras.Model:
     """A classifier of single frames; the answer is the mean of its last `window` probabilities.
 
@@ -69,6 +70,17 @@ def prototype(frames: int, width: int, classes: int) -> keras.Model:
     inputs, features, mask = head_inputs(frames, width)
     pooled = BlockStandardize()(MaskedMean()(features, mask))
     return keras.Model(inputs, Prototypes(classes)(pooled), name="prototype")
+
+
+@head(causal=True, ordered=False)
+def knn(frames: int, width: int, classes: int, *, per_class: int = 50) -> keras.Model:
+    """No training but one number: the training clips nearest to the clip's mean name it.
+
+    Up to `per_class` clips of each class are kept inside the head, which grows by them.
+    """
+    inputs, features, mask = head_inputs(frames, width)
+    pooled = BlockStandardize()(MaskedMean()(features, mask))
+    return keras.Model(inputs, NearestClips(classes, per_class)(pooled), name="knn")
 
 
 def _linear(inputs: dict[str, Any], pooled: Any, classes: int, name: str) -> keras.Model:

@@ -28,11 +28,14 @@ class Head:
         causal: What it makes of a moment depends on no later one, so that it can follow a live
             picture without waiting.
         ordered: The order of the frames matters to it.
+        independent: Its logits of different classes are free of one another, so that a sigmoid of
+            each is a probability: it can learn several labels a clip.
     """
 
     build: HeadBuilder
     causal: bool
     ordered: bool
+    independent: bool = True
 
     @property
     def name(self) -> str:
@@ -54,7 +57,9 @@ class Head:
 _heads: dict[str, Head] = {}
 
 
-def head(*, causal: bool, ordered: bool) -> Callable[[HeadBuilder], HeadBuilder]:
+def head(
+    *, causal: bool, ordered: bool, independent: bool = True
+) -> Callable[[HeadBuilder], HeadBuilder]:
     """Register a head under its function's name.
 
     The function takes T, D and K and returns a model with the inputs `features` (B,T,D) float32
@@ -64,7 +69,7 @@ def head(*, causal: bool, ordered: bool) -> Callable[[HeadBuilder], HeadBuilder]
     """
 
     def register(build: HeadBuilder) -> HeadBuilder:
-        found = Head(build, causal, ordered)
+        found = Head(build, causal, ordered, independent)
         if found.name in _heads:
             raise ConfigError(f"head {found.name!r} is registered twice")
         _heads[found.name] = found

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from vidclass.bundle.read import Bundle
+from vidclass.bundle.answers import Answer
+from vidclass.bundle.read import Bundle, BundleMember, require_unknown
+from vidclass.engine.local import Done
 from vidclass.errors import VidclassError
 from vidclass.features.clip import decode_for
+from vidclass.features.networks import FeatureMaker
 from vidclass.features.pipeline import MadeClip, make_features
 from vidclass.types import FrameBatch, Span
 
 SCHEMA = 1
+_CLIPS_A_TURN = 8
 
 
 @dataclass(frozen=True)
@@ -24,9 +29,11 @@ class Prediction:
     Attributes:
         video: The path as it was given.
         scores: Probability by label, the most probable first; empty for a video that failed.
-        frames_used: How many frames the answer rests on.
+        frames_used: How many frames the answer rests on; of several views, those of the first.
         frames: Those frames; None for a video that failed.
         error: Why the video could not be read.
+        answer: What the scores come to, where that is more than the most probable class: of several
+            labels, of a hierarchy, or with `unknown`.
     """
 
     video: str
@@ -34,16 +41,17 @@ class Prediction:
     frames_used: int = 0
     frames: FrameBatch | None = None
     error: VidclassError | None = None
+    answer: Answer | None = None
 
     @property
     def label(self) -> str | None:
-        """The most probable label."""
-        return next(iter(self.scores), None)
+        """The most probable label; None where none is probable enough, too."""
+        return self.answer.label if self.answer else next(iter(self.scores), None)
 
     @property
     def probability(self) -> float | None:
-        """Its probability."""
-        return next(iter(self.scores.values()), None)
+        """Its probability; the highest there is where there is no label."""
+        return self.answer.probability if self.answer else next(iter(self.scores.values()), None)
 
     def to_json(self) -> dict[str, Any]:
         """The stable JSON shape of one prediction."""
@@ -55,23 +63,34 @@ class Prediction:
             "scores": self.scores,
             "frames_used": self.frames_used,
             "error": error,
+            **(self.answer.more if self.answer else {}),
         }
 
 
 class Classifier:
-    """A bundle in use.  One object serves one thread at a time."""
+    """A bundle in use.  One object serves one thread at a time.
 
-    def __init__(self, bundle: Bundle) -> None:
+    With `unknown`, a video whose highest probability is below the bundle's threshold has no label.
+
+    Raises:
+        ConfigError: `unknown`, but the bundle has no such threshold.
+    """
+
+    def __init__(self, bundle: Bundle, *, unknown: bool = False) -> None:
+        if unknown:
+            require_unknown(bundle)
         self.bundle = bundle
+        self.unknown = unknown
 
     @classmethod
-    def load(cls, path: str | Path) -> Classifier:
+    def load(cls, path: str | Path, *, unknown: bool = False) -> Classifier:
         """Open a bundle file.
 
         Raises:
             BundleError: it is not a whole bundle.
+            ConfigError: `unknown`, but it has no threshold for that.
         """
-        return cls(Bundle.load(path))
+        return cls(Bundle.load(path), unknown=unknown)
 
     @property
     def labels(self) -> list[str]:
@@ -112,23 +131,51 @@ class Classifier:
     def _predict(
         self, paths: Iterable[str | Path], span: Span, fps: float | None
     ) -> Generator[Prediction, None, None]:
-        def decode(path: str | Path) -> FrameBatch:
-            rate = fps if Path(path).is_dir() else None
-            return decode_for(self.bundle.info.features, Path(path), span, fps=rate)
+        makers = {member.info.feature_fingerprint: member.maker() for member in self._members}
+        if len(makers) == 1:
+            [maker] = makers.values()
+            with closing(_made(maker, paths, span, fps)) as results:
+                for done in results:
+                    yield self._answer([done] * len(self._members))
+            return
+        # Networks take turns on a few clips at a time, so that few frames are held.
+        rest = iter(paths)
+        while some := list(islice(rest, _CLIPS_A_TURN)):
+            made = {key: list(_made(maker, some, span, fps)) for key, maker in makers.items()}
+            by_member = [made[member.info.feature_fingerprint] for member in self._members]
+            for views in zip(*by_member, strict=True):
+                yield self._answer(views)
 
-        network = self.bundle.maker().open().network
-        with closing(make_features(paths, decode, network, video_of=str)) as results:
-            for done in results:
-                if done.result is None:
-                    yield Prediction(str(done.item), {}, error=done.error)
-                else:
-                    yield self._classify(str(done.item), done.result)
+    @property
+    def _members(self) -> list[BundleMember]:
+        return self.bundle.members
 
-    def _classify(self, video: str, clip: MadeClip) -> Prediction:
-        probabilities = self.bundle.probabilities([clip.features])[0]
+    def _answer(self, views: Sequence[Done[str | Path, MadeClip]]) -> Prediction:
+        """What the members together say of one clip."""
+        video = str(views[0].item)
+        clips = [view.result for view in views if view.result is not None]
+        if len(clips) < len(views):
+            error = next(view.error for view in views if view.result is None)
+            return Prediction(video, {}, error=error)
+        probabilities = self.bundle.probabilities(*([clip.features] for clip in clips))[0]
         order = (-probabilities).argsort(kind="stable")
         scores = {self.labels[index]: float(probabilities[index]) for index in order}
-        return Prediction(video, scores, len(clip.frames.frames), clip.frames)
+        answer = self.bundle.rule.answer(probabilities, unknown=self.unknown)
+        frames = clips[0].frames
+        return Prediction(video, scores, len(frames.frames), frames, answer=answer)
+
+
+def _made(
+    maker: FeatureMaker, paths: Iterable[str | Path], span: Span, fps: float | None
+) -> Generator[Done[str | Path, MadeClip], None, None]:
+    """What one network makes of each video, in their order."""
+
+    def decode(path: str | Path) -> FrameBatch:
+        rate = fps if Path(path).is_dir() else None
+        return decode_for(maker.config, Path(path), span, fps=rate)
+
+    network = maker.open().network
+    return make_features(paths, decode, network, video_of=str, window=maker.window)
 
 
 def predictions_json(predictions: Sequence[Prediction]) -> dict[str, Any]:

@@ -21,9 +21,11 @@ def draw_gif(path: Path, prediction: Prediction) -> None:
     if prediction.frames is None:
         return
     best = list(prediction.scores.items())[:LABELS]
+    # What is drawn would be read as the answer, which it is not.
+    doubt = "?" if prediction.label is None else ""
     frames = annotate_frames(
         prediction.frames.frames,
-        [label for label, _ in best],
+        [label + doubt for label, _ in best],
         fractions=[score for _, score in best],
     )
     try:

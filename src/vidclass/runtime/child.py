@@ -26,7 +26,10 @@ _SHORTAGE = ("bad_alloc", "bad allocation", "RESOURCE_EXHAUSTED", "Out of memory
 
 
 def export_ir(recipe: NetworkRecipe, folder: Path) -> None:
-    """Write `model.xml` and `model.bin`, optimised, with a uint8 (B,H,W,3) input for backbones."""
+    """Write `model.xml` and `model.bin`, optimised, with a uint8 (B,H,W,3) input for backbones.
+
+    That of a network for windows of frames is (B,window,H,W,3).
+    """
     import keras
     from openvino._offline_transformations import apply_moc_transformations
 
@@ -102,8 +105,10 @@ def _with_uint8_input(model: Any, layout: str) -> Any:
     from openvino.preprocess import PrePostProcessor
 
     steps = PrePostProcessor(model)
-    steps.input().tensor().set_element_type(Type.u8).set_layout(Layout("NHWC"))
-    steps.input().model().set_layout(Layout("NCHW" if layout == "channels_first" else "NHWC"))
+    places = "DHW" if len(model.input().partial_shape) == 5 else "HW"
+    first = layout == "channels_first"
+    steps.input().tensor().set_element_type(Type.u8).set_layout(Layout(f"N{places}C"))
+    steps.input().model().set_layout(Layout(f"NC{places}" if first else f"N{places}C"))
     return steps.build()
 
 

@@ -30,7 +30,10 @@ class KerasNetwork:
         import keras
 
         self._precision = precision
-        self.batch_frames = _GPU_BATCH_FRAMES if gpu_at_hand() else _CPU_BATCH_FRAMES
+        window = int(recipe.arguments.get("window", 1))
+        most = _GPU_BATCH_FRAMES if gpu_at_hand() else _CPU_BATCH_FRAMES
+        self._rows = max(1, most // window)
+        self.batch_frames = self._rows * window
         with _dtype_policy("mixed_bfloat16" if precision == "bf16" else "float32"):
             network = recipe.build()
         pixels = keras.Input(network.inputs[0].shape[1:], dtype="uint8")
@@ -38,11 +41,15 @@ class KerasNetwork:
         self._model = keras.Model(pixels, outputs)
 
     def run(self, **inputs: NDArray[Any]) -> NDArray[np.float32]:
-        """The features (B,D) of `frames` (B,H,W,3) uint8, for B up to `batch_frames`."""
+        """The features (B,D) of `frames` (B,H,W,3) uint8, for B up to `batch_frames`.
+
+        Of windows (B,window,H,W,3), for as many as have so many frames.
+        """
         frames = inputs["frames"]
-        missing = self.batch_frames - len(frames)
+        missing = self._rows - len(frames)
         # Another batch size would be another compilation.
-        full = np.pad(frames, ((0, missing), (0, 0), (0, 0), (0, 0))) if missing > 0 else frames
+        pads = [(0, max(missing, 0))] + [(0, 0)] * (frames.ndim - 1)
+        full = np.pad(frames, pads) if missing > 0 else frames
         with _full_float32() if self._precision == "f32" else nullcontext():
             outputs = self._model.predict_on_batch(full)
         return np.asarray(outputs, dtype=np.float32)[: len(frames)]

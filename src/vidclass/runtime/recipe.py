@@ -30,8 +30,9 @@ class NetworkRecipe:
         identity: What else changes the numbers: checksums of the weights.
         files: Further arguments that are paths: what they hold is in `identity`, where they lie
             changes nothing.
-        frames: True for a backbone, whose input is frames (B,H,W,3) uint8 and whose layout may
-            be chosen; False for a head, whose inputs are `features` and `mask`.
+        frames: True for a backbone, whose input is frames (B,H,W,3) uint8, or windows of them
+            (B,window,H,W,3), and whose layout may be chosen; False for a head, whose inputs are
+            `features` and `mask`.
     """
 
     builder: str
@@ -55,12 +56,18 @@ class NetworkRecipe:
 def probe_inputs(recipe: NetworkRecipe) -> dict[str, NDArray[Any]]:
     """The inputs on which two routes must agree, from a fixed seed.
 
-    A backbone sees three pictures of gradients, blocks and noise; a head sees clips of all
+    A backbone sees three pictures of gradients, blocks and noise, or, of as many windows, these
+    pictures one after the other; a head sees clips of all
     lengths, an empty one among them.
     """
     rng = np.random.default_rng(7)
     if recipe.frames:
-        return {"frames": _pictures(int(recipe.arguments["size"]), rng)}
+        pictures = _pictures(int(recipe.arguments["size"]), rng)
+        window = recipe.arguments.get("window")
+        if window is None:
+            return {"frames": pictures}
+        order = (np.arange(int(window)) + np.arange(len(pictures))[:, None]) % len(pictures)
+        return {"frames": pictures[order]}
     frames, width = int(recipe.arguments["frames"]), int(recipe.arguments["width"])
     lengths = np.array([0, 1, max(1, frames // 2), frames])
     mask = np.arange(frames)[None] < lengths[:, None]

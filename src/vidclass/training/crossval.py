@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,28 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidclass.config import RunConfig
-from vidclass.data.checks import refuse_several_labels
+from vidclass.data.label_scheme import LabelScheme, label_scheme, resolved_task, task_notes
 from vidclass.data.manifest import Manifest
-from vidclass.data.splits import fold_assignments, split_clips
-from vidclass.errors import SplitError
-from vidclass.evaluation.metrics import Metrics, compute_metrics
-from vidclass.features.extract import Extraction, extract
+from vidclass.data.splits import fold_assignments
+from vidclass.evaluation.metrics import Metrics
+from vidclass.evaluation.multilabel import MultiLabelMetrics
+from vidclass.features.extract import Extraction
 from vidclass.features.grouping import regrouped
-from vidclass.features.networks import feature_maker
-from vidclass.training.examples import examples, grouped_manifest
-from vidclass.training.fit import AnyExamples, fit_head
-from vidclass.types import Progress, no_progress
+from vidclass.training.examples import grouped_manifest
+from vidclass.training.held_out import FoldResult, HeldOut, further_figures
+from vidclass.training.members import FittedMembers, fit_members
+from vidclass.training.spare import spare_validation
+from vidclass.training.targets import answer_rule, check_head
+from vidclass.training.views import SeenClips, see, seen_clips
+from vidclass.types import Progress, no_progress, one_of
 
 SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class FoldResult:
-    """How well a head trained on the other folds does on this one."""
-
-    fold: int
-    accuracy: float
-    videos: int
 
 
 @dataclass(frozen=True)
@@ -68,7 +63,7 @@ class CrossValidation:
             "schema": SCHEMA,
             "accuracy_mean": self.accuracy_mean,
             "accuracy_std": self.accuracy_std,
-            "folds": [fold.__dict__ for fold in self.folds],
+            "folds": [fold.to_json() for fold in self.folds],
             "head": self.config.head,
             "backbone": self.config.features.backbone,
             "seed": self.config.training.seed,
@@ -79,7 +74,20 @@ class CrossValidation:
             "labels": self.pooled.labels,
             "confusion": self.pooled.confusion,
             "config": self.config.model_dump(mode="json"),
+            **self._further(),
         }
+
+    def _further(self) -> dict[str, Any]:
+        """What only some kinds of classifiers have: nothing of a plain single-label one."""
+        found = further_figures(self.pooled)
+        if isinstance(self.pooled, MultiLabelMetrics):
+            each = [fold.more["mean_average_precision"] for fold in self.folds]
+            each = [value for value in each if value is not None]
+            found["mean_average_precision_mean"] = float(np.mean(each)) if each else None
+            found["mean_average_precision_std"] = float(np.std(each)) if each else None
+        if self.pooled.task != "single-label":
+            found |= {"task": self.pooled.task, "per_class": self.pooled.to_json()["per_class"]}
+        return found
 
 
 def cross_validate(
@@ -91,11 +99,22 @@ def cross_validate(
     progress: Progress = no_progress,
     strict: bool = False,
     retry_failed: bool = False,
+    on_fold: Callable[[FoldResult], None] | None = None,
 ) -> CrossValidation:
     """Train on all folds but one and test on that one, for each.
 
     The manifest's own folds are used where it has them.  What is chosen inside a fold, such as
-    the best epoch, is chosen on a validation part of the fold's training clips.
+    the head and the best epoch, is chosen on the fold's training clips alone.
+
+    Args:
+        manifest: The clips.
+        config: What is tried.
+        folds: How many, where the manifest has none.
+        store_folder: Where features are kept; None for the default folder.
+        progress: Told of the stages of extraction, and of `folds`.
+        strict: Stop at the first clip that cannot be read.
+        retry_failed: Try clips again that failed before.
+        on_fold: Told of each fold as it is done.
 
     Raises:
         SplitError: there are too few groups for so many folds.
@@ -103,86 +122,71 @@ def cross_validate(
         JobFailedError: no clip could be read.
         StoppedError: a video cannot be read, and `strict` is set.
     """
-    refuse_several_labels(manifest.table)
+    task = resolved_task(manifest, config.task)
+    check_head(config.head, task)
     manifest = regrouped(manifest, config.split)
     fold_assignments(manifest, folds=folds, seed=config.training.seed)  # refuse before the work
-    maker = feature_maker(config.features, manifest, progress=progress)
-    extraction = extract(
+    views = see(
         manifest,
-        maker,
+        config,
+        task=task,
         store_folder=store_folder,
         progress=progress,
         strict=strict,
         retry_failed=retry_failed,
     )
+    extraction = views[0].extraction
     clips = grouped_manifest(extraction, config.split)
-    labels = clips.labels  # a class of which nothing can be read is in no score
-    data = examples(extraction, labels, config.features.sampling.total_frames)
+    scheme = label_scheme(clips, task)  # a class of which nothing can be read is in no score
+    seen = seen_clips(views, scheme, config)
     assigned = fold_assignments(clips, folds=folds, seed=config.training.seed)
     numbers = sorted(set(assigned.tolist()))
-    probabilities = np.zeros((len(data), len(labels)))
+    held_out = HeldOut(scheme, seen[0].plain.truth)
     results = []
+    notes: list[str] = []
     for number in numbers:
         inside = assigned == number
-        probabilities[inside] = _predict_fold(
-            clips, data, inside, config, _fold_progress(progress, number, numbers)
-        )
-        right = probabilities[inside].argmax(1) == data.truth[inside]
-        results.append(FoldResult(int(number), float(right.mean()), int(inside.sum())))
+        told = _fold_progress(progress, number, numbers)
+        fitted = _fit_fold(clips, seen, inside, config, scheme, told)
+        rule, rule_notes = answer_rule(scheme, fitted.validation, task)
+        notes += [f"fold {number}: {note}" for note in rule_notes]
+        probabilities = fitted.probabilities(seen, np.flatnonzero(inside))
+        choices = tuple(fitted.choices) if config.compares_heads else ()
+        results.append(held_out.add(int(number), inside, rule, probabilities, choices=choices))
+        if on_fold is not None:
+            on_fold(results[-1])
     return CrossValidation(
         config,
         results,
-        compute_metrics(probabilities, data.truth, labels, **extraction.lost().counts()),
+        held_out.pooled(extraction.lost().counts()),
         extraction,
-        (*clips.notes, *extraction.notes, *data.notes, *extraction.lost().notes()),
-    )
+        (*clips.notes, *extraction.notes, *seen[0].plain.notes, *extraction.lost().notes(),
+         *task_notes(clips, task), *notes),
+    )  # fmt: skip
 
 
-def _predict_fold(
+def _fit_fold(
     clips: Manifest,
-    data: AnyExamples,
+    seen: Sequence[SeenClips],
     inside: NDArray[np.bool_],
     config: RunConfig,
+    scheme: LabelScheme,
     progress: Progress,
-) -> NDArray[np.float64]:
-    """Probabilities of the clips inside a fold, by a head that learned from the others."""
-    outside = np.flatnonzero(~inside)
-    training, validation = _training_parts(clips, outside, config)
-    fitted = fit_head(
-        config.head,
-        data.at(training),
-        config.training,
-        classes=len(clips.labels),
-        validation=None if validation is None else data.at(validation),
-        progress=progress,
-    )
-    return fitted.probabilities(data.at(np.flatnonzero(inside)))
-
-
-def _training_parts(
-    clips: Manifest, outside: NDArray[np.int64], config: RunConfig
-) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
-    """Rows to learn from and rows to validate on; all and None where no group can be spared."""
-    part = Manifest(clips.table[outside.tolist()]).with_splits([None] * len(outside))
-    try:
-        split = split_clips(
-            part,
-            test_fraction=0.0,
-            validation_fraction=config.split.validation_fraction,
-            seed=config.training.seed,
-            allow_leak=config.split.allow_leak,
-        )
-    except SplitError:
-        return outside, None
-    names = np.array(split.table["split"].to_list())
-    return outside[names == "train"], outside[names == "validation"]
+) -> FittedMembers:
+    """Heads that have learned from the clips outside a fold."""
+    training, validation = spare_validation(clips, np.flatnonzero(~inside), config)
+    return fit_members(
+        seen, clips, config,
+        training=training, validation=validation, scheme=scheme, progress=progress,
+    )  # fmt: skip
 
 
 def _fold_progress(progress: Progress, number: int, numbers: list[int]) -> Progress:
-    position = numbers.index(number)
+    """Of the stages inside a fold, the training counts; comparing heads has a bar of its own."""
+    fold = one_of(progress, numbers.index(number), len(numbers))
 
     def tell(stage: str, done: int, total: int) -> None:
-        if stage == "train":
-            progress("folds", position * total + done, len(numbers) * total)
+        if stage in ("train", "compare"):
+            fold("folds" if stage == "train" else stage, done, total)
 
     return tell

@@ -11,18 +11,20 @@ from numpy.typing import NDArray
 from vidclass.errors import ShapeError
 from vidclass.features.clip import padded
 from vidclass.features.stored import StoredClips
+from vidclass.training.truth import check_truth, class_members
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Clips in memory.  features (N,T,D) float32; mask (N,T) bool; truth (N,) int.
+    """Clips in memory.  features (N,T,D) float32; mask (N,T) bool.
 
+    truth (N,) int, or (N,K) float32: of several labels or of a hierarchy (`LabelScheme.truth`).
     `labels` are the names of the classes, where they are known.
     """
 
     features: NDArray[np.float32]
     mask: NDArray[np.bool_]
-    truth: NDArray[np.int64]
+    truth: NDArray[Any]
     labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -32,6 +34,8 @@ class Examples:
                 f"features {self.features.shape}, mask {self.mask.shape} and truth "
                 f"{self.truth.shape} do not fit"
             )
+        if wrong := check_truth(self.truth):
+            raise ShapeError(wrong)
 
     def __len__(self) -> int:
         """How many clips there are."""
@@ -72,14 +76,14 @@ class StoredExamples:
     Attributes:
         clips: N clips.
         frames: T.
-        truth: (N,) their classes.
+        truth: (N,) their classes, or (N,K) as in `Examples`.
         labels: The names of the classes, where they are known.
         notes: What the user should know.
     """
 
     clips: StoredClips
     frames: int
-    truth: NDArray[np.int64]
+    truth: NDArray[Any]
     labels: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=(), compare=False)
 
@@ -142,6 +146,8 @@ def sample(data: StoredExamples, *, most: int) -> Examples:
     """`most` clips at random, the same each time, and one of each class that has none there."""
     order = np.random.default_rng(0).permutation(len(data))
     rows, others = order[:most], order[most:]
-    absent, first = np.unique(data.truth[others], return_index=True)
-    more = others[first[np.isin(absent, data.truth[rows], invert=True)]]
-    return data.read(np.concatenate([rows, more]))
+    members, classes = class_members(data.truth[others])
+    absent, first = np.unique(classes, return_index=True)
+    missing = np.isin(absent, class_members(data.truth[rows])[1], invert=True)
+    more = others[members[first[missing]]]
+    return data.read(np.unique(np.concatenate([rows, more])))

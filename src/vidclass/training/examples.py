@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from vidclass.config import SplitConfig
+from vidclass.data.label_scheme import LabelScheme
 from vidclass.data.manifest import Manifest
 from vidclass.features.clip import padded
 from vidclass.features.extract import Extraction
@@ -32,23 +31,30 @@ def grouped_manifest(extraction: Extraction, config: SplitConfig) -> Manifest:
     return join_near_duplicates(clips, extraction.readable()[1])
 
 
-def examples(extraction: Extraction, labels: Sequence[str], frames: int) -> AnyExamples:
+def examples(
+    extraction: Extraction, labels: Sequence[str] | LabelScheme, frames: int
+) -> AnyExamples:
     """All readable clips, in the order of `readable_manifest`.
 
     They are arrays where those fit into `VIDCLASS_MEMORY_MB`; otherwise they stay in the store,
     and are read as training goes.
+
+    Args:
+        extraction: Their features.
+        labels: The classes, or what labels mean where that is more than one class a clip.
+        frames: T.
     """
-    index = {label: number for number, label in enumerate(labels)}
+    scheme = labels if isinstance(labels, LabelScheme) else LabelScheme(tuple(labels))
     rows, clips = extraction.readable()
     names = extraction.manifest.table["label"].to_list()
-    truth = np.array([index[names[row]] for row in rows.tolist()], np.int64)
+    truth = scheme.truth(names[row] for row in rows.tolist())
     needed_mb = _COPIES * len(clips) * frames * clips.width * 4 / 2**20
     if needed_mb <= memory_mb():
         features, mask = padded(list(clips), frames)
-        return Examples(features, mask, truth, tuple(labels))
+        return Examples(features, mask, truth, scheme.labels)
     where = "kept as they were stored" if clips.kept else "read from the store as training goes"
     note = (
         f"the features of {len(clips)} clips would take {needed_mb:.0f} MB as arrays, more than "
         f"{MEMORY_VARIABLE} allows ({memory_mb()}): they are {where}"
     )
-    return StoredExamples(clips, frames, truth, tuple(labels), (note,))
+    return StoredExamples(clips, frames, truth, scheme.labels, (note,))

@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vidclass.bundle.read import softmax
+from vidclass.bundle.answers import probabilities_of
 from vidclass.config import AugmentConfig, TrainingConfig
+from vidclass.data.label_scheme import Kind, LabelScheme
 from vidclass.files import cache_folder
 from vidclass.training.augment import augmented, mixup, reversed_classes
 from vidclass.training.data import AnyExamples, Examples, StoredExamples, joined, sample
 from vidclass.training.losses import class_weights, clip_weights, loss_of, targets_of
+from vidclass.training.targets import check_training, objective
+from vidclass.training.truth import class_members
 from vidclass.types import Progress, no_progress
 
 __all__ = ["AnyExamples", "Examples", "FittedHead", "class_weights", "fit_head"]
@@ -35,16 +38,20 @@ class FittedHead:
         best_epoch: The epoch, from 1, that the weights come from.
         validation: True classes (V,) of the validation clips and their probabilities (V,K) at the
             best epoch, before the refit; None without a validation set.
+        kind: Of its labels: what its logits mean.
+        exact: It was solved, not trained epoch by epoch.
     """
 
     model: Any
     history: list[dict[str, float]]
     best_epoch: int
-    validation: tuple[NDArray[np.int64], NDArray[np.float64]] | None = None
+    validation: tuple[NDArray[Any], NDArray[np.float64]] | None = None
+    kind: Kind = "single-label"
+    exact: bool = False
 
     def probabilities(self, examples: AnyExamples) -> NDArray[np.float64]:
         """Class probabilities (N,K), in the order of the examples."""
-        return softmax(_logits(self.model, examples))
+        return probabilities_of(_logits(self.model, examples), self.kind)
 
 
 def fit_head(
@@ -54,6 +61,7 @@ def fit_head(
     *,
     classes: int,
     validation: AnyExamples | None = None,
+    scheme: LabelScheme | None = None,
     progress: Progress = no_progress,
 ) -> FittedHead:
     """Train a new head; the weights are those of the best epoch.
@@ -67,29 +75,38 @@ def fit_head(
         config: How.
         classes: K.
         validation: The clips that decide which epoch is best.
+        scheme: What their labels mean, if more than one class a clip; their truth is as it says.
         progress: Told of the stages `train` and `refit`, epoch by epoch.
 
     Raises:
         ConfigError: there is no such head, or it cannot learn from clips played backwards.
     """
+    kind: Kind = "single-label" if scheme is None else scheme.kind
+    check_training(config, kind)
     becomes = reversed_classes(config.augment, head, training.labels, classes)
     fit = _Fit(config, classes, becomes)
-    model = _new_head(head, training, config, classes)
+    model = _new_head(head, training, config, classes, scheme)
     best = fit.best_epoch(model, validation)
     ticks = _ticks(progress, "train", config)
     history = _rows(fit.run(model, training, [ticks, *best], validation=validation))
     if validation is None:
-        return FittedHead(model, history, len(history))
+        return FittedHead(model, history, len(history), kind=kind)
     epoch = best[0].best or len(history)
-    held_out = (validation.truth, softmax(_logits(model, validation)))
+    held_out = (validation.truth, probabilities_of(_logits(model, validation), kind))
     if config.refit:
         together = joined(training, validation)
-        model = _new_head(head, together, config, classes)
+        model = _new_head(head, together, config, classes, scheme)
         fit.run(model, together, [_ticks(progress, "refit", config)], epochs=epoch)
-    return FittedHead(model, history, epoch, held_out)
+    return FittedHead(model, history, epoch, held_out, kind)
 
 
-def _new_head(head: str, training: AnyExamples, config: TrainingConfig, classes: int) -> Any:
+def _new_head(
+    head: str,
+    training: AnyExamples,
+    config: TrainingConfig,
+    classes: int,
+    scheme: LabelScheme | None,
+) -> Any:
     import keras
 
     from vidclass.heads.registry import build_head
@@ -99,7 +116,11 @@ def _new_head(head: str, training: AnyExamples, config: TrainingConfig, classes:
     frames, width = training.steps
     model = build_head(head, frames, width, classes)
     adapt(model, training)
-    model.compile(_optimizer(config, len(training)), loss_of(config), metrics=["accuracy"])
+    if scheme is None or scheme.kind == "single-label":
+        loss, metrics = loss_of(config), ["accuracy"]
+    else:
+        loss, metrics = objective(scheme, config, training.truth)
+    model.compile(_optimizer(config, len(training)), loss, metrics=metrics)
     return model
 
 
@@ -151,7 +172,9 @@ class _Fit:
         ]
 
     def _class_weights(self, training: AnyExamples) -> dict[int, float] | None:
-        return class_weights(training.truth, self.classes) if self.config.balance_classes else None
+        if not self.config.balance_classes or training.truth.ndim > 1:
+            return None
+        return class_weights(training.truth, self.classes)
 
     def _targets(self, examples: Examples) -> NDArray[Any]:
         return targets_of(examples.truth, self.config, self.classes)
@@ -228,7 +251,8 @@ def adapt(model: Any, training: AnyExamples) -> None:
         if hasattr(layer, "adapt_to"):
             layer.adapt_to(*arrays)
         else:
-            layer.adapt_to_classes(*arrays, training.truth)
+            rows, members = class_members(training.truth)
+            layer.adapt_to_classes(*(array[rows] for array in arrays), members)
 
 
 def _optimizer(config: TrainingConfig, clips: int) -> Any:

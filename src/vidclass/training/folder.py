@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vidclass.config import RunConfig
 from vidclass.errors import RunError
 from vidclass.files import replacing, write_text
+
+if TYPE_CHECKING:
+    from vidclass.training.auto import HeadChoice
 
 CONFIG = "config.json"
 SPLIT = "split.csv"
 HISTORY = "history.csv"
 HISTORY_FIGURE = "history.png"
 CHECKPOINT = "head.weights.h5"
+CHOICES = "heads.json"
 BUNDLE = "model.vidclass"
 METRICS = "metrics.json"
 LEDGER = "ledger.jsonl"
@@ -63,12 +70,42 @@ def write_config(folder: Path, config: RunConfig) -> None:
     write_text(folder / CONFIG, config.model_dump_json(indent=1) + "\n")
 
 
-def write_history(folder: Path, history: Sequence[dict[str, float]], best_epoch: int) -> None:
-    """Write the epochs as a table and as a figure."""
-    with replacing(folder / HISTORY) as temp:
+def numbered(name: str, member: int) -> str:
+    """The name of a file of one of several heads: the first has the plain name.
+
+    >>> numbered("history.csv", 0), numbered("history.csv", 1)
+    ('history.csv', 'history-2.csv')
+    """
+    stem, dot, suffix = name.partition(".")
+    return f"{stem}-{member + 1}{dot}{suffix}" if member else name
+
+
+def write_choices(folder: Path, choices: Sequence[HeadChoice]) -> None:
+    """Write how the heads were chosen: for each view a row for each head, and the reason."""
+    views = [
+        {
+            "heads": list(choice.heads),
+            "why": choice.why,
+            "compared": [asdict(row) for row in choice.compared],
+        }
+        for choice in choices
+    ]
+    write_text(folder / CHOICES, json.dumps({"schema": 1, "views": views}, indent=1) + "\n")
+
+
+def write_history(
+    folder: Path, history: Sequence[dict[str, float]], best_epoch: int | None, *, member: int = 0
+) -> None:
+    """Write the epochs of a head as a table and as a figure.
+
+    A head without a best epoch was solved exactly: it has one row, and nothing to draw.
+    """
+    with replacing(folder / numbered(HISTORY, member)) as temp:
         import polars as pl  # loads in a quarter of a second, and naming a clip needs no table
 
         pl.DataFrame(list(history)).write_csv(temp)
+    if best_epoch is None:
+        return
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 3.2), layout="constrained")
@@ -80,7 +117,7 @@ def write_history(folder: Path, history: Sequence[dict[str, float]], best_epoch:
         axes.axvline(best_epoch, color="0.6", linestyle=":", label=f"best epoch ({best_epoch})")
         axes.set(xlabel="epoch", ylabel=name)
         axes.legend()
-    with replacing(folder / HISTORY_FIGURE) as temp:
+    with replacing(folder / numbered(HISTORY_FIGURE, member)) as temp:
         figure.savefig(temp, dpi=120)
 
 

@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from vidclass.bundle.answers import AnswerRule
 from vidclass.bundle.read import Bundle
-from vidclass.bundle.write import write_bundle
+from vidclass.bundle.write import TrainedMember, write_bundle
 from vidclass.config import RunConfig, SplitConfig
-from vidclass.data.checks import refuse_several_labels
+from vidclass.data.label_scheme import label_scheme, resolved_task, task_notes
 from vidclass.data.manifest import Manifest
 from vidclass.data.splits import split_clips, tail_validation
 from vidclass.errors import SplitError
-from vidclass.evaluation.metrics import Metrics, compute_metrics
-from vidclass.features.extract import Extraction, extract
+from vidclass.evaluation.metrics import Metrics
+from vidclass.evaluation.score import score
+from vidclass.features.extract import Extraction
 from vidclass.features.grouping import regrouped
-from vidclass.features.networks import FeatureMaker, backbone_recipe, feature_maker
+from vidclass.features.networks import backbone_recipe
 from vidclass.files import write_text
 from vidclass.ledger import write_ledger
 from vidclass.training import folder as names
-from vidclass.training.examples import examples, grouped_manifest
-from vidclass.training.fit import AnyExamples, FittedHead, fit_head
+from vidclass.training.auto import HeadChoice
+from vidclass.training.examples import grouped_manifest
+from vidclass.training.members import FittedMembers, fit_members
+from vidclass.training.targets import answer_rule, check_head
+from vidclass.training.views import View, see, seen_clips, swapped_classes
 from vidclass.types import Progress, no_progress
 from vidclass.version import __version__
 
@@ -39,7 +46,9 @@ class RunResult:
         sizes: Clips by split, those that could be read.
         metrics: By split: `validation` (before the refit), `test`; a split without clips is left
             out.
-        best_epoch: The epoch whose weights were kept.
+        best_epoch: The epoch whose weights were kept, of the first head; None where it was solved
+            exactly.
+        choices: How the heads of each view were chosen.
         extraction: The features, with the ledger.
         notes: What the user should know, as sentences.
     """
@@ -48,7 +57,8 @@ class RunResult:
     bundle: Path
     sizes: dict[str, int]
     metrics: dict[str, Metrics]
-    best_epoch: int
+    best_epoch: int | None
+    choices: list[HeadChoice]
     extraction: Extraction
     notes: tuple[str, ...]
 
@@ -77,43 +87,56 @@ def train(
     out = Path(out)
     manifest = regrouped(manifest, config.split)
     # Refuse before the work.
-    refuse_several_labels(manifest.table)
+    task = resolved_task(manifest, config.task)
+    check_head(config.head, task)
     divide(manifest, config.split, seed=config.training.seed)
-    backbone_recipe(config.features)
+    for view in config.views:
+        backbone_recipe(view)
     names.prepare_run_folder(out, config, overwrite=overwrite)
     names.write_config(out, config)
-    maker = feature_maker(config.features, manifest, progress=progress)
-    extraction = extract(
+    views = see(
         manifest,
-        maker,
+        config,
+        task=task,
         store_folder=store_folder,
         progress=progress,
         strict=strict,
         retry_failed=retry_failed,
     )
+    extraction = views[0].extraction
     write_ledger(out / names.LEDGER, extraction.failures)
     clips = grouped_manifest(extraction, config.split)
     clips = divide(clips, config.split, seed=config.training.seed)
     clips.write_csv(out / names.SPLIT)
-    parts = _parts(clips, extraction, config)
-    labels = clips.labels
-    fitted = fit_head(
-        config.head,
-        parts["train"],
-        config.training,
-        classes=len(labels),
+    scheme = label_scheme(clips, task)
+    parts = _parts(clips)
+    seen = seen_clips(views, scheme, config)
+    fitted = fit_members(
+        seen,
+        clips,
+        config,
+        training=parts["train"],
         validation=parts.get("validation"),
+        scheme=scheme,
         progress=progress,
     )
-    bundle = _save(out, clips, maker, config, fitted, learned_from=_learned_from(parts, config))
-    metrics = _measure(bundle, extraction, clips, fitted)
+    rule, rule_notes = answer_rule(scheme, fitted.validation, task)
+    learned = _learned_from(parts, config)
+    bundle = _save(out, clips, views, config, fitted, rule=rule, learned_from=learned)
+    metrics = _measure(bundle, views, clips, fitted)
     sizes = {name: len(part) for name, part in parts.items()}
     result = RunResult(
-        out, bundle, sizes, metrics, fitted.best_epoch, extraction,
-        (*clips.notes, *extraction.notes, *parts["train"].notes, *extraction.lost().notes()),
+        out, bundle, sizes, metrics, _best_epoch(fitted), fitted.choices, extraction,
+        (*clips.notes, *extraction.notes, *seen[0].plain.notes, *extraction.lost().notes(),
+         *task_notes(clips, task), *rule_notes),
     )  # fmt: skip
     _finish(result, seconds=time.monotonic() - started)
     return result
+
+
+def _best_epoch(fitted: FittedMembers) -> int | None:
+    first = fitted.members[0].fitted
+    return None if first.exact else first.best_epoch
 
 
 def divide(manifest: Manifest, config: SplitConfig, *, seed: int) -> Manifest:
@@ -141,16 +164,16 @@ def divide(manifest: Manifest, config: SplitConfig, *, seed: int) -> Manifest:
     return tail_validation(manifest, config.validation_tail)
 
 
-def _parts(clips: Manifest, extraction: Extraction, config: RunConfig) -> dict[str, AnyExamples]:
-    data = examples(extraction, clips.labels, config.features.sampling.total_frames)
+def _parts(clips: Manifest) -> dict[str, NDArray[np.int64]]:
+    """The rows of each part that has any."""
     splits = np.array(clips.table["split"].to_list())
     parts = {name: np.flatnonzero(splits == name) for name in ("train", "validation", "test")}
     if len(parts["train"]) == 0:
         raise SplitError("no readable clip is left to train on: see the ledger")
-    return {name: data.at(rows) for name, rows in parts.items() if len(rows)}
+    return {name: rows for name, rows in parts.items() if len(rows)}
 
 
-def _learned_from(parts: dict[str, AnyExamples], config: RunConfig) -> int:
+def _learned_from(parts: dict[str, NDArray[np.int64]], config: RunConfig) -> int:
     validation = len(parts.get("validation", ())) if config.training.refit else 0
     return len(parts["train"]) + validation
 
@@ -158,49 +181,60 @@ def _learned_from(parts: dict[str, AnyExamples], config: RunConfig) -> int:
 def _save(
     out: Path,
     clips: Manifest,
-    maker: FeatureMaker,
+    views: Sequence[View],
     config: RunConfig,
-    fitted: FittedHead,
+    fitted: FittedMembers,
     *,
+    rule: AnswerRule,
     learned_from: int,
 ) -> Path:
-    names.write_history(out, fitted.history, fitted.best_epoch)
-    fitted.model.save_weights(out / names.CHECKPOINT)
+    trained = []
+    for place, member in enumerate(fitted.members):
+        model = member.fitted
+        best = None if model.exact else model.best_epoch
+        names.write_history(out, model.history, best, member=place)
+        weights = out / names.numbered(names.CHECKPOINT, place)
+        model.model.save_weights(weights)
+        view = views[member.view]
+        trained.append(TrainedMember(member.head, weights, view.maker, view.mirror_maker))
+    names.write_choices(out, fitted.choices)
     bundle = out / names.BUNDLE
     write_bundle(
         bundle,
-        head=config.head,
-        head_weights=out / names.CHECKPOINT,
-        labels=clips.labels,
-        maker=maker,
+        trained,
+        labels=rule.scheme.labels,
+        swap=swapped_classes(rule.scheme.labels, config.swap_labels).tolist(),
         data_fingerprint=clips.fingerprint,
         trained_on=learned_from,
+        rule=rule,
     )
     return bundle
 
 
 def _measure(
-    path: Path, extraction: Extraction, clips: Manifest, fitted: FittedHead
+    path: Path, views: Sequence[View], clips: Manifest, fitted: FittedMembers
 ) -> dict[str, Metrics]:
     """Metrics of the bundle itself on the test clips; on validation clips, of the best epoch."""
-    bundle = Bundle.load(path)
+    bundle, extraction = Bundle.load(path), views[0].extraction
+    rule = bundle.rule
     splits = np.array(clips.table["split"].to_list())
     rows = np.flatnonzero(splits == "test")
     metrics = {}
     if fitted.validation is not None:
         truth, probabilities = fitted.validation
-        metrics["validation"] = compute_metrics(
-            probabilities, truth, clips.labels, **extraction.lost(split="validation").counts()
-        )
+        lost = extraction.lost(split="validation").counts()
+        metrics["validation"] = score(rule, probabilities, truth, lost=lost)
     if len(rows):
-        _, features = extraction.readable()
         label_of = clips.table["label"].to_list()
-        index = {label: number for number, label in enumerate(clips.labels)}
-        truth = np.array([index[label_of[row]] for row in rows.tolist()])
-        probabilities = bundle.probabilities(features.at(rows))
-        metrics["test"] = compute_metrics(
-            probabilities, truth, clips.labels, **extraction.lost(split="test").counts()
-        )
+        truth = rule.scheme.truth(label_of[row] for row in rows.tolist())
+        seen = [
+            each.readable()[1].at(rows)
+            for member in fitted.members
+            for each in (views[member.view].extraction, views[member.view].mirrored)
+            if each is not None
+        ]
+        lost = extraction.lost(split="test").counts()
+        metrics["test"] = score(rule, bundle.probabilities(*seen), truth, lost=lost)
     return metrics
 
 
@@ -211,6 +245,7 @@ def _finish(result: RunResult, *, seconds: float) -> None:
         "schema": 1,
         "vidclass": __version__,
         "best_epoch": result.best_epoch,
+        "heads": [choice.name for choice in result.choices],
         "clips": result.sizes,
         "failed": len(result.extraction.failures),
         "failed_by_class": result.extraction.lost().by_class,

@@ -132,6 +132,8 @@ class PictureMaker:
             return 0, 0, width, height
         # The side as shown, in heights of a pixel.
         side = min(width * aspect, Fraction(height))
+        if self._geometry.short_side is not None:
+            side *= Fraction(self._geometry.size, self._geometry.short_side)
         across, down = max(1, round(side / aspect)), max(1, round(side))
         left, top = width // 2 - across // 2, height // 2 - down // 2
         # The centre is a matter of the picture as shown; a flip moves it by the odd pixel.

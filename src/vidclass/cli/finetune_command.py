@@ -1,0 +1,137 @@
+"""The command that trains a run's backbone too: finetune."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vidclass.cli.options import RetryFailed, Store, Strict, chosen
+from vidclass.cli.source_options import Source, takes_source
+from vidclass.errors import ConfigError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("finetune")(takes_source(finetune_command))
+
+
+def finetune_command(
+    run: Annotated[
+        Path,
+        typer.Argument(metavar="RUN", help="The folder of a finished run.", show_default=False),
+    ],
+    source: Source,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the new run.", show_default=False)],
+    unfreeze: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|SHARE|all",
+            help="What is trained: the last N blocks of the backbone, a share of its layers (such "
+            "as 0.3), or all.  [default: 4]",
+        ),
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs.  [default: 10]")] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(min=1, help="Epochs without a better validation loss.  [default: 3]"),
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Clips a step.  [default: 16]")
+    ] = None,
+    micro_batch: Annotated[
+        int | None,
+        typer.Option(min=1, help="Clips at a time: memory follows this.  [default: 4]"),
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Of the head, at its highest.  [default: 0.001]")
+    ] = None,
+    backbone_rate: Annotated[
+        float | None, typer.Option(help="Of the last block, as a share of that.  [default: 0.1]")
+    ] = None,
+    layer_decay: Annotated[
+        float | None,
+        typer.Option(help="Rate of a block, as a share of the next one's.  [default: 0.8]"),
+    ] = None,
+    jitter: Annotated[
+        bool | None, typer.Option("--jitter/--no-jitter", help="Other frames in each epoch.")
+    ] = None,
+    flip: Annotated[
+        bool, typer.Option("--flip", help="Mirror half of the clips in training.")
+    ] = False,
+    swap_labels: Annotated[
+        list[str] | None,
+        typer.Option(metavar="A=B", help="Labels that a mirror exchanges, as in left=right."),
+    ] = None,
+    remat: Annotated[
+        bool,
+        typer.Option("--remat", help="Less memory for more time: compute activations twice."),
+    ] = False,
+    mixed_precision: Annotated[
+        str | None,
+        typer.Option(help="float32, mixed_bfloat16, or auto: mixed on a GPU.  [default: auto]"),
+    ] = None,
+    checkpoint_s: Annotated[
+        float | None, typer.Option(min=0, help="Seconds between checkpoints.  [default: 60]")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of order, frames and new splits.")] = 0,
+    store: Store = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin again.")] = False,
+    strict: Strict = False,
+    retry_failed: RetryFailed = False,
+) -> None:
+    """Train the last layers of a run's backbone with its head; writes a new run folder."""
+    from vidclass.cli.output import progress_bars, stopping
+    from vidclass.cli.reports import report_run
+    from vidclass.training.finetune import finetune
+    from vidclass.training.finetune_config import FinetuneConfig
+    from vidclass.training.folder import LEDGER
+
+    config = FinetuneConfig.checked(
+        flip=flip,
+        remat=remat,
+        seed=seed,
+        swap_labels=pairs(swap_labels or []),
+        **chosen(
+            unfreeze=unfreeze,
+            epochs=epochs,
+            patience=patience,
+            batch_size=batch_size,
+            micro_batch=micro_batch,
+            learning_rate=learning_rate,
+            backbone_rate=backbone_rate,
+            layer_decay=layer_decay,
+            jitter=jitter,
+            mixed_precision=mixed_precision,
+            checkpoint_s=checkpoint_s,
+        ),
+    )
+    with stopping(out / LEDGER), progress_bars() as progress:
+        result = finetune(
+            run,
+            source.manifest(),
+            out,
+            config,
+            store_folder=store,
+            overwrite=overwrite,
+            progress=progress,
+            strict=strict,
+            retry_failed=retry_failed,
+        )
+    report_run(result)
+
+
+def pairs(texts: list[str]) -> tuple[tuple[str, str], ...]:
+    """Pairs of labels from `A=B`.
+
+    Raises:
+        ConfigError: one is not written like that.
+    """
+    found = []
+    for text in texts:
+        one, equals, other = (part.strip() for part in text.partition("="))
+        if not (one and equals and other):
+            raise ConfigError(f"--swap-labels={text!r}: write two labels, as in left=right.")
+        found.append((one, other))
+    return tuple(found)

@@ -1,0 +1,70 @@
+"""Classifiers that somebody else has trained: bundles made from published weights."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from vidclass.backbones.i3d_weights import classifier_weights, kinetics_labels
+from vidclass.bundle.write import TrainedMember, write_bundle
+from vidclass.config import FeatureConfig, GeometryConfig, SamplingConfig
+from vidclass.errors import require_choice
+from vidclass.features.networks import FeatureMaker, feature_maker
+from vidclass.files import cache_folder
+from vidclass.heads.registry import build_head
+
+# Goes up when the same weights begin to give other answers.
+REVISION = 1
+MODELS = {"i3d-kinetics400": "i3d_rgb"}
+# As its authors do: 25 frames a second, the short side 256 pixels, of them the central 224.  They
+# take all frames; here 512, 20 seconds, are the most, in windows of 64 that are averaged.
+_FRAMES = 512
+_STRIDE_S = 0.04
+
+
+def pretrained_bundle(name: str, *, weights: str = "imagenet", size: int = 224) -> Path:
+    """The bundle of a published classifier; it is made when it is first asked for, and kept.
+
+    Args:
+        name: `i3d-kinetics400`: I3D (Carreira and Zisserman 2017) on RGB frames, which names the
+            400 actions of Kinetics.
+        weights: The authors', `random` ones (for tests), or the common name of a checkpoint's
+            files.
+        size: The side of the pictures; the weights are for 224.
+
+    Raises:
+        ConfigError: there is no such model.
+        WeightsError: its weights cannot be had.
+    """
+    backbone = MODELS[require_choice("model", name, MODELS)]
+    config = FeatureConfig(
+        backbone=backbone,
+        weights=weights,
+        sampling=SamplingConfig(policy="stride", frames=_FRAMES, stride_s=_STRIDE_S),
+        geometry=GeometryConfig(size=size, short_side=size * 8 // 7),
+    )
+    maker = feature_maker(config)
+    target = cache_folder() / "models" / f"{name}-{REVISION}-{maker.fingerprint}.vidclass"
+    if not target.is_file():
+        _write(target, backbone, weights, maker)
+    return target
+
+
+def _write(target: Path, backbone: str, weights: str, maker: FeatureMaker) -> None:
+    """Its classifier is linear in the mean over windows: that is the head `mean`."""
+    kernel, bias = classifier_weights(backbone, weights)
+    labels = kinetics_labels()
+    model = build_head("mean", maker.steps, maker.width, len(labels))
+    model.layers[-1].set_weights([kernel, bias])
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "head.weights.h5"
+        model.save_weights(file)
+        write_bundle(
+            target,
+            [TrainedMember("mean", file, maker)],
+            labels=labels,
+            data_fingerprint=hashlib.sha256(b"Kinetics-400").hexdigest(),
+            trained_on=0,
+        )

@@ -1,0 +1,151 @@
+"""Clips as the networks of a run see them: one view for each feature setting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidclass.config import FeatureConfig, RunConfig, TaskConfig
+from vidclass.data.label_scheme import LabelScheme, label_scheme
+from vidclass.data.manifest import Manifest
+from vidclass.errors import ConfigError, require_choice
+from vidclass.features.extract import Extraction
+from vidclass.features.networks import FeatureMaker, feature_maker
+from vidclass.features.several import extract_several
+from vidclass.features.stored import MEMORY_VARIABLE
+from vidclass.training.data import AnyExamples, Examples
+from vidclass.training.examples import examples
+from vidclass.types import Progress
+
+
+@dataclass(frozen=True)
+class View:
+    """The clips under one feature setting.
+
+    Attributes:
+        maker: What made their features.
+        extraction: The features.
+        mirror_maker: What made those of their mirror images, where a run flips.
+        mirrored: The features of their mirror images.
+    """
+
+    maker: FeatureMaker
+    extraction: Extraction
+    mirror_maker: FeatureMaker | None = None
+    mirrored: Extraction | None = None
+
+
+@dataclass(frozen=True)
+class SeenClips:
+    """A view as arrays, row by row the readable clips.
+
+    Attributes:
+        plain: The clips.
+        mirrored: Their mirror images, with the labels that those have; None without flips.
+        swap: (K,) the class that the mirror image of each class has.
+    """
+
+    plain: AnyExamples
+    mirrored: AnyExamples | None
+    swap: NDArray[np.int64]
+
+    def to_learn_from(self, rows: NDArray[np.int64]) -> AnyExamples:
+        """The clips in some rows, with their mirror images.
+
+        Raises:
+            ConfigError: there are mirror images, and the clips do not fit into memory.
+        """
+        if self.mirrored is None:
+            return self.plain.at(rows)
+        if not (isinstance(self.plain, Examples) and isinstance(self.mirrored, Examples)):
+            raise ConfigError(
+                f"flip=True: the features of {len(self.plain)} clips and of their mirror images do "
+                f"not fit into {MEMORY_VARIABLE}: raise it, or leave flips out."
+            )
+        return self.plain.at(rows).joined(self.mirrored.at(rows))
+
+
+def see(
+    manifest: Manifest,
+    config: RunConfig,
+    *,
+    task: TaskConfig,
+    store_folder: Path | None,
+    progress: Progress,
+    strict: bool,
+    retry_failed: bool,
+) -> list[View]:
+    """Extract what every view of a run needs, mirror images included.
+
+    The kind of the task is said.
+
+    Raises:
+        ConfigError, WeightsError, StoreError, StoppedError: as `feature_maker` and `extract`.
+    """
+    # Refuse before the work.
+    swapped_classes(label_scheme(manifest, task).labels, config.swap_labels)
+    plain = [feature_maker(view, manifest, progress=progress) for view in config.views]
+    flipped = [
+        feature_maker(mirror_image(view), manifest, progress=progress)
+        for view in config.views
+        if config.flip
+    ]
+    found = extract_several(
+        manifest,
+        [*plain, *flipped],
+        store_folder=store_folder,
+        progress=progress,
+        strict=strict,
+        retry_failed=retry_failed,
+    )
+    return [
+        View(maker, found[place], flipped[place], found[len(plain) + place])
+        if flipped
+        else View(maker, found[place])
+        for place, maker in enumerate(plain)
+    ]
+
+
+def seen_clips(views: Sequence[View], scheme: LabelScheme, config: RunConfig) -> list[SeenClips]:
+    """The readable clips as arrays, view by view."""
+    swap = swapped_classes(scheme.labels, config.swap_labels)
+    seen = []
+    for view in views:
+        steps = view.maker.steps
+        plain, mirrored = examples(view.extraction, scheme, steps), None
+        if view.mirrored is not None:
+            images = examples(view.mirrored, scheme, steps)
+            truth = swap[images.truth] if images.truth.ndim == 1 else images.truth[:, swap]
+            mirrored = replace(images, truth=truth)
+        seen.append(SeenClips(plain, mirrored, swap))
+    return seen
+
+
+def mirror_image(config: FeatureConfig) -> FeatureConfig:
+    """The same setting with left and right exchanged."""
+    geometry = config.geometry.model_copy(update={"mirror": not config.geometry.mirror})
+    return config.model_copy(update={"geometry": geometry})
+
+
+def swapped_classes(labels: Sequence[str], swap: Mapping[str, str]) -> NDArray[np.int64]:
+    """The class that the mirror image of each class has, (K,).
+
+    >>> swapped_classes(["left", "right", "wave"], {"left": "right"}).tolist()
+    [1, 0, 2]
+
+    Raises:
+        ConfigError: a label does not exist, or is in two pairs.
+    """
+    classes = np.arange(len(labels))
+    for one, other in swap.items():
+        for label in (one, other):
+            require_choice("label to swap", label, labels)
+        first, second = labels.index(one), labels.index(other)
+        if first == second or classes[first] != first or classes[second] != second:
+            raise ConfigError(f"swap_labels={dict(swap)}: give each pair once, of two labels.")
+        classes[first], classes[second] = second, first
+    return classes
