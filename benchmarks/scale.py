@@ -101,7 +101,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     import vidclass
     from vidclass.data.rows import Rows
     from vidclass.features.extract import Extraction
-    from vidclass.training import run
+    from vidclass.training import views
 
     videos = [f"/none/{number:07}.avi" for number in range(options.clips)]
     labels = [f"class{number % options.classes:03}" for number in range(options.clips)]
@@ -109,16 +109,16 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     store, keys = open_store(folder), keys_of(options.clips)
     marks: list[tuple[str, float]] = []
 
-    def extract(manifest: vidclass.Manifest, *_: object, **__: object) -> Extraction:
+    def extract_several(manifest: vidclass.Manifest, *_: object, **__: object) -> list[Extraction]:
         marks.append(("start", time.monotonic()))
         store.missing(keys)
         marks.append(("keys", time.monotonic()))
-        return Extraction(manifest, list(keys), store, [], len(keys))
+        return [Extraction(manifest, list(keys), store, [], len(keys))]
 
     def tell(stage: str, done: int, total: int) -> None:
         marks.append((stage, time.monotonic()))
 
-    run.extract = extract  # type: ignore[assignment]
+    views.extract_several = extract_several
     config = vidclass.run_config(
         head=options.head,
         features={"frames": options.frames},
