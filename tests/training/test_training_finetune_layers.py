@@ -8,8 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-
 from tune_child import tiny_network
+
 from vidclass.backbones.loading import weights_owner
 from vidclass.config import FinetuneConfig
 from vidclass.errors import ConfigError

@@ -58,6 +58,7 @@ def finished(process: Any) -> tuple[list[str], dict[str, Any]]:
 
 def weights(run: Path) -> list[Any]:
     from tune_child import HEAD, tiny_network
+
     from vidclass.heads.registry import build_head
 
     network = tiny_network()
@@ -102,7 +103,6 @@ def test_a_killed_training_goes_on_at_the_step_and_ends_with_the_same_bits(
 @pytest.mark.slow
 def test_only_what_was_unfrozen_has_changed(whole: tuple[Path, dict[str, Any]]) -> None:
     import keras
-
     from tune_child import tiny_network
 
     keras.utils.set_random_seed(0)  # what `tune` does before it builds the network
@@ -176,6 +176,7 @@ def test_a_clip_that_fails_on_the_way_is_in_the_ledger_once_and_in_no_batch(
     tmp_path: Path,
 ) -> None:
     from tune_child import CONFIG, tune_data
+
     from vidclass.training.finetune_loop import Tuner
 
     folder = write_set(tmp_path / "clips", groups=3)
@@ -202,6 +203,7 @@ def test_a_clip_that_fails_on_the_way_is_in_the_ledger_once_and_in_no_batch(
 
 def test_a_loss_that_is_no_number_ends_the_training(tmp_path: Path) -> None:
     from tune_child import CONFIG, tune_data
+
     from vidclass.training.finetune_loop import Tuner
 
     data = tune_data(write_set(tmp_path / "clips", groups=2))
