@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -142,7 +142,7 @@ def epoch_steps(clips: int, *, batch_size: int, seed: int, epoch: int) -> list[N
 
 def training_batches(
     reader: ClipReader, steps: Sequence[Sequence[TuneClip]], *, epoch: int, size: int, micro: int
-) -> Iterator[MicroBatch]:
+) -> Generator[MicroBatch, None, None]:
     """`micro` batches of `size` clips for each step, decoded ahead in threads.
 
     Where a step has fewer clips, its last batches have empty rows.
@@ -159,7 +159,7 @@ def training_batches(
 
 def plain_batches(
     reader: ClipReader, clips: Sequence[TuneClip], *, size: int
-) -> Iterator[MicroBatch]:
+) -> Generator[MicroBatch, None, None]:
     """All clips in their order, with the frames that the run uses."""
     with closing(run_each(reader.plainly, clips)) as decoded:
         for start in range(0, len(clips), size):

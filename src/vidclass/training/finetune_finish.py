@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,6 +13,7 @@ from vidclass.bundle.write import write_bundle
 from vidclass.data.manifest import Manifest
 from vidclass.evaluation.metrics import Metrics, compute_metrics
 from vidclass.features.extract import Extraction, extract
+from vidclass.features.lost import LostCounts
 from vidclass.features.networks import feature_maker
 from vidclass.files import sha256_of, write_text
 from vidclass.ledger import write_ledger
@@ -44,7 +44,7 @@ def finish(
     sizes = {
         name: count
         for name in ("train", "validation", "test")
-        if (count := clips.table["split"].eq(name).sum())
+        if (count := clips.table["split"].to_list().count(name))
     }
     info = write_bundle(
         out / names.BUNDLE,
@@ -116,7 +116,7 @@ def _measured(
     clips: Manifest,
     features: Sequence[ClipFeatures | None],
     split: str,
-    lost: dict[str, Any],
+    lost: LostCounts,
 ) -> Metrics | None:
     pairs = [
         (bundle.labels.index(label), made)

@@ -68,7 +68,7 @@ def split_for_tuning(
     if "train" not in splits:
         raise SplitError(
             f"none of the {len(splits)} clips is left to train on: the run holds them out for "
-            f"{listed(sorted(set(splits) - {None}))}. Name clips that it may learn from."
+            f"{listed(sorted(filter(None, set(splits))))}. Name clips that it may learn from."
         )
     count = sum(unit in before and unit not in given for unit in units)
     if count:
@@ -150,8 +150,8 @@ def _known_parts(table: pl.DataFrame, known: pl.DataFrame) -> list[str | None]:
     return [
         _worst(found) if found else None
         for found in (
-            [index[key] for key in _keys(*row, contents, gone=True) if key in index]
-            for row in table.select("video", "label", "group").rows()
+            [index[key] for key in _keys(video, label, group, contents, gone=True) if key in index]
+            for video, label, group in table.select("video", "label", "group").rows()
         )
     ]
 
