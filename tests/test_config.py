@@ -17,8 +17,17 @@ from vidclass.config import (
     TrainingConfig,
 )
 from vidclass.errors import ConfigError
+from vidclass.training.finetune_config import FinetuneConfig
 
-ALL = (SamplingConfig, GeometryConfig, FeatureConfig, TrainingConfig, SplitConfig, RunConfig)
+ALL = (
+    SamplingConfig,
+    GeometryConfig,
+    FeatureConfig,
+    TrainingConfig,
+    SplitConfig,
+    RunConfig,
+    FinetuneConfig,
+)
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -121,3 +130,26 @@ def test_settings_that_came_later_leave_old_descriptions_as_they_were() -> None:
         FeatureConfig.model_validate(FeatureConfig(sampling=later).model_dump()).sampling == later
     )
     assert later.total_frames == 60
+
+
+@pytest.mark.parametrize(
+    ("given", "read"), [("all", "all"), ("4", 4), (4, 4), ("0.3", 0.3), (0.3, 0.3)]
+)
+def test_what_to_unfreeze_is_a_number_of_blocks_a_share_or_all(given: object, read: object) -> None:
+    found = FinetuneConfig.checked(unfreeze=given).unfreeze
+    assert (found, type(found)) == (read, type(read))
+    again = FinetuneConfig.model_validate_json(FinetuneConfig(unfreeze=found).model_dump_json())
+    assert again.unfreeze == found
+
+
+@pytest.mark.parametrize("given", ["some", "0", 0, -1, 1.5, "1.0", 0.0, True, None])
+def test_other_things_to_unfreeze_are_refused(given: object) -> None:
+    with pytest.raises(ConfigError, match=r"unfreeze=.*, give 'all'"):
+        FinetuneConfig.checked(unfreeze=given)
+
+
+def test_labels_are_swapped_only_by_a_mirror_and_once_each() -> None:
+    with pytest.raises(ConfigError, match="swap_labels is used only with flip"):
+        FinetuneConfig.checked(swap_labels=[("left", "right")])
+    with pytest.raises(ConfigError, match=r"swap_labels has \['left'\] more than once"):
+        FinetuneConfig.checked(flip=True, swap_labels=[("left", "right"), ("left", "up")])

@@ -160,7 +160,7 @@ def training_batches(
 
 def plain_batches(
     reader: ClipReader, clips: Sequence[TuneClip], *, size: int
-) -> Iterator[MicroBatch]:
+) -> Generator[MicroBatch, None, None]:
     """All clips in their order, with the frames that the run uses."""
     with closing(run_each(reader.plainly, clips)) as decoded:
         for start in range(0, len(clips), size):

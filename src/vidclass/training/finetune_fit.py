@@ -103,7 +103,7 @@ def tune(
             classifier.set_weights(head.weights)
         model = join(network, classifier, frames=frames, remat=config.remat)
         size = config.micro_batch * devices
-        _compile(model, trained, config, micro=-(-config.batch_size // size))
+        compile_joint(model, trained, config, micro=-(-config.batch_size // size))
         frozen = network.non_trainable_weights
         tuner = Tuner(
             model, frozen, data, config, size=size, checkpoint=out / CHECKPOINT, progress=progress
@@ -116,7 +116,8 @@ def tune(
         return Tuned(state, _size(network.trainable_weights), _size(network.weights), devices)
 
 
-def _compile(model: Any, trained: list[Any], config: FinetuneConfig, *, micro: int) -> None:
+def compile_joint(model: Any, trained: list[Any], config: FinetuneConfig, *, micro: int) -> None:
+    """Give the joint network its loss and its optimizer, over `micro` small batches a step."""
     from vidclass.training.finetune_network import LayerwiseAdamW, correct, soft_loss
 
     variables = model.trainable_variables

@@ -74,15 +74,15 @@ class Checkpoint:
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write it in one step: until it is whole, the one before stays."""
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         f"{name}_{index:05}": array
         for name in ("model", "optimizer", "best")
         for index, array in enumerate(getattr(checkpoint, name))
     }
     # JSON keeps every bit of a number.
     text = json.dumps(asdict(checkpoint.state)).encode()
+    arrays[_STATE] = np.frombuffer(text, np.uint8)
     with replacing(path) as temp:
-        arrays[_STATE] = np.frombuffer(text, np.uint8)
         np.savez(temp, allow_pickle=False, **arrays)
 
 

@@ -41,11 +41,14 @@ def takes_indices(config: TrainingConfig) -> bool:
     )
 
 
-def targets_of(truth: NDArray[np.int64], config: TrainingConfig, classes: int) -> NDArray[Any]:
-    """Class numbers (N,), or for a loss that takes shares a row for each clip, (N,K) float32."""
-    if takes_indices(config):
+def targets_of(truth: NDArray[Any], config: TrainingConfig, classes: int) -> NDArray[Any]:
+    """Class numbers (N,), or for a loss that takes shares a row for each clip, (N,K) float32.
+
+    What has a row for each clip already stays, and is smoothed by its loss.
+    """
+    if takes_indices(config) or truth.ndim == 2:
         return truth
-    return np.eye(classes, dtype=np.float32)[truth]
+    return np.asarray(np.eye(classes, dtype=np.float32)[truth])
 
 
 def focal_loss(targets: Any, logits: Any, gamma: float) -> Any:
