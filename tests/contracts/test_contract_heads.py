@@ -188,9 +188,42 @@ for name in heads():
     assert np.isfinite(head.predict(inputs, verbose=0)).all(), name
 """
 
+SAME = """
+import sys
+import numpy as np
+from vidclass.heads.registry import heads, load_head
+import keras
+assert keras.backend.backend() == "torch"
+folder = sys.argv[1]
+given = np.load(f"{folder}/inputs.npz")
+inputs = {"features": given["features"], "mask": given["mask"]}
+for name in heads():
+    head = load_head(name, given["mask"].shape[1], given["features"].shape[2], 3,
+                     f"{folder}/{name}.weights.h5")
+    np.save(f"{folder}/{name}.npy", head.predict(inputs, verbose=0))
+"""
+
 
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
 def test_every_head_trains_on_torch() -> None:
     environment = os.environ | {"KERAS_BACKEND": "torch"}
     subprocess.run([sys.executable, "-c", TORCH], env=environment, check=True, timeout=300)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
+def test_every_head_says_on_torch_what_it_says_on_jax(tmp_path: Path) -> None:
+    inputs = clips([0, 1, T // 2, T])
+    np.savez(tmp_path / "inputs.npz", **inputs)
+    expected = {}
+    for name in NAMES:
+        model = randomised(name)
+        model.save_weights(tmp_path / f"{name}.weights.h5")
+        expected[name] = logits(model, inputs)
+    environment = os.environ | {"KERAS_BACKEND": "torch"}
+    command = [sys.executable, "-c", SAME, str(tmp_path)]
+    subprocess.run(command, env=environment, check=True, timeout=300)
+    for name in NAMES:
+        found = np.load(tmp_path / f"{name}.npy")
+        np.testing.assert_allclose(found, expected[name], atol=1e-4, err_msg=name)
