@@ -83,7 +83,7 @@ def test_every_backbone_has_a_row() -> None:
     assert done.stderr.splitlines() == [
         "note: a route of - is found out, in seconds to minutes, when the backbone is first used "
         "or measured",
-        "note: weights to be fetched: by Keras, when the backbone is first used, from its authors, "
+        "note: weights to be fetched: by Keras, when the backbone is first used, by vidclass, "
         "when it is first used",
     ]
     licences = {name: row(done, name)[5] for name in ("VGG16", "ResNet50", "DenseNet121", LITE)}
@@ -122,7 +122,7 @@ def test_named_ones_are_measured(opened: list[FeatureConfig]) -> None:
     assert done.stderr.splitlines() == [
         "note: VGG16 runs in Keras: it differs",
         "note: weights that are not at hand were replaced by random ones, which are as fast",
-        "note: weights to be fetched: by Keras, when the backbone is first used, from its authors, "
+        "note: weights to be fetched: by Keras, when the backbone is first used, by vidclass, "
         "when it is first used",
     ]
     licences = {name: row(done, name)[5] for name in ("VGG16", "ResNet50", "DenseNet121", LITE)}
