@@ -122,8 +122,7 @@ def test_named_ones_are_measured(opened: list[FeatureConfig]) -> None:
     assert done.stderr.splitlines() == [
         "note: VGG16 runs in Keras: it differs",
         "note: weights that are not at hand were replaced by random ones, which are as fast",
-        "note: weights to be fetched: by Keras, when the backbone is first used, by vidclass, "
-        "when it is first used",
+        "note: weights to be fetched: by Keras, when the backbone is first used",
     ]
     licences = {name: row(done, name)[5] for name in ("VGG16", "ResNet50", "DenseNet121", LITE)}
     assert list(licences.values()) == ["CC-BY-4.0", "MIT", "BSD-3-Clause", "Apache-2.0"]
