@@ -91,7 +91,9 @@ def _table(rows: list[dict[str, Any]], *, measured: bool) -> Table:
     table.add_column("name", no_wrap=True)
     for column in ("input", "features", "parameters"):
         table.add_column(column, justify="right")
-    for column in ("weights", "licence", "route"):
+    # Beside speeds there is no room for licences on a narrow terminal.
+    texts = ("weights", "route") if measured else ("weights", "licence", "route")
+    for column in texts:
         table.add_column(column)
     if measured:
         table.add_column("frames/s", justify="right")
@@ -101,9 +103,7 @@ def _table(rows: list[dict[str, Any]], *, measured: bool) -> Table:
             f"{row['size']}x{row['size']}",
             str(row["width"]),
             f"{row['parameters'] / 1e6:.1f} M",
-            row["weights"],
-            row["licence"],
-            row["route"] or UNKNOWN,
+            *(row[column] or UNKNOWN for column in texts),
         ]
         if measured:
             cells.append(f"{row['frames_per_s']:.1f}" if row["frames_per_s"] else UNKNOWN)
