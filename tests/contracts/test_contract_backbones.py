@@ -44,6 +44,8 @@ def test_an_entry_states_its_facts(backbone: Backbone) -> None:
     assert callable(module.build)
     assert backbone.weights_state in ("at hand", "to be installed", "to be fetched")
     assert backbone.weights_source.startswith("by ")
+    assert backbone.licence
+    assert backbone.window >= 1
 
 
 @pytest.mark.parametrize("backbone", backbones.values(), ids=backbones)

@@ -22,16 +22,19 @@ from vidclass.evaluation.evaluate import evaluate
 from vidclass.files import sha256_of
 from vidclass.inference.classifier import Classifier
 from vidclass.training import finetune as module
+from vidclass.training import finetune_network
 from vidclass.training import folder as names
 from vidclass.training.finetune import TUNING, finetune
 from vidclass.training.finetune_config import FinetuneConfig
+from vidclass.training.finetune_finish import notes_on
+from vidclass.training.finetune_fit import Tuned
 from vidclass.training.finetune_source import (
     BACKBONE_WEIGHTS,
     EARLIER,
     check_finetunable,
     open_run,
 )
-from vidclass.training.finetune_state import CHECKPOINT
+from vidclass.training.finetune_state import CHECKPOINT, TuneState
 
 CONFIG = FinetuneConfig(unfreeze=1, epochs=1, batch_size=8, micro_batch=8)
 
@@ -44,7 +47,10 @@ def tuned(
     folder = tmp_path_factory.mktemp("finetuned")
     clips = Path(shutil.copytree(tiny_set, folder / "clips"))
     (clips / "dark" / "v_dark_g09_c01.avi").write_bytes(b"")
-    return finetune(tiny_run, Manifest.from_source(clips), folder / "run", CONFIG).folder
+    with pytest.MonkeyPatch.context() as patch:
+        # So small a picture gains nothing from layers that train quickly and compile slowly.
+        patch.setattr(finetune_network, "quick_twin", lambda network: network)
+        return finetune(tiny_run, Manifest.from_source(clips), folder / "run", CONFIG).folder
 
 
 @pytest.mark.slow
@@ -225,3 +231,13 @@ def test_nothing_to_draw_is_said(
         "every epoch sees the same frames: policy='uniform'" in n for n in split.manifest.notes
     )
     assert any("begins with the head before that" in note for note in split.manifest.notes)
+
+
+def test_a_training_that_did_not_help_says_so(tiny_run: Path, tmp_path: Path) -> None:
+    job = module.TuneJob(open_run(tiny_run), tmp_path, CONFIG, None, lambda *_: None)
+    useless = Tuned(TuneState("clips", epoch=3, best_epoch=0), 1, 2, devices=2)
+    first, second = notes_on(job, useless)
+    assert first.startswith("no epoch was better on the validation clips than the weights that")
+    assert first.endswith(f"these are kept, so the backbone is that of {tiny_run}.")
+    assert second == "batches were spread over 2 devices."
+    assert notes_on(job, Tuned(TuneState("clips", epoch=3, best_epoch=1), 1, 2, devices=1)) == []

@@ -171,7 +171,7 @@ def weights_state(name: str) -> str:
 
 def weights_source(_: str) -> str:
     """How missing weights come to this machine."""
-    return "when the backbone is first used"
+    return "by vidclass, when it is first used"
 
 
 def checkpoint_prefix(name: str) -> Path:

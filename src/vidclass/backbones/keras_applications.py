@@ -98,6 +98,20 @@ APPLICATIONS: dict[str, _App] = {
 }
 
 
+# Keras ports these from elsewhere, under the terms that its documentation repeats.
+_LICENCES = {
+    "densenet": "BSD-3-Clause",
+    "resnet": "MIT",
+    "vgg16": "CC-BY-4.0",
+    "vgg19": "CC-BY-4.0",
+}
+
+
+def licence(name: str) -> str:
+    """The licence of a network's ImageNet weights, where Keras names another than its own."""
+    return _LICENCES.get(APPLICATIONS[name].module, "Keras: Apache-2.0")
+
+
 def build(name: str, *, size: int, weights: str) -> keras.Model:
     """The network behind its preprocessing, without its classifier, averaged over the picture.
 

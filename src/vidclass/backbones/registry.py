@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from vidclass.backbones import i3d_weights
-from vidclass.backbones.keras_applications import APPLICATIONS
+from vidclass.backbones.keras_applications import APPLICATIONS, licence
 from vidclass.backbones.lite_weights import LITES
 from vidclass.errors import ConfigError, require_choice
 
@@ -30,6 +30,7 @@ class Backbone:
             `weights_state(name)` and `weights_source(name)` tell of its ImageNet weights.
         window: How many successive frames it sees at once.  For more than one its input is
             (B,window,H,W,3), and `build` is given `window` too.
+        licence: Of its published weights, as far as their source states it.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Backbone:
     parameters: int
     module: str
     window: int = 1
+    licence: str = ""
 
     def build(self, *, size: int, weights: str) -> keras.Model:
         """The Keras model, in Keras's current image data format, with its weights.
@@ -81,6 +83,7 @@ def _table() -> dict[str, Backbone]:
             facts.parameters,
             f"vidclass.backbones.{module}",
             window=i3d_weights.WINDOW if module == "i3d_weights" else 1,
+            licence=licence(name) if module == "keras_applications" else "Apache-2.0",
         )
         for module, family in families.items()
         for name, facts in family.items()

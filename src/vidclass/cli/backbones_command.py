@@ -68,6 +68,7 @@ def _row(backbone: Backbone, speed: Speed | None) -> dict[str, Any]:
         "parameters": backbone.parameters,
         "weights": backbone.weights_state,
         "weights_source": backbone.weights_source,
+        "licence": backbone.licence,
         "route": speed.route if speed else _known_route(backbone),
         "frames_per_s": speed.frames_per_s if speed else None,
         "measured_with": speed.weights if speed else None,
@@ -90,7 +91,9 @@ def _table(rows: list[dict[str, Any]], *, measured: bool) -> Table:
     table.add_column("name", no_wrap=True)
     for column in ("input", "features", "parameters"):
         table.add_column(column, justify="right")
-    for column in ("weights", "route"):
+    # Beside speeds there is no room for licences on a narrow terminal.
+    texts = ("weights", "route") if measured else ("weights", "licence", "route")
+    for column in texts:
         table.add_column(column)
     if measured:
         table.add_column("frames/s", justify="right")
@@ -100,8 +103,7 @@ def _table(rows: list[dict[str, Any]], *, measured: bool) -> Table:
             f"{row['size']}x{row['size']}",
             str(row["width"]),
             f"{row['parameters'] / 1e6:.1f} M",
-            row["weights"],
-            row["route"] or UNKNOWN,
+            *(row[column] or UNKNOWN for column in texts),
         ]
         if measured:
             cells.append(f"{row['frames_per_s']:.1f}" if row["frames_per_s"] else UNKNOWN)

@@ -37,7 +37,7 @@ def mean_std(frames: int, width: int, classes: int) -> keras.Model:
 
 @head(causal=False, ordered=True)
 def temporal(frames: int, width: int, classes: int) -> keras.Model:
-    """The default: mean, change and two cosines over time, then a linear layer.
+    """Mean, change and two cosines over time, then a linear layer: sees the order of frames.
 
     It has the order of the frames and little to overfit with: the best of what was tried on a
     few hundred real clips (docs/accuracy.md).  Order counts from the clip's first frame to its

@@ -82,7 +82,7 @@ def notes_on(job: TuneJob, tuned: Tuned) -> list[str]:
     if tuned.state.best_epoch == 0:
         notes.append(
             "no epoch was better on the validation clips than the weights that fine-tuning began "
-            f"with: these are kept, and {job.source.folder} is the better choice."
+            f"with: these are kept, so the backbone is that of {job.source.folder}."
         )
     if tuned.devices > 1:
         notes.append(f"batches were spread over {tuned.devices} devices.")
