@@ -172,7 +172,7 @@ def test_labels_of_a_test_fold_change_no_prediction_on_it(
     swapped = ["b", "a"] * 2 + labels[4:]
     run(listed(swapped, [row // 2 for row in range(12)], FOLDS), config)
     np.testing.assert_array_equal(predicted[0], predicted[3])
-    assert np.abs(predicted[1] - predicted[4]).max() > 1e-3  # the other folds did learn from them
+    assert np.abs(predicted[1] - predicted[4]).max() > 1e-5  # the other folds did learn from them
 
 
 def test_failed_clips_are_counted_and_in_no_score(extracted: Callable[..., None]) -> None:

@@ -210,12 +210,15 @@ def test_a_run_that_lacks_a_part_is_refused(tiny_run: Path, tmp_path: Path) -> N
 def test_ensembles_and_windows_of_frames_are_refused(tiny_run: Path) -> None:
     bundle = Bundle.load(tiny_run / names.BUNDLE)
     check_finetunable(bundle)
-    features = SimpleNamespace(backbone="efficientnet_lite0", window=1)
-    info = SimpleNamespace(members=["one", "two"], features=features)
+    features = SimpleNamespace(backbone="efficientnet_lite0")
+    info = SimpleNamespace(members=["one", "two"], features=features, window=1, task="multi-label")
     fake: Any = SimpleNamespace(info=info, path="x.vidclass")
-    with pytest.raises(ConfigError, match="x.vidclass is an ensemble of 2 members: fine-tune the"):
+    with pytest.raises(ConfigError, match="x.vidclass is the mean of 2 heads: fine-tune a run of"):
         check_finetunable(fake)
-    info.members, features.window = [], 16
+    info.members = ["one"]
+    with pytest.raises(ConfigError, match="x.vidclass is a multi-label classifier: only single"):
+        check_finetunable(fake)
+    info.task, info.window = "single-label", 16
     with pytest.raises(ConfigError, match="takes windows of 16 frames: only backbones that see"):
         check_finetunable(fake)
 

@@ -59,7 +59,10 @@ def listed(clips: Path, tmp_path: Path) -> Listed:
 
 def config(**task: Any) -> Any:
     return run_config(
-        features=QUICK, training={"epochs": 12, "learning_rate": 0.1}, task=task or None
+        features=QUICK,
+        head="temporal",
+        training={"epochs": 12, "learning_rate": 0.1},
+        task=task or None,
     )
 
 
