@@ -99,13 +99,16 @@ rng = np.random.default_rng(0)
 def clip(frames):
     return ClipFeatures(rng.random((frames, 1000)).astype(np.float16), np.arange(float(frames)))
 store.append({"a": ("a.avi", clip(10))})
-resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+before = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
 try:
     store.append({"b": ("b.avi", clip(10)), "c": ("c.avi", clip(200))})
 except StoreError as error:
     print(error)
 store.compact()
 store.append({"d": ("d.avi", clip(10))})
+# What measures coverage writes at the end, and must not be limited.
+resource.setrlimit(resource.RLIMIT_FSIZE, before)
 """
 
 
