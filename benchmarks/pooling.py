@@ -12,6 +12,7 @@ vidclass, because it brought nothing that the folds could show.
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,7 @@ def pooled_clips(
             part = pictures[start : start + BATCH]
             made = np.concatenate([pool(network(part)), pool(network(part[:, :, ::-1]))[:, :1]], 1)
             pooled[row, start : start + len(part)] = made
-        print(f"{row + 1} of {len(manifest)}", end="\r", flush=True)
+        print(f"{row + 1} of {len(manifest)}", end="\r", file=sys.stderr, flush=True)
     return pooled, mask
 
 
