@@ -1,0 +1,136 @@
+"""The files of a pretrained model: a folder of the user's, or one that huggingface_hub keeps."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from vidclass.errors import WeightsError
+from vidclass.extras import require_extra
+from vidclass.files import sha256_of
+
+CONFIG, PICTURES = "config.json", "preprocessor_config.json"
+_SMALL = [CONFIG, PICTURES]
+_WEIGHTS = ["model.safetensors", "model-*.safetensors", "model.safetensors.index.json"]
+
+
+def is_folder(place: str) -> bool:
+    """Whether `place` is a folder of this machine, and not a name on the hub."""
+    return Path(place).is_dir()
+
+
+def kept(repository: str) -> Path | None:
+    """The folder in which huggingface_hub keeps a repository on this machine, if it does.
+
+    Read without the library: what was fetched is of use where it is not installed.
+    """
+    home = _cache() / f"models--{repository.replace('/', '--')}"
+    try:
+        commit = (home / "refs" / "main").read_text(encoding="utf-8").strip()
+    except OSError:
+        return None
+    folder = home / "snapshots" / commit
+    return folder if (folder / CONFIG).is_file() else None
+
+
+def located(place: str, *, name: str, weights: bool = False) -> Path:
+    """The folder with the files of a model, fetched if it is not on this machine.
+
+    Args:
+        place: A folder, or a repository on the hub.
+        name: The backbone, for messages.
+        weights: Fetch the weights too, and not the settings alone.
+
+    Raises:
+        ConfigError: huggingface_hub is needed, and not installed.
+        WeightsError: there is no such folder, something is missing in it, or it cannot be fetched.
+    """
+    if is_folder(place):
+        folder = Path(place)
+        _require_file(folder / CONFIG, name)
+    else:
+        found = kept(place)
+        have = found is not None and (not weights or weight_files(found))
+        folder = found if found and have else _fetched(place, name=name, weights=weights)
+    if weights and not weight_files(folder):
+        raise WeightsError(
+            f"the weights of {name} are not in {folder}: there is no model.safetensors, and no "
+            "other format is read"
+        )
+    return folder
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The files of weights in a folder, in the order of their names; empty unless all are there."""
+    index = folder / "model.safetensors.index.json"
+    if not index.is_file():
+        return [path for path in [folder / "model.safetensors"] if path.is_file()]
+    names = set(read_json(index).get("weight_map", {}).values())
+    paths = [folder / str(name) for name in sorted(names)]
+    return paths if all(path.is_file() for path in paths) else []
+
+
+def identity(place: str, folder: Path, *, weights: bool) -> str:
+    """What changes with the files: the hub's commit, or the checksums of a folder's files."""
+    if not is_folder(place):
+        return folder.name
+    paths = [path for path in (folder / CONFIG, folder / PICTURES) if path.is_file()]
+    paths += weight_files(folder) if weights else []
+    return hashlib.sha256("".join(map(sha256_of, paths)).encode()).hexdigest()
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON file that holds one object.
+
+    Raises:
+        WeightsError: it is missing or holds something else.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{path} cannot be read: {error}") from error
+    if not isinstance(value, dict):
+        raise WeightsError(f"{path} holds a {type(value).__name__}, not the settings of a model")
+    return value
+
+
+def _cache() -> Path:
+    """Where huggingface_hub keeps what it fetches, by its own rules."""
+    if chosen := os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE"):
+        return Path(chosen).expanduser()
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").expanduser()
+    home = os.environ.get("HF_HOME")
+    return (Path(home).expanduser() if home else cache / "huggingface") / "hub"
+
+
+def _require_file(path: Path, name: str) -> None:
+    if not path.is_file():
+        raise WeightsError(f"{name}: there is no {path.name} in {path.parent}")
+
+
+def _fetched(repository: str, *, name: str, weights: bool) -> Path:
+    hub = require_extra("huggingface_hub", "torch", needed_by=f"the backbone {name}")
+    wanted = _SMALL + (_WEIGHTS if weights else [])
+    # One version for all files: what the settings came from, though the repository may move on.
+    found = kept(repository)
+    revision = {} if found is None else {"revision": found.name}
+    try:
+        folder = Path(hub.snapshot_download(repository, allow_patterns=wanted, **revision))
+    except Exception as error:  # its errors are of many kinds, those of the network among them
+        family = name.partition(":")[0] if ":" in name else "hf"
+        raise WeightsError(
+            f"the files of {name} are not on this machine and cannot be fetched: "
+            f"{type(error).__name__}: {_first_line(error)} Where there is a network, download "
+            f"{CONFIG}, {PICTURES} (if there is one) and model.safetensors of {repository} from "
+            f"the Hugging Face hub, put them into a folder, and give --backbone {family}:FOLDER"
+        ) from error
+    _require_file(folder / CONFIG, name)
+    return folder
+
+
+def _first_line(error: Exception) -> str:
+    text = (str(error).strip().splitlines() or ["no reason was given."])[0]
+    return text if text.endswith(".") else f"{text}."
