@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
-from vidclass.backbones import i3d_weights
+from vidclass.backbones import hugging_face, i3d_weights
 from vidclass.backbones.keras_applications import APPLICATIONS, licence
 from vidclass.backbones.lite_weights import LITES
 from vidclass.errors import ConfigError, require_choice
-
-if TYPE_CHECKING:
-    import keras
 
 
 @dataclass(frozen=True)
@@ -25,12 +22,14 @@ class Backbone:
         size: The side of its square input, in pixels, that its weights were trained for.
         width: D, the width of its features.
         parameters: The number of its parameters, without a classifier.
-        module: The module whose function `build(name, size, weights)` makes the Keras model,
-            whose `weights_id(name, weights)` tells one set of weights from another, and whose
-            `weights_state(name)` and `weights_source(name)` tell of its ImageNet weights.
+        module: The module whose function `build(name, size, weights)` makes the model, whose
+            `weights_id(name, weights)` tells one set of weights from another, and whose
+            `weights_state(name)` and `weights_source(name)` tell of its published weights,
+            which are called `imagenet` for every network.
         window: How many successive frames it sees at once.  For more than one its input is
             (B,window,H,W,3), and `build` is given `window` too.
         licence: Of its published weights, as far as their source states it.
+        framework: Whose model it is: `keras`, or `torch` for a module that takes uint8 frames.
     """
 
     name: str
@@ -40,9 +39,10 @@ class Backbone:
     module: str
     window: int = 1
     licence: str = ""
+    framework: Literal["keras", "torch"] = "keras"
 
-    def build(self, *, size: int, weights: str) -> keras.Model:
-        """The Keras model, in Keras's current image data format, with its weights.
+    def build(self, *, size: int, weights: str) -> Any:
+        """The model with its weights; one of Keras in Keras's current image data format.
 
         Raises:
             WeightsError: the weights are missing or not this network's.
@@ -58,13 +58,13 @@ class Backbone:
 
     @property
     def weights_state(self) -> str:
-        """Of its ImageNet weights: `at hand`, `to be installed` or `to be fetched`."""
+        """Of its published weights: `at hand`, `to be installed` or `to be fetched`."""
         state: Callable[[str], str] = import_module(self.module).weights_state
         return state(self.name)
 
     @property
     def weights_source(self) -> str:
-        """How its ImageNet weights come to this machine, in a few words."""
+        """How its published weights come to this machine, in a few words."""
         source: Callable[[str], str] = import_module(self.module).weights_source
         return source(self.name)
 
@@ -75,7 +75,7 @@ def _table() -> dict[str, Backbone]:
         "keras_applications": APPLICATIONS,
         "i3d_weights": i3d_weights.BACKBONES,
     }
-    return {
+    keras = {
         name: Backbone(
             name,
             facts.size,
@@ -88,22 +88,56 @@ def _table() -> dict[str, Backbone]:
         for module, family in families.items()
         for name, facts in family.items()
     }
+    torch = {
+        name: Backbone(
+            name,
+            alias.size,
+            alias.width,
+            alias.parameters,
+            hugging_face.__name__,
+            licence=alias.licence,
+            framework="torch",
+        )
+        for name, alias in hugging_face.ALIASES.items()
+    }
+    return keras | torch
 
 
 backbones: dict[str, Backbone] = _table()
 
+# What stands before a colon, and the module of these models; none for those that are not offered.
+PREFIXES = {"hf": "hugging_face", "timm": "timm_models", "hub": ""}
+
 
 def get_backbone(name: str) -> Backbone:
-    """The backbone of that name.
+    """The backbone of that name, or the one behind `hf:`, `timm:` and where to find it.
 
     Raises:
-        ConfigError: there is none; the message names the nearest.
+        ConfigError: there is none; the message names the nearest.  Or a library is missing.
+        WeightsError: the settings of a model behind a prefix cannot be had.
     """
+    family, colon, place = name.partition(":")
+    if colon and place:
+        return _behind_prefix(require_choice("family of backbones", family, PREFIXES), name)
     return backbones[require_choice("backbone", name, backbones)]
 
 
-def build_backbone(name: str, size: int, weights: str, window: int = 1) -> keras.Model:
-    """The Keras model of a backbone; the form in which a child process is told to build it.
+def _behind_prefix(family: str, name: str) -> Backbone:
+    if not PREFIXES[family]:
+        raise ConfigError(
+            f"backbone={name!r}: models of KerasHub are not offered, because it brings TensorFlow "
+            "with it. Many of them are on the Hugging Face hub too: --backbone hf:ORG/NAME"
+        )
+    module = f"vidclass.backbones.{PREFIXES[family]}"
+    describe: Callable[..., Any] = import_module(module).describe
+    size, facts, licence = describe(name)
+    return Backbone(
+        name, size, facts.width, facts.parameters, module, licence=licence, framework="torch"
+    )
+
+
+def build_backbone(name: str, size: int, weights: str, window: int = 1) -> Any:
+    """The model of a backbone; the form in which a child process is told to build it.
 
     Raises:
         ConfigError: there is no such backbone, or it has another window.

@@ -132,17 +132,23 @@ def open_backbone(config: FeatureConfig, int8: Int8Ir | None = None) -> OpenedNe
     Raises:
         ConfigError: there is no such backbone.
         WeightsError: its weights are not at hand.
+        RuntimeRouteError: a network of PyTorch has no good OpenVINO form.
     """
     recipe = backbone_recipe(config)
     precision = resolve_precision(config.precision)
     if int8 is not None:
         return OpenedNetwork(_opened(int8.ir, "int8"), "openvino")
     keras_precision: Literal["f32", "bf16"] = "bf16" if precision == "bf16" else "f32"
-    if gpu_at_hand():
+    if recipe.framework == "keras" and gpu_at_hand():
         return OpenedNetwork(_keras(recipe, keras_precision), "gpu")
     try:
         network = _opened(ensure_ir(recipe), precision)
     except RuntimeRouteError as error:
+        if recipe.framework != "keras":
+            raise RuntimeRouteError(
+                f"{config.backbone} runs through OpenVINO alone, and cannot: {error}. Choose another "
+                "backbone, or another --size"
+            ) from error
         note = f"{config.backbone} runs in Keras, several times slower: {error}"
         return OpenedNetwork(_keras(recipe, keras_precision), "keras", note)
     emulated = precision == "bf16" and not has_bf16()
@@ -165,6 +171,7 @@ def backbone_recipe(config: FeatureConfig) -> NetworkRecipe:
         arguments,
         identity=backbone.weights_id(config.weights),
         frames=True,
+        framework=backbone.framework,
     )
 
 

@@ -9,6 +9,7 @@ import json
 import math
 import shutil
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +125,8 @@ def reference_outputs(recipe: NetworkRecipe, folder: Path) -> None:
     np.save(folder / "reference.npy", np.asarray(model.predict(given, verbose=0)))
 
 
-TASKS = {"export": export_ir, "reference": reference_outputs}
+Tasks = Mapping[str, Callable[[NetworkRecipe, Path], None]]
+TASKS: Tasks = {"export": export_ir, "reference": reference_outputs}
 
 
 def lasting(error: BaseException, folder: Path) -> bool:
@@ -144,13 +146,13 @@ def lasting(error: BaseException, folder: Path) -> bool:
         error = inner
 
 
-def main(task_file: str) -> int:
+def main(task_file: str, tasks: Tasks = TASKS) -> int:
     """Carry out the task; an error that would come again goes into `TASK.error.json` beside it."""
     task = json.loads(Path(task_file).read_text(encoding="utf-8"))
     folder = Path(task_file).parent
     recipe = NetworkRecipe(**task["recipe"])
     try:
-        TASKS[task["task"]](recipe, folder)
+        tasks[task["task"]](recipe, folder)
     except VidclassError as error:
         _write_down(error, task["task"], folder)
         return 1

@@ -1,4 +1,4 @@
-"""OpenVINO IRs of Keras networks: made once in a child process, checked, cached."""
+"""OpenVINO IRs of networks: made once in a child process, checked, cached."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from vidclass.runtime.ir_files import IrFiles, discard, is_sealed, seal, sealed
 from vidclass.runtime.network import OpenVinoNetwork
 from vidclass.runtime.recipe import NetworkRecipe, probe_inputs
 
-# The largest allowed difference from Keras, as a part of the largest reference output.  Float32
+# The largest allowed difference from the original, as a part of the largest reference output.  Float32
 # routes differ by rounding alone, about 1e-6; a wrong route is off by 0.1 or more.
 PARITY_TOLERANCE = 1e-4
 # Keras on NumPy computes its convolutions by JAX, but does not compile an initialiser for each
@@ -30,6 +30,7 @@ REFERENCE_BACKEND = "numpy"
 # Goes up when exporting learns to do more: networks that were refused are then tried again.
 REFUSAL_REVISION = 2
 _POLL_S = 0.05
+_CHILDREN = {"keras": "vidclass.runtime.child", "torch": "vidclass.runtime.torch_child"}
 
 
 class _RefusedError(RuntimeRouteError):
@@ -71,11 +72,14 @@ def ensure_ir(recipe: NetworkRecipe) -> IrFiles:
 
 
 def known_route(recipe: NetworkRecipe) -> Literal["openvino", "keras"] | None:
-    """By which route the network runs, if this machine has found out; makes nothing."""
+    """By which route the network runs, if this machine has found out; makes nothing.
+
+    A network of PyTorch has no route but OpenVINO.
+    """
     folder = _entry(recipe)
     if is_sealed(folder):
         return "openvino"
-    return "keras" if _refusal(folder) else None
+    return "keras" if recipe.framework == "keras" and _refusal(folder) else None
 
 
 def _entry(recipe: NetworkRecipe) -> Path:
@@ -108,8 +112,8 @@ def _make(recipe: NetworkRecipe, folder: Path) -> None:
         raise _route_error(recipe, folder, error) from error
     if not parity <= PARITY_TOLERANCE:
         raise _RefusedError(
-            f"the OpenVINO form of {recipe.builder} with {recipe.arguments} differs from Keras by "
-            f"{parity:.2g} of its largest output, allowed: {PARITY_TOLERANCE:g}"
+            f"the OpenVINO form of {recipe.builder} with {recipe.arguments} differs from "
+            f"{recipe.original} by {parity:.2g} of its largest output, allowed: {PARITY_TOLERANCE:g}"
         )
     seal(folder, {"recipe": asdict(recipe), "parity": parity})
 
@@ -162,7 +166,7 @@ def _start(
     }
     with (folder / f"{task}.log").open("wb") as log:
         return subprocess.Popen(  # noqa: S603  # our own module, with a file we wrote
-            [sys.executable, "-m", "vidclass.runtime.child", str(task_file)],
+            [sys.executable, "-m", _CHILDREN[recipe.framework], str(task_file)],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -12,7 +12,7 @@ import json
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ IR_FORMAT = 1
 
 @dataclass(frozen=True)
 class NetworkRecipe:
-    """A function that builds a Keras model, and its arguments.
+    """A function that builds a model, and its arguments.
 
     Attributes:
         builder: `package.module:function`.
@@ -33,6 +33,7 @@ class NetworkRecipe:
         frames: True for a backbone, whose input is frames (B,H,W,3) uint8, or windows of them
             (B,window,H,W,3), and whose layout may be chosen; False for a head, whose inputs are
             `features` and `mask`.
+        framework: Whose model it is: `keras`, or `torch` for a PyTorch module that takes frames.
     """
 
     builder: str
@@ -40,16 +41,24 @@ class NetworkRecipe:
     identity: str
     frames: bool
     files: dict[str, str] = field(default_factory=dict)
+    framework: Literal["keras", "torch"] = "keras"
 
     def build(self) -> Any:
-        """The Keras model, under this process's back end."""
+        """The model; one of Keras under this process's back end."""
         module, _, function = self.builder.partition(":")
         return getattr(import_module(module), function)(**self.arguments, **self.files)
+
+    @property
+    def original(self) -> str:
+        """The library whose numbers the OpenVINO form must give, for messages."""
+        return {"keras": "Keras", "torch": "PyTorch"}[self.framework]
 
     def fingerprint(self) -> str:
         """A key that changes with anything that changes the made network."""
         versions = [version(name) for name in ("keras", "openvino")]
         parts = [IR_FORMAT, self.builder, self.arguments, self.identity, self.frames, versions]
+        # What Keras makes keeps the key that it had before there was another framework.
+        parts += [] if self.framework == "keras" else [self.framework]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 

@@ -146,6 +146,11 @@ def build_network(features: FeatureConfig, config: FinetuneConfig) -> Any:
     import keras
 
     backbone = get_backbone(features.backbone)
+    if backbone.framework != "keras":
+        raise ConfigError(
+            f"the backbone {backbone.name!r} is a network of PyTorch: only those of Keras can be "
+            "fine-tuned."
+        )
     mixed = config.mixed_precision
     if mixed == "auto":
         mixed = (

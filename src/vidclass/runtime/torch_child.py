@@ -1,0 +1,65 @@
+"""What a child process does for a PyTorch network: export it to OpenVINO, or run it as it is.
+
+Run as `python -m vidclass.runtime.torch_child TASK_FILE`.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vidclass.runtime.child import BUILT, Tasks, main
+from vidclass.runtime.openvino import ov
+from vidclass.runtime.recipe import NetworkRecipe, probe_inputs
+
+
+def export_ir(recipe: NetworkRecipe, folder: Path) -> None:
+    """Write `model.xml` and `model.bin`, optimised, with a uint8 (B,H,W,3) input.
+
+    The network is traced on two pictures: of one, a trace would keep that there is one.
+    """
+    from openvino._offline_transformations import apply_moc_transformations
+
+    # The door to OpenVINO leaves it out; telemetry stays shut away from it.
+    from openvino.tools.ovc import convert_model
+
+    module = _built(recipe)
+    (folder / BUILT).touch()
+    frames = _tensor(recipe)[:2]
+    with _no_gradients():
+        model = convert_model(module, example_input=frames, input=[-1, *map(int, frames.shape[1:])])
+    apply_moc_transformations(model, cf=True)
+    ov.save_model(model, folder / "model.xml", compress_to_fp16=False)
+
+
+def reference_outputs(recipe: NetworkRecipe, folder: Path) -> None:
+    """Write `reference.npy`: what PyTorch makes of the probe inputs."""
+    module = _built(recipe)
+    with _no_gradients():
+        np.save(folder / "reference.npy", module(_tensor(recipe)).numpy())
+
+
+def _built(recipe: NetworkRecipe) -> Any:
+    return recipe.build().eval()
+
+
+def _tensor(recipe: NetworkRecipe) -> Any:
+    import torch
+
+    return torch.from_numpy(probe_inputs(recipe)["frames"])
+
+
+def _no_gradients() -> Any:
+    import torch
+
+    return torch.no_grad()
+
+
+TASKS: Tasks = {"export": export_ir, "reference": reference_outputs}
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1], TASKS))
