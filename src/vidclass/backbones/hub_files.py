@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from vidclass.files import sha256_of
 
 CONFIG, PICTURES = "config.json", "preprocessor_config.json"
 _SMALL = [CONFIG, PICTURES]
+_REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 _WEIGHTS = ["model.safetensors", "model-*.safetensors", "model.safetensors.index.json"]
 
 
@@ -36,13 +38,16 @@ def kept(repository: str) -> Path | None:
     return folder if (folder / CONFIG).is_file() else None
 
 
-def located(place: str, *, name: str, weights: bool = False) -> Path:
+def located(
+    place: str, *, name: str, weights: bool = False, settings: tuple[str, ...] = (CONFIG,)
+) -> Path:
     """The folder with the files of a model, fetched if it is not on this machine.
 
     Args:
         place: A folder, or a repository on the hub.
         name: The backbone, for messages.
         weights: Fetch the weights too, and not the settings alone.
+        settings: The files of settings without which a kept repository is fetched again.
 
     Raises:
         ConfigError: huggingface_hub is needed, and not installed.
@@ -52,13 +57,21 @@ def located(place: str, *, name: str, weights: bool = False) -> Path:
         folder = Path(place)
         _require_file(folder / CONFIG, name)
     else:
+        if not _REPOSITORY.fullmatch(place):
+            raise WeightsError(
+                f"{name}: {place!r} is neither a folder nor a name on the Hugging Face hub, as in "
+                "ORG/NAME"
+            )
         found = kept(place)
-        have = found is not None and (not weights or weight_files(found))
-        folder = found if found and have else _fetched(place, name=name, weights=weights)
+        if found is None or _lacks(found, settings, weights=weights):
+            found = _fetched(place, name=name, weights=weights)
+        folder = found
     if weights and not weight_files(folder):
+        # Without a network huggingface_hub is content with a part that it has.
+        more = "" if is_folder(place) else f", or it was not fetched. {_remedy(place, name)}"
         raise WeightsError(
             f"the weights of {name} are not in {folder}: there is no model.safetensors, and no "
-            "other format is read"
+            f"other format is read{more}"
         )
     return folder
 
@@ -111,6 +124,12 @@ def _require_file(path: Path, name: str) -> None:
         raise WeightsError(f"{name}: there is no {path.name} in {path.parent}")
 
 
+def _lacks(folder: Path, settings: tuple[str, ...], *, weights: bool) -> bool:
+    """Another program may have fetched a part of what is needed here."""
+    whole = all((folder / file).is_file() for file in settings)
+    return not whole or (weights and not weight_files(folder))
+
+
 def _fetched(repository: str, *, name: str, weights: bool) -> Path:
     hub = require_extra("huggingface_hub", "torch", needed_by=f"the backbone {name}")
     wanted = _SMALL + (_WEIGHTS if weights else [])
@@ -118,17 +137,27 @@ def _fetched(repository: str, *, name: str, weights: bool) -> Path:
     found = kept(repository)
     revision = {} if found is None else {"revision": found.name}
     try:
-        folder = Path(hub.snapshot_download(repository, allow_patterns=wanted, **revision))
+        folder = Path(
+            hub.snapshot_download(
+                repository, allow_patterns=wanted, cache_dir=_cache(), **revision
+            )
+        )
     except Exception as error:  # its errors are of many kinds, those of the network among them
-        family = name.partition(":")[0] if ":" in name else "hf"
         raise WeightsError(
             f"the files of {name} are not on this machine and cannot be fetched: "
-            f"{type(error).__name__}: {_first_line(error)} Where there is a network, download "
-            f"{CONFIG}, {PICTURES} (if there is one) and model.safetensors of {repository} from "
-            f"the Hugging Face hub, put them into a folder, and give --backbone {family}:FOLDER"
+            f"{type(error).__name__}: {_first_line(error)} {_remedy(repository, name)}"
         ) from error
     _require_file(folder / CONFIG, name)
     return folder
+
+
+def _remedy(repository: str, name: str) -> str:
+    family = name.partition(":")[0] if ":" in name else "hf"
+    return (
+        f"Where there is a network, download {CONFIG}, {PICTURES} (if there is one) and "
+        f"model.safetensors of {repository} from the Hugging Face hub, put them into a folder, and "
+        f"give --backbone {family}:FOLDER"
+    )
 
 
 def _first_line(error: Exception) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from vidclass.backbones.hf_pictures import own_side, read_pictures
 from vidclass.backbones.hub_files import (
     CONFIG,
+    PICTURES,
     identity,
     is_folder,
     kept,
@@ -70,7 +71,7 @@ def describe(name: str) -> tuple[int, Facts, str]:
         ConfigError: a library is not installed.
         WeightsError: the settings cannot be had, or are of no model for pictures.
     """
-    folder = located(_place(name), name=name)
+    folder = _located(name)
     size = read_pictures(folder, name).size
     facts = facts_of("hugging_face", folder, name=name, size=size)
     return size, facts, "see its folder" if is_folder(_place(name)) else "see its page on the hub"
@@ -85,7 +86,7 @@ def build(name: str, *, size: int, weights: str) -> FrameEncoder:
     """
     _require_named(name, weights)
     require_libraries(name)
-    folder = located(_place(name), name=name, weights=weights == "imagenet")
+    folder = _located(name, weights=weights == "imagenet")
     from vidclass.backbones.torch_frames import FrameEncoder
 
     if weights == "random":
@@ -112,8 +113,7 @@ def weights_id(name: str, weights: str) -> str:
     _require_named(name, weights)
     place = _place(name)
     if weights == "imagenet":
-        folder = located(place, name=name, weights=True)
-        return f"hf-{REVISION}-{identity(place, folder, weights=True)}"
+        return f"hf-{REVISION}-{identity(place, _located(name, weights=True), weights=True)}"
     known = Path(place) if is_folder(place) else kept(place)
     settings = identity(place, known, weights=False) if known else place
     return f"hf-{REVISION}-random-{settings}"
@@ -215,8 +215,12 @@ def _require_named(name: str, weights: str) -> None:
         raise WeightsError(
             f"weights={weights!r} of {name} is neither 'imagenet', which for it means its "
             f"published weights, nor 'random'. To use your own, put {CONFIG}, "
-            "preprocessor_config.json and model.safetensors into a folder: --backbone hf:FOLDER"
+            f"{PICTURES} and model.safetensors into a folder: --backbone hf:FOLDER"
         )
+
+
+def _located(name: str, *, weights: bool = False) -> Path:
+    return located(_place(name), name=name, weights=weights, settings=(CONFIG, PICTURES))
 
 
 def _place(name: str) -> str:

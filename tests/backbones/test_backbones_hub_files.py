@@ -1,0 +1,325 @@
+"""Where the files of a model are found, and what is said where they are not; needs no library."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from vidclass.backbones import hub_files, timm_models
+from vidclass.backbones.hf_pictures import Pictures, own_side, read_pictures
+from vidclass.backbones.hub_files import identity, kept, located, read_json, weight_files
+from vidclass.backbones.registry import backbones, get_backbone
+from vidclass.errors import ConfigError, WeightsError
+
+COMMIT = "c0ffee"
+SOURCE = str(Path(hub_files.__file__).parents[2])
+INDEX = "model.safetensors.index.json"
+SAYS = {"crop_size": 32, "image_mean": [0.5, 0.4, 0.3], "image_std": [0.5, 0.3, 0.2]}
+TIMM = {"architecture": "a", "pretrained_cfg": {"input_size": [3, 32, 32], "mean": [0, 0, 0]}}
+ADVICE = (
+    "Where there is a network, download config.json, preprocessor_config.json (if there is one) "
+    "and model.safetensors of {} from the Hugging Face hub, put them into a folder, and give "
+    "--backbone {}:FOLDER"
+)
+
+
+@pytest.fixture(autouse=True)
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of fetched repositories, empty."""
+    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
+    monkeypatch.delenv("HUGGINGFACE_HUB_CACHE", raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.setenv("VIDCLASS_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "hf" / "hub"
+
+
+def keep(hub: Path, repository: str, *files: str) -> Path:
+    """What huggingface_hub leaves behind."""
+    home = hub / f"models--{repository.replace('/', '--')}"
+    (home / "refs").mkdir(parents=True)
+    (home / "refs" / "main").write_text(COMMIT)
+    return write(home / "snapshots" / COMMIT, *files)
+
+
+def write(folder: Path, *files: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in files:
+        text = SAYS if file == "preprocessor_config.json" else {}
+        (folder / file).write_text(json.dumps(text))
+    return folder
+
+
+def fake_hub(monkeypatch: pytest.MonkeyPatch, download: Any) -> None:
+    library = SimpleNamespace(snapshot_download=download)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", library)
+
+
+def without(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+
+
+def test_what_was_fetched_is_found_without_the_library(hub: Path) -> None:
+    assert kept("org/tiny") is None
+    folder = keep(hub, "org/tiny", "config.json")
+    assert kept("org/tiny") == folder
+    assert located("org/tiny", name="hf:org/tiny") == folder
+
+
+@pytest.mark.parametrize("variable", ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"])
+def test_the_cache_is_where_the_library_has_it(
+    variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, str(tmp_path / "elsewhere"))
+    assert kept("org/tiny") is None
+    folder = keep(tmp_path / "elsewhere", "org/tiny", "config.json")
+    assert kept("org/tiny") == folder
+
+
+def test_without_settings_the_cache_is_the_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HF_HOME")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = keep(tmp_path / "huggingface" / "hub", "org/tiny", "config.json")
+    assert kept("org/tiny") == folder
+
+
+def test_what_is_missing_is_fetched_at_the_commit_that_is_here(
+    hub: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = keep(hub, "org/tiny", "config.json")
+    asked: list[dict[str, Any]] = []
+
+    def download(repository: str, **options: Any) -> str:
+        asked.append({"repository": repository, **options})
+        return str(write(folder, "model.safetensors"))
+
+    fake_hub(monkeypatch, download)
+    assert located("org/tiny", name="hf:org/tiny", weights=True) == folder
+    assert located("org/tiny", name="hf:org/tiny", weights=True) == folder  # nothing is missing now
+    assert [(one["repository"], one["revision"], one["cache_dir"]) for one in asked] == [
+        ("org/tiny", COMMIT, hub)
+    ]
+    assert not any(pattern.endswith(".bin") for pattern in asked[0]["allow_patterns"])
+
+
+def test_settings_alone_do_not_bring_the_weights(
+    hub: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def download(_: str, **options: Any) -> str:
+        assert options["allow_patterns"] == ["config.json", "preprocessor_config.json"]
+        assert "revision" not in options
+        return str(keep(hub, "org/tiny", "config.json"))
+
+    fake_hub(monkeypatch, download)
+    assert located("org/tiny", name="hf:org/tiny").name == COMMIT
+
+
+@pytest.mark.parametrize(
+    ("name", "repository", "family"),
+    [
+        ("hf:org/tiny", "org/tiny", "hf"),
+        ("dinov2_small", "facebook/dinov2-small", "hf"),
+        ("timm:resnet18.a1_in1k", "timm/resnet18.a1_in1k", "timm"),
+    ],
+)
+def test_without_a_network_the_way_out_is_named(
+    name: str, repository: str, family: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def download(*_: Any, **__: Any) -> str:
+        raise ConnectionError("the name is not known\nand more")
+
+    fake_hub(monkeypatch, download)
+    with pytest.raises(WeightsError) as caught:
+        get_backbone(name).weights_id("imagenet")
+    assert str(caught.value) == (
+        f"the files of {name} are not on this machine and cannot be fetched: ConnectionError: the "
+        f"name is not known. {ADVICE.format(repository, family)}"
+    )
+
+
+def test_a_part_that_the_library_is_content_with_is_not_enough(
+    hub: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = keep(hub, "org/tiny", "config.json", "preprocessor_config.json")
+    fake_hub(monkeypatch, lambda *_, **__: str(folder))
+    with pytest.raises(WeightsError) as caught:
+        located("org/tiny", name="hf:org/tiny", weights=True)
+    assert str(caught.value) == (
+        f"the weights of hf:org/tiny are not in {folder}: there is no model.safetensors, and no "
+        f"other format is read, or it was not fetched. {ADVICE.format('org/tiny', 'hf')}"
+    )
+
+
+@pytest.mark.parametrize("name", ["clip_vit_b32", "hf:org/tiny", "timm:org/tiny"])
+def test_a_missing_library_is_named_with_its_extra(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without(monkeypatch, "huggingface_hub")
+    message = (
+        rf"the backbone {name} needs huggingface_hub, which is not installed: "
+        r"pip install 'vidclass\[torch\]'"
+    )
+    with pytest.raises(ConfigError, match=message):
+        get_backbone(name).weights_id("imagenet")
+
+
+@pytest.mark.parametrize("family", ["hf", "timm"])
+def test_a_model_to_be_measured_needs_its_libraries(
+    family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its child process finds a PyTorch that is not there, on whatever machine."""
+    missing = "raise ModuleNotFoundError('not here', name='torch')"
+    (tmp_path / "torch.py").write_text(missing)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), SOURCE]))
+    folder = write(tmp_path / "model", "preprocessor_config.json")
+    (folder / "config.json").write_text(json.dumps(TIMM))
+    message = r"needs torch, which is not installed: pip install 'vidclass\[torch\]'"
+    with pytest.raises(ConfigError, match=message):
+        get_backbone(f"{family}:{folder}")
+
+
+@pytest.mark.parametrize("place", ["./nothere", "org/tiny/more", "/abs/nothere"])
+def test_what_is_neither_folder_nor_name_is_refused(place: str) -> None:
+    message = rf"hf:{place}: '{place}' is neither a folder nor a name on the Hugging Face hub"
+    with pytest.raises(WeightsError, match=message):
+        get_backbone(f"hf:{place}")
+
+
+def test_timm_names_have_a_tag() -> None:
+    with pytest.raises(ConfigError, match=r"backbone='timm:resnet18' names no weights: .*a1_in1k"):
+        get_backbone("timm:resnet18")
+    assert timm_models._place("timm:resnet18.a1_in1k") == "timm/resnet18.a1_in1k"
+    assert timm_models._place("timm:org/tiny") == "org/tiny"
+
+
+def test_kerashub_and_unknown_families_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"backbone='hub:vit': models of KerasHub are not offered"):
+        get_backbone("hub:vit")
+    with pytest.raises(ConfigError, match=r"family of backbones='tim' .* Did you mean 'timm'\?"):
+        get_backbone("tim:resnet18.a1_in1k")
+
+
+def test_a_folder_says_what_it_lacks(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=rf"there is no config.json in {tmp_path}"):
+        get_backbone(f"hf:{tmp_path}")
+    write(tmp_path, "config.json")
+    with pytest.raises(WeightsError, match=r"there is no preprocessor_config.json in .* normalised"):
+        get_backbone(f"hf:{tmp_path}")
+    with pytest.raises(WeightsError, match=r"there is no model.safetensors, and no other format"):
+        located(str(tmp_path), name="hf:x", weights=True)
+    with pytest.raises(WeightsError, match=r"input_size=None in .* is not that of square pictures"):
+        get_backbone(f"timm:{tmp_path}")
+
+
+def test_damaged_settings_are_named(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(WeightsError, match=r"config.json cannot be read: "):
+        read_json(tmp_path / "config.json")
+    (tmp_path / "config.json").write_text("[]")
+    with pytest.raises(WeightsError, match=r"config.json holds a list, not the settings"):
+        read_json(tmp_path / "config.json")
+
+
+def test_weights_in_several_files_are_all_there_or_none(tmp_path: Path) -> None:
+    shards = ["model-1.safetensors", "model-2.safetensors"]
+    (tmp_path / INDEX).write_text(json.dumps({"weight_map": dict(zip("abc", shards * 2))}))  # noqa: B905
+    write(tmp_path, shards[0])
+    assert weight_files(tmp_path) == []
+    write(tmp_path, shards[1])
+    assert [path.name for path in weight_files(tmp_path)] == shards
+
+
+def test_a_folder_is_known_by_its_files(tmp_path: Path) -> None:
+    folder = write(tmp_path / "model", "config.json", "model.safetensors")
+    place = str(folder)
+    both = {weights: identity(place, folder, weights=weights) for weights in (True, False)}
+    (folder / "model.safetensors").write_text("other")
+    assert identity(place, folder, weights=True) != both[True]
+    assert identity(place, folder, weights=False) == both[False]
+    (folder / "config.json").write_text("other")
+    assert identity(place, folder, weights=False) != both[False]
+
+
+def test_a_model_of_the_hub_is_known_by_its_commit(hub: Path) -> None:
+    alias = backbones["dinov2_small"]
+    assert alias.weights_state == "to be fetched"
+    assert alias.weights_id("random") == "hf-1-random-facebook/dinov2-small"
+    files = ("config.json", "preprocessor_config.json", "model.safetensors")
+    keep(hub, "facebook/dinov2-small", *files)
+    assert alias.weights_state == "at hand"
+    assert alias.weights_id("imagenet") == f"hf-1-{COMMIT}"
+    assert alias.weights_id("random") == f"hf-1-random-{COMMIT}"
+    assert get_backbone("dinov2_small") is alias  # its facts need no file
+
+
+@pytest.mark.parametrize("family", ["hf", "timm"])
+def test_other_weights_are_refused(family: str, tmp_path: Path) -> None:
+    from vidclass.backbones.registry import Backbone
+
+    module = {"hf": "hugging_face", "timm": "timm_models"}[family]
+    model = Backbone(f"{family}:{tmp_path}", 32, 8, 9, f"vidclass.backbones.{module}")
+    message = rf"weights='mine.h5' of {family}:.* is neither 'imagenet'.*--backbone {family}:FOLDER"
+    with pytest.raises(WeightsError, match=message):
+        model.weights_id("mine.h5")
+    assert model.weights_state == "to be fetched"
+    assert model.weights_source == f"by putting model.safetensors into {tmp_path}"
+
+
+CHANNELS = {"image_mean": [0.5] * 3, "image_std": [0.2] * 3}
+
+
+@pytest.mark.parametrize(
+    ("says", "size", "scale"),
+    [
+        ({"size": 224, "crop_size": 200}, 200, 1 / 255),
+        ({"size": {"shortest_edge": 256}, "crop_size": {"height": 224, "width": 224}}, 224, None),
+        ({"size": {"height": 384, "width": 384}}, 384, None),
+        ({"size": {"shortest_edge": 256}, "crop_size": 224, "do_center_crop": False}, 256, None),
+        ({"size": [96, 96], "rescale_factor": 0.5}, 96, 0.5),
+        ({"size": 64, "do_rescale": False}, 64, 1.0),
+        ({}, 48, None),
+    ],
+)
+def test_pictures_are_as_the_model_wants_them(
+    says: dict[str, Any], size: int, scale: float | None, tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"image_size": 48}))
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(CHANNELS | says))
+    found = read_pictures(tmp_path, "hf:x")
+    assert found == Pictures(size, [0.5] * 3, [0.2] * 3, 1 / 255 if scale is None else scale)
+
+
+def test_pictures_may_need_no_normalisation(tmp_path: Path) -> None:
+    says = {"size": 32, "do_normalize": False}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(says))
+    assert read_pictures(tmp_path, "hf:x") == Pictures(32, [0.0] * 3, [1.0] * 3, 1 / 255)
+
+
+@pytest.mark.parametrize(
+    ("says", "message"),
+    [
+        ({"size": {"height": 32, "width": 64}}, r"names the size of square pictures: size=.*64"),
+        ({"size": 32, "image_std": [1, 2]}, r"image_std=\[1, 2\] in .* is not three numbers"),
+        ({"size": 32, "image_mean": [1, 2, True]}, r"image_mean=.* is not three numbers"),
+    ],
+)
+def test_pictures_that_cannot_be_made_are_refused(
+    says: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(CHANNELS | says))
+    with pytest.raises(WeightsError, match=message):
+        read_pictures(tmp_path, "hf:x")
+
+
+def test_a_vision_tower_has_its_own_side() -> None:
+    assert own_side({"image_size": 32}) == 32
+    assert own_side({"vision_config": {"image_size": 48}, "image_size": 32}) == 48
+    assert own_side({}) is None
