@@ -138,9 +138,7 @@ def _fetched(repository: str, *, name: str, weights: bool) -> Path:
     revision = {} if found is None else {"revision": found.name}
     try:
         folder = Path(
-            hub.snapshot_download(
-                repository, allow_patterns=wanted, cache_dir=_cache(), **revision
-            )
+            hub.snapshot_download(repository, allow_patterns=wanted, cache_dir=_cache(), **revision)
         )
     except Exception as error:  # its errors are of many kinds, those of the network among them
         raise WeightsError(

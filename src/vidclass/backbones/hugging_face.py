@@ -14,6 +14,7 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vidclass.backbones.facts import Description
 from vidclass.backbones.hf_pictures import own_side, read_pictures
 from vidclass.backbones.hub_files import (
     CONFIG,
@@ -25,7 +26,7 @@ from vidclass.backbones.hub_files import (
     read_json,
     weight_files,
 )
-from vidclass.backbones.torch_facts import Facts, facts_of
+from vidclass.backbones.torch_facts import facts_of
 from vidclass.errors import WeightsError
 from vidclass.extras import require_extra
 
@@ -64,7 +65,7 @@ ALIASES: dict[str, _Alias] = {
 }
 
 
-def describe(name: str) -> tuple[int, Facts, str]:
+def describe(name: str) -> Description:
     """Size, width and parameters, and licence of `hf:...`; its settings are fetched if need be.
 
     Raises:
@@ -74,7 +75,8 @@ def describe(name: str) -> tuple[int, Facts, str]:
     folder = _located(name)
     size = read_pictures(folder, name).size
     facts = facts_of("hugging_face", folder, name=name, size=size)
-    return size, facts, "see its folder" if is_folder(_place(name)) else "see its page on the hub"
+    where = "see its folder" if is_folder(_place(name)) else "see its page on the hub"
+    return Description(size, facts, where)
 
 
 def build(name: str, *, size: int, weights: str) -> FrameEncoder:
@@ -100,7 +102,8 @@ def build(name: str, *, size: int, weights: str) -> FrameEncoder:
     made = FrameEncoder(
         network, features, mean=pictures.mean, std=pictures.std, scale=pictures.scale
     )
-    return made.eval()
+    made.eval()
+    return made
 
 
 def weights_id(name: str, weights: str) -> str:

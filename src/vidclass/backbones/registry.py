@@ -8,9 +8,12 @@ from importlib import import_module
 from typing import Any, Literal
 
 from vidclass.backbones import hugging_face, i3d_weights
+from vidclass.backbones.facts import Description
 from vidclass.backbones.keras_applications import APPLICATIONS, licence
 from vidclass.backbones.lite_weights import LITES
 from vidclass.errors import ConfigError, require_choice
+
+Framework = Literal["keras", "torch"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Backbone:
     module: str
     window: int = 1
     licence: str = ""
-    framework: Literal["keras", "torch"] = "keras"
+    framework: Framework = "keras"
 
     def build(self, *, size: int, weights: str) -> Any:
         """The model with its weights; one of Keras in Keras's current image data format.
@@ -105,8 +108,11 @@ def _table() -> dict[str, Backbone]:
 
 backbones: dict[str, Backbone] = _table()
 
-# What stands before a colon, and the module of these models; none for those that are not offered.
-PREFIXES = {"hf": "hugging_face", "timm": "timm_models", "hub": ""}
+# What stands before a colon, the module of these models, and whose models they are.
+PREFIXES: dict[str, tuple[str, Framework]] = {
+    "hf": ("vidclass.backbones.hugging_face", "torch"),
+    "timm": ("vidclass.backbones.timm_models", "torch"),
+}
 
 
 def get_backbone(name: str) -> Backbone:
@@ -123,16 +129,18 @@ def get_backbone(name: str) -> Backbone:
 
 
 def _behind_prefix(family: str, name: str) -> Backbone:
-    if not PREFIXES[family]:
-        raise ConfigError(
-            f"backbone={name!r}: models of KerasHub are not offered, because it brings TensorFlow "
-            "with it. Many of them are on the Hugging Face hub too: --backbone hf:ORG/NAME"
-        )
-    module = f"vidclass.backbones.{PREFIXES[family]}"
-    describe: Callable[..., Any] = import_module(module).describe
-    size, facts, licence = describe(name)
+    module, framework = PREFIXES[family]
+    describe: Callable[[str], Description] = import_module(module).describe
+    described = describe(name)
     return Backbone(
-        name, size, facts.width, facts.parameters, module, licence=licence, framework="torch"
+        name,
+        described.size,
+        described.facts.width,
+        described.facts.parameters,
+        module,
+        window=described.window,
+        licence=described.licence,
+        framework=framework,
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vidclass.backbones.facts import Description
 from vidclass.backbones.hub_files import (
     CONFIG,
     identity,
@@ -19,7 +20,7 @@ from vidclass.backbones.hub_files import (
     read_json,
     weight_files,
 )
-from vidclass.backbones.torch_facts import Facts, facts_of
+from vidclass.backbones.torch_facts import facts_of
 from vidclass.errors import ConfigError, WeightsError
 from vidclass.extras import require_extra
 
@@ -31,7 +32,7 @@ REVISION = 1
 PREFIX = "timm:"
 
 
-def describe(name: str) -> tuple[int, Facts, str]:
+def describe(name: str) -> Description:
     """Size, width and parameters, and licence of `timm:...`; settings are fetched if need be.
 
     Raises:
@@ -42,7 +43,7 @@ def describe(name: str) -> tuple[int, Facts, str]:
     size = _size(folder, name)
     facts = facts_of("timm_models", folder, name=name, size=size)
     where = "see its folder" if is_folder(_place(name)) else "see its page on the hub"
-    return size, facts, str(_settings(folder).get("license") or where)
+    return Description(size, facts, str(_settings(folder).get("license") or where))
 
 
 def build(name: str, *, size: int, weights: str) -> FrameEncoder:
@@ -66,7 +67,9 @@ def build(name: str, *, size: int, weights: str) -> FrameEncoder:
     else:
         network = _created(folder, size=size, pretrained=False)
     mean, std = (_channels(folder, key, name) for key in ("mean", "std"))
-    return FrameEncoder(network, _said, mean=mean, std=std, scale=1 / 255).eval()
+    made = FrameEncoder(network, _said, mean=mean, std=std, scale=1 / 255)
+    made.eval()
+    return made
 
 
 def weights_id(name: str, weights: str) -> str:

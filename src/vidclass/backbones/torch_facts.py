@@ -6,36 +6,23 @@ much memory, so what was found is kept; from then on the model's settings are en
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 
 import vidclass.errors
+from vidclass.backbones.facts import Facts, cached_facts
 from vidclass.backbones.hub_files import CONFIG
 from vidclass.errors import VidclassError, WeightsError
-from vidclass.files import cache_folder, sha256_of, write_text
+from vidclass.files import sha256_of
 
 # Goes up when other features are taken from the same model.
 REVISION = 1
 _MARK = "facts: "
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What a model's settings come to.
-
-    Attributes:
-        width: D, the width of its features.
-        parameters: How many it has, as far as frames go through them.
-    """
-
-    width: int
-    parameters: int
 
 
 def facts_of(family: str, folder: Path, *, name: str, size: int) -> Facts:
@@ -52,14 +39,7 @@ def facts_of(family: str, folder: Path, *, name: str, size: int) -> Facts:
         WeightsError: the settings are of no model that can be made.
     """
     key = [REVISION, family, sha256_of(folder / CONFIG), size]
-    digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]
-    file = cache_folder() / "backbones" / f"{digest}.json"
-    try:
-        return Facts(**json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        facts = _found(family, folder, name=name, size=size)
-    write_text(file, json.dumps(asdict(facts)))
-    return facts
+    return cached_facts(key, lambda: _found(family, folder, name=name, size=size))
 
 
 def _found(family: str, folder: Path, *, name: str, size: int) -> Facts:

@@ -146,8 +146,8 @@ def open_backbone(config: FeatureConfig, int8: Int8Ir | None = None) -> OpenedNe
     except RuntimeRouteError as error:
         if recipe.framework != "keras":
             raise RuntimeRouteError(
-                f"{config.backbone} runs through OpenVINO alone, and cannot: {error}. Choose another "
-                "backbone, or another --size"
+                f"{config.backbone} runs through OpenVINO alone, and cannot: {error}. Choose "
+                "another backbone, or another --size"
             ) from error
         note = f"{config.backbone} runs in Keras, several times slower: {error}"
         return OpenedNetwork(_keras(recipe, keras_precision), "keras", note)

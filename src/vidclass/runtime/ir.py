@@ -21,8 +21,8 @@ from vidclass.runtime.ir_files import IrFiles, discard, is_sealed, seal, sealed
 from vidclass.runtime.network import OpenVinoNetwork
 from vidclass.runtime.recipe import NetworkRecipe, probe_inputs
 
-# The largest allowed difference from the original, as a part of the largest reference output.  Float32
-# routes differ by rounding alone, about 1e-6; a wrong route is off by 0.1 or more.
+# The largest allowed difference from the original, as a part of the largest reference output.
+# Float32 routes differ by rounding alone, about 1e-6; a wrong route is off by 0.1 or more.
 PARITY_TOLERANCE = 1e-4
 # Keras on NumPy computes its convolutions by JAX, but does not compile an initialiser for each
 # shape of weights, which takes JAX 20 s for a small network.
@@ -113,7 +113,8 @@ def _make(recipe: NetworkRecipe, folder: Path) -> None:
     if not parity <= PARITY_TOLERANCE:
         raise _RefusedError(
             f"the OpenVINO form of {recipe.builder} with {recipe.arguments} differs from "
-            f"{recipe.original} by {parity:.2g} of its largest output, allowed: {PARITY_TOLERANCE:g}"
+            f"{recipe.original} by {parity:.2g} of its largest output, allowed: "
+            f"{PARITY_TOLERANCE:g}"
         )
     seal(folder, {"recipe": asdict(recipe), "parity": parity})
 
