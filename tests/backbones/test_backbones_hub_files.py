@@ -113,7 +113,7 @@ def test_settings_alone_do_not_bring_the_weights(
     hub: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def download(_: str, **options: Any) -> str:
-        assert options["allow_patterns"] == ["config.json", "preprocessor_config.json"]
+        assert options["allow_patterns"] == ["config.json", *hub_files.PICTURES]
         assert "revision" not in options
         return str(keep(hub, "org/tiny", "config.json"))
 
@@ -292,6 +292,26 @@ def test_pictures_are_as_the_model_wants_them(
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(CHANNELS | says))
     found = read_pictures(tmp_path, "hf:x")
     assert found == Pictures(size, [0.5] * 3, [0.2] * 3, 1 / 255 if scale is None else scale)
+
+
+@pytest.mark.parametrize(
+    ("file", "nested"),
+    [
+        ("video_preprocessor_config.json", False),
+        ("processor_config.json", "image_processor"),
+        ("processor_config.json", "video_processor"),
+    ],
+)
+def test_pictures_are_described_in_several_files(
+    file: str, nested: str | bool, tmp_path: Path
+) -> None:
+    says = {nested: SAYS, "tokenizer": {"size": 7}} if nested else SAYS
+    write(tmp_path, "config.json")
+    (tmp_path / file).write_text(json.dumps(says))
+    assert read_pictures(tmp_path, "hf:x").size == 32
+    first = identity(str(tmp_path), tmp_path, weights=False)
+    (tmp_path / file).write_text(json.dumps(says | {"more": 1}))
+    assert identity(str(tmp_path), tmp_path, weights=False) != first
 
 
 def test_pictures_may_need_no_normalisation(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from vidclass.backbones import loading
+from vidclass.backbones.hugging_face import ALIASES
 from vidclass.backbones.keras_applications import APPLICATIONS
 from vidclass.backbones.lite_weights import LITES
 from vidclass.backbones.registry import backbones, build_backbone, get_backbone
@@ -59,7 +60,7 @@ for name in sys.argv[1:]:
 def test_every_network_of_keras_applications_is_there() -> None:
     found = {name for name in dir(keras.applications) if name[0].isupper()}
     assert found == set(APPLICATIONS)
-    assert set(backbones) == {*LITES, *APPLICATIONS, "i3d_rgb"}
+    assert set(backbones) == {*LITES, *APPLICATIONS, *ALIASES, "i3d_rgb"}
 
 
 @pytest.mark.slow

@@ -77,17 +77,20 @@ def row(done: Result, name: str) -> list[str]:
 def test_every_backbone_has_a_row() -> None:
     done = run()
     for backbone in backbones.values():
-        assert row(done, backbone.name)[1] == f"{backbone.size}x{backbone.size}"
+        frames = f"{backbone.window}x" if backbone.window > 1 else ""
+        assert row(done, backbone.name)[1] == f"{frames}{backbone.size}x{backbone.size}"
     assert row(done, LITE) == [LITE, "224x224", "1280", "3.4 M", "at hand", "Apache-2.0", "-"]
     assert row(done, LARGE) == [LARGE, "224x224", "2048", "348.1 M", "to be fetched", KERAS, "-"]
     assert done.stderr.splitlines() == [
         "note: a route of - is found out, in seconds to minutes, when the backbone is first used "
         "or measured",
         "note: weights to be fetched: by Keras, when the backbone is first used, by vidclass, "
-        "when it is first used",
+        "when it is first used, by huggingface_hub (pip install 'vidclass[torch]'), when it is "
+        "first used",
     ]
     licences = {name: row(done, name)[5] for name in ("VGG16", "ResNet50", "DenseNet121", LITE)}
     assert list(licences.values()) == ["CC-BY-4.0", "MIT", "BSD-3-Clause", "Apache-2.0"]
+    assert row(done, "videomae_base")[5] == "CC-BY-NC-4.0 (non-commercial)"
 
 
 def test_weights_to_be_installed_come_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,6 +145,7 @@ def test_json_says_the_same(opened: list[FeatureConfig], tmp_path: Path) -> None
     assert value["backbones"][0] == {
         "name": LITE,
         "size": 224,
+        "window": 1,
         "width": 1280,
         "parameters": 3_413_024,
         "weights": "at hand",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from vidclass.backbones.hugging_face import ALIASES
 from vidclass.backbones.keras_applications import APPLICATIONS
 from vidclass.backbones.lite_weights import LITES
 from vidclass.backbones.registry import Backbone, backbones
@@ -48,6 +50,21 @@ def test_an_entry_states_its_facts(backbone: Backbone) -> None:
     assert backbone.window >= 1
 
 
+@pytest.fixture
+def fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What huggingface_hub leaves behind; nothing reads what the files hold."""
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    for alias in ALIASES.values():
+        home = tmp_path / f"models--{alias.repository.replace('/', '--')}"
+        files = home / "snapshots" / "c0ffee"
+        files.mkdir(parents=True)
+        for name in ("config.json", "preprocessor_config.json", "model.safetensors"):
+            (files / name).touch()
+        (home / "refs").mkdir()
+        (home / "refs" / "main").write_text("c0ffee")
+
+
+@pytest.mark.usefixtures("fetched")
 @pytest.mark.parametrize("backbone", backbones.values(), ids=backbones)
 def test_weights_are_identified_the_same_each_time(backbone: Backbone) -> None:
     for weights in ("imagenet", "random"):

@@ -1,4 +1,4 @@
-"""How a model of Hugging Face wants its pictures: what its `preprocessor_config.json` says."""
+"""How a model of transformers wants its pictures, as a file beside its settings says."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vidclass.backbones.hub_files import CONFIG, PICTURES, read_json
+from vidclass.backbones.hub_files import CONFIG, PICTURES, pictures_file, read_json
 from vidclass.errors import WeightsError
 
 
@@ -33,23 +33,32 @@ def read_pictures(folder: Path, name: str) -> Pictures:
     Raises:
         WeightsError: the file is missing, or lacks what is needed.
     """
-    if not (folder / PICTURES).is_file():
+    file = pictures_file(folder)
+    if file is None:
         raise WeightsError(
-            f"{name}: there is no {PICTURES} in {folder}, which says how pictures are normalised"
+            f"{name}: there is no {PICTURES[0]} in {folder}, which says how pictures are normalised"
         )
-    says = read_json(folder / PICTURES)
+    says = _of_pictures(read_json(file))
     side = says.get("crop_size") if says.get("do_center_crop", True) else None
     size = _side(side or says.get("size")) or _own_side(folder)
     if size is None:
         raise WeightsError(
-            f"{name}: neither {PICTURES} nor {CONFIG} in {folder} names the size of square "
+            f"{name}: neither {file.name} nor {CONFIG} in {folder} names the size of square "
             f"pictures: size={says.get('size')!r}, crop_size={says.get('crop_size')!r}"
         )
     scale = says.get("rescale_factor", 1 / 255) if says.get("do_rescale", True) else 1.0
     if not says.get("do_normalize", True):
         return Pictures(size, [0.0] * 3, [1.0] * 3, float(scale))
-    mean, std = (_channels(says, key, name, folder) for key in ("image_mean", "image_std"))
+    mean, std = (_channels(says, key, name, file) for key in ("image_mean", "image_std"))
     return Pictures(size, mean, std, float(scale))
+
+
+def _of_pictures(says: dict[str, Any]) -> dict[str, Any]:
+    """Without what is for texts: one file may have both."""
+    for part in ("image_processor", "video_processor"):
+        if isinstance(says.get(part), dict):
+            return dict(says[part])
+    return says
 
 
 def own_side(config: dict[str, Any]) -> int | None:
@@ -72,10 +81,10 @@ def _side(value: Any) -> int | None:
     return side if len(sides) == 1 and type(side) is int and side > 0 else None
 
 
-def _channels(says: dict[str, Any], key: str, name: str, folder: Path) -> list[float]:
+def _channels(says: dict[str, Any], key: str, name: str, file: Path) -> list[float]:
     value = says.get(key)
     if not isinstance(value, list) or len(value) != 3 or not all(map(_is_number, value)):
-        raise WeightsError(f"{name}: {key}={value!r} in {folder / PICTURES} is not three numbers")
+        raise WeightsError(f"{name}: {key}={value!r} in {file} is not three numbers")
     return [float(number) for number in value]
 
 

@@ -13,8 +13,9 @@ from vidclass.errors import WeightsError
 from vidclass.extras import require_extra
 from vidclass.files import sha256_of
 
-CONFIG, PICTURES = "config.json", "preprocessor_config.json"
-_SMALL = [CONFIG, PICTURES]
+CONFIG = "config.json"
+# Where the pictures that a model of transformers wants are described: the first that is there.
+PICTURES = ("preprocessor_config.json", "video_preprocessor_config.json", "processor_config.json")
 _REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 _WEIGHTS = ["model.safetensors", "model-*.safetensors", "model.safetensors.index.json"]
 
@@ -38,16 +39,14 @@ def kept(repository: str) -> Path | None:
     return folder if (folder / CONFIG).is_file() else None
 
 
-def located(
-    place: str, *, name: str, weights: bool = False, settings: tuple[str, ...] = (CONFIG,)
-) -> Path:
+def located(place: str, *, name: str, weights: bool = False, pictures: bool = False) -> Path:
     """The folder with the files of a model, fetched if it is not on this machine.
 
     Args:
         place: A folder, or a repository on the hub.
         name: The backbone, for messages.
         weights: Fetch the weights too, and not the settings alone.
-        settings: The files of settings without which a kept repository is fetched again.
+        pictures: Whether a description of its pictures is needed, and not its settings alone.
 
     Raises:
         ConfigError: huggingface_hub is needed, and not installed.
@@ -63,7 +62,13 @@ def located(
                 "ORG/NAME"
             )
         found = kept(place)
-        if found is None or _lacks(found, settings, weights=weights):
+        # Another program may have fetched a part of what is needed here.
+        whole = (
+            found is not None
+            and (not pictures or pictures_file(found))
+            and (not weights or weight_files(found))
+        )
+        if found is None or not whole:
             found = _fetched(place, name=name, weights=weights)
         folder = found
     if weights and not weight_files(folder):
@@ -86,11 +91,16 @@ def weight_files(folder: Path) -> list[Path]:
     return paths if all(path.is_file() for path in paths) else []
 
 
+def pictures_file(folder: Path) -> Path | None:
+    """The file that describes the pictures a model of transformers wants, if there is one."""
+    return next((folder / name for name in PICTURES if (folder / name).is_file()), None)
+
+
 def identity(place: str, folder: Path, *, weights: bool) -> str:
     """What changes with the files: the hub's commit, or the checksums of a folder's files."""
     if not is_folder(place):
         return folder.name
-    paths = [path for path in (folder / CONFIG, folder / PICTURES) if path.is_file()]
+    paths = [path for path in (folder / CONFIG, pictures_file(folder)) if path]
     paths += weight_files(folder) if weights else []
     return hashlib.sha256("".join(map(sha256_of, paths)).encode()).hexdigest()
 
@@ -124,15 +134,9 @@ def _require_file(path: Path, name: str) -> None:
         raise WeightsError(f"{name}: there is no {path.name} in {path.parent}")
 
 
-def _lacks(folder: Path, settings: tuple[str, ...], *, weights: bool) -> bool:
-    """Another program may have fetched a part of what is needed here."""
-    whole = all((folder / file).is_file() for file in settings)
-    return not whole or (weights and not weight_files(folder))
-
-
 def _fetched(repository: str, *, name: str, weights: bool) -> Path:
     hub = require_extra("huggingface_hub", "torch", needed_by=f"the backbone {name}")
-    wanted = _SMALL + (_WEIGHTS if weights else [])
+    wanted = [CONFIG, *PICTURES, *(_WEIGHTS if weights else [])]
     # One version for all files: what the settings came from, though the repository may move on.
     found = kept(repository)
     revision = {} if found is None else {"revision": found.name}
@@ -152,7 +156,7 @@ def _fetched(repository: str, *, name: str, weights: bool) -> Path:
 def _remedy(repository: str, name: str) -> str:
     family = name.partition(":")[0] if ":" in name else "hf"
     return (
-        f"Where there is a network, download {CONFIG}, {PICTURES} (if there is one) and "
+        f"Where there is a network, download {CONFIG}, {PICTURES[0]} (if there is one) and "
         f"model.safetensors of {repository} from the Hugging Face hub, put them into a folder, and "
         f"give --backbone {family}:FOLDER"
     )

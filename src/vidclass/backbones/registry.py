@@ -98,6 +98,7 @@ def _table() -> dict[str, Backbone]:
             alias.width,
             alias.parameters,
             hugging_face.__name__,
+            window=alias.window,
             licence=alias.licence,
             framework="torch",
         )

@@ -1,7 +1,8 @@
 """Width and parameters of a PyTorch model, found in a child process without its weights.
 
-Run as `python -m vidclass.backbones.torch_facts FAMILY FOLDER`.  PyTorch takes seconds to start and
-much memory, so what was found is kept; from then on the model's settings are enough.
+Run as `python -m vidclass.backbones.torch_facts FAMILY FOLDER NAME SIZE WINDOW`.  PyTorch takes
+seconds to start and much memory, so what was found is kept; from then on the model's settings are
+enough.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ REVISION = 1
 _MARK = "facts: "
 
 
-def facts_of(family: str, folder: Path, *, name: str, size: int) -> Facts:
+def facts_of(family: str, folder: Path, *, name: str, size: int, window: int = 1) -> Facts:
     """The facts of the model in `folder`, from the cache or found now, which takes some seconds.
 
     Args:
@@ -33,18 +34,19 @@ def facts_of(family: str, folder: Path, *, name: str, size: int) -> Facts:
         folder: Holds its settings.
         name: The backbone, for messages.
         size: The side of its pictures.
+        window: How many of them it sees at once.
 
     Raises:
         ConfigError: a library is not installed.
         WeightsError: the settings are of no model that can be made.
     """
     key = [REVISION, family, sha256_of(folder / CONFIG), size]
-    return cached_facts(key, lambda: _found(family, folder, name=name, size=size))
+    return cached_facts(key, lambda: _found(family, folder, name, size, window))
 
 
-def _found(family: str, folder: Path, *, name: str, size: int) -> Facts:
+def _found(family: str, folder: Path, name: str, size: int, window: int) -> Facts:
     done = subprocess.run(  # noqa: S603  # our own module
-        [sys.executable, "-m", __name__, family, str(folder), name, str(size)],
+        [sys.executable, "-m", __name__, family, str(folder), name, str(size), str(window)],
         env=os.environ | {"PYTHONWARNINGS": "ignore"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -64,16 +66,16 @@ def _found(family: str, folder: Path, *, name: str, size: int) -> Facts:
     return Facts(**value)
 
 
-def main(family: str, folder: str, name: str, size: str) -> None:
+def main(family: str, folder: str, name: str, size: str, window: str) -> None:
     """Print the facts, or the error that names what is wrong."""
     try:
-        value = asdict(_measured(family, Path(folder), name=name, size=int(size)))
+        value = asdict(_measured(family, Path(folder), name, int(size), int(window)))
     except VidclassError as error:
         value = {"error": type(error).__name__, "message": str(error)}
     print(_MARK + json.dumps(value))
 
 
-def _measured(family: str, folder: Path, *, name: str, size: int) -> Facts:
+def _measured(family: str, folder: Path, name: str, size: int, window: int) -> Facts:
     module = import_module(f"vidclass.backbones.{family}")
     module.require_libraries(name)
     import torch
@@ -82,7 +84,8 @@ def _measured(family: str, folder: Path, *, name: str, size: int) -> Facts:
         # Tensors of this device have shapes and no numbers: a large model costs nothing.
         with torch.device("meta"), torch.no_grad():
             network, features = module.skeleton(folder, size=size)
-            made = features(network.eval(), torch.zeros(2, 3, size, size))
+            frames = [window] if window > 1 else []
+            made = features(network.eval(), torch.zeros(2, *frames, 3, size, size))
     except VidclassError:
         raise
     except Exception as error:  # models refuse settings in words of their own

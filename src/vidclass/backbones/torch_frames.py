@@ -9,10 +9,10 @@ import torch
 
 
 class FrameEncoder(torch.nn.Module):
-    """Frames (B,H,W,3) uint8 RGB to features (B,D).
+    """Frames (B,H,W,3), or windows of them (B,T,H,W,3), uint8 RGB, to features (B,D).
 
     Args:
-        network: From normalised pictures (B,3,H,W).
+        network: From normalised pictures (B,3,H,W) or (B,T,3,H,W).
         features: Takes the features (B,D) out of what `network` is made to say of pictures.
         mean: Of each channel, in the unit of `scale` times a pixel.
         std: Of each channel, likewise.
@@ -38,4 +38,4 @@ class FrameEncoder(torch.nn.Module):
     def forward(self, frames: Any) -> Any:
         """The features of frames."""
         pictures = (frames.to(torch.float32) * self._scale - self.mean) / self.std
-        return self._features(self.network, pictures.permute(0, 3, 1, 2))
+        return self._features(self.network, pictures.movedim(-1, -3))

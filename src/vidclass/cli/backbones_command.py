@@ -64,6 +64,7 @@ def _row(backbone: Backbone, speed: Speed | None) -> dict[str, Any]:
     return {
         "name": backbone.name,
         "size": backbone.size,
+        "window": backbone.window,
         "width": backbone.width,
         "parameters": backbone.parameters,
         "weights": backbone.weights_state,
@@ -100,7 +101,7 @@ def _table(rows: list[dict[str, Any]], *, measured: bool) -> Table:
     for row in rows:
         cells = [
             row["name"],
-            f"{row['size']}x{row['size']}",
+            _input(row),
             str(row["width"]),
             f"{row['parameters'] / 1e6:.1f} M",
             *(row[column] or UNKNOWN for column in texts),
@@ -109,6 +110,12 @@ def _table(rows: list[dict[str, Any]], *, measured: bool) -> Table:
             cells.append(f"{row['frames_per_s']:.1f}" if row["frames_per_s"] else UNKNOWN)
         table.add_row(*cells)
     return table
+
+
+def _input(row: dict[str, Any]) -> str:
+    """Its pictures, after the number of them that a network sees at once."""
+    frames = f"{row['window']}x" if row["window"] > 1 else ""
+    return f"{frames}{row['size']}x{row['size']}"
 
 
 def _notes(rows: list[dict[str, Any]]) -> list[str]:
