@@ -15,7 +15,6 @@ import pytest
 
 from tiny_set import LABELS, write_set
 from vidclass.bundle.read import Bundle
-from vidclass.config import RunConfig
 from vidclass.data.manifest import Manifest
 from vidclass.errors import ConfigError, ManifestError, RunError
 from vidclass.evaluation.evaluate import evaluate
@@ -24,6 +23,7 @@ from vidclass.inference.classifier import Classifier
 from vidclass.training import finetune as module
 from vidclass.training import finetune_network
 from vidclass.training import folder as names
+from vidclass.training.config import RunConfig
 from vidclass.training.finetune import TUNING, finetune
 from vidclass.training.finetune_config import FinetuneConfig
 from vidclass.training.finetune_finish import notes_on

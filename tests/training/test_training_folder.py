@@ -6,9 +6,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from vidclass.config import RunConfig
 from vidclass.errors import RunError
 from vidclass.training import folder as names
+from vidclass.training.config import RunConfig
 from vidclass.training.folder import find_bundle, prepare_run_folder, write_history
 
 CONFIG = RunConfig()

@@ -11,7 +11,7 @@ import pytest
 
 from tiny_set import LABELS, QUICK, write_clip, write_set
 from vidclass.bundle.read import Bundle
-from vidclass.config import RunConfig, SplitConfig
+from vidclass.config import SplitConfig
 from vidclass.data.manifest import Manifest
 from vidclass.errors import JobFailedError, RunError, SplitError
 from vidclass.features import several
@@ -23,6 +23,7 @@ from vidclass.runtime.precision import resolve_precision
 from vidclass.training import folder as names
 from vidclass.training import members
 from vidclass.training import run as module
+from vidclass.training.config import RunConfig
 from vidclass.training.recipes import run_config
 from vidclass.training.run import divide, train
 

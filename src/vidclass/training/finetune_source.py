@@ -9,13 +9,14 @@ import polars as pl
 
 from vidclass.bundle import format as parts
 from vidclass.bundle.read import Bundle
-from vidclass.config import FeatureConfig, RunConfig
+from vidclass.config import FeatureConfig
 from vidclass.data.checks import check_table
 from vidclass.data.manifest import Manifest
 from vidclass.data.rows import SCHEMA
 from vidclass.errors import ConfigError, ManifestError, RunError
 from vidclass.files import sha256_of
 from vidclass.training import folder as names
+from vidclass.training.config import RunConfig
 from vidclass.training.finetune_config import FinetuneConfig
 from vidclass.training.recipes import training_of
 from vidclass.types import Progress

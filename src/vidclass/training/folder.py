@@ -8,9 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vidclass.config import RunConfig
 from vidclass.errors import RunError
 from vidclass.files import replacing, write_text
+from vidclass.training.config import RunConfig
 
 if TYPE_CHECKING:
     from vidclass.training.auto import HeadChoice

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from vidclass.bundle.answers import AnswerRule
 from vidclass.bundle.read import Bundle
 from vidclass.bundle.write import TrainedMember, write_bundle
-from vidclass.config import RunConfig, SplitConfig
+from vidclass.config import SplitConfig
 from vidclass.data.label_scheme import label_scheme, resolved_task, task_notes
 from vidclass.data.manifest import Manifest
 from vidclass.data.splits import split_clips, tail_validation
@@ -28,6 +28,7 @@ from vidclass.files import write_text
 from vidclass.ledger import write_ledger
 from vidclass.training import folder as names
 from vidclass.training.auto import HeadChoice
+from vidclass.training.config import RunConfig
 from vidclass.training.examples import grouped_manifest
 from vidclass.training.members import FittedMembers, fit_members
 from vidclass.training.targets import answer_rule, check_head
