@@ -21,10 +21,6 @@ from vidclass.training.finetune_config import FinetuneConfig
 from vidclass.training.recipes import training_of
 from vidclass.types import Progress
 
-BACKBONE_WEIGHTS = "backbone.weights.h5"
-# The splits of the runs that this one was fine-tuned from, one after another.
-EARLIER = "earlier-splits.csv"
-
 
 @dataclass(frozen=True)
 class TrainedRun:
@@ -47,7 +43,7 @@ class TrainedRun:
     def features(self) -> FeatureConfig:
         """What made its features, with the weights where they lie now."""
         features = self.bundle.info.features
-        own = self.folder / BACKBONE_WEIGHTS
+        own = self.folder / names.BACKBONE_WEIGHTS
         if features.weights in ("imagenet", "random") or not own.is_file():
             return features
         return features.model_copy(update={"weights": str(own.resolve())})
@@ -80,7 +76,7 @@ class TuneJob:
     def run_config(self) -> RunConfig:
         """The configuration of the new run; its head is not trained once more on validation."""
         info, old = self.source.bundle.info, self.source.config
-        weights = str(self.out.resolve() / BACKBONE_WEIGHTS)
+        weights = str(self.out.resolve() / names.BACKBONE_WEIGHTS)
         return old.model_copy(
             update={
                 "features": info.features.model_copy(update={"weights": weights}),
@@ -112,8 +108,8 @@ def open_run(folder: Path) -> TrainedRun:
         text = (folder / names.CONFIG).read_text(encoding="utf-8")
         config = RunConfig.model_validate_json(text)
         tables = [_read_split(folder / names.SPLIT)]
-        if (folder / EARLIER).exists():
-            tables.append(_read_split(folder / EARLIER))
+        if (folder / names.EARLIER).exists():
+            tables.append(_read_split(folder / names.EARLIER))
         run = TrainedRun(folder, config, bundle, pl.concat(tables))
         whole = sha256_of(run.head_weights) == bundle.info.sha256.get(parts.HEAD_WEIGHTS)
     except (OSError, ValueError, pl.exceptions.PolarsError, ManifestError) as error:

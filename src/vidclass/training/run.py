@@ -202,13 +202,14 @@ def _save(
     rule: AnswerRule,
     learned_from: int,
 ) -> Path:
-    trained = []
+    trained, written = [], [names.CHOICES]
     for place, member in enumerate(fitted.members):
         model = member.fitted
         best = None if model.exact else model.best_epoch
-        names.write_history(out, model.history, best, member=place)
+        written += names.write_history(out, model.history, best, member=place)
         weights = out / names.numbered(names.CHECKPOINT, place)
         model.model.save_weights(weights)
+        written.append(weights.name)
         view = views[member.view]
         trained.append(TrainedMember(member.head, weights, view.maker, view.mirror_maker))
     names.write_choices(out, fitted.choices)
@@ -222,6 +223,7 @@ def _save(
         trained_on=learned_from,
         rule=rule,
     )
+    names.remove_former(out, config, written=written)
     return bundle
 
 
