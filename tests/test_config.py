@@ -7,16 +7,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from vidclass.config import (
-    FeatureConfig,
-    FrozenConfig,
-    GeometryConfig,
-    RunConfig,
-    SamplingConfig,
-    SplitConfig,
-    TrainingConfig,
-)
+from vidclass.config import FeatureConfig, FrozenConfig, GeometryConfig, SamplingConfig, SplitConfig
 from vidclass.errors import ConfigError
+from vidclass.training.config import RunConfig, TrainingConfig
 from vidclass.training.finetune_config import FinetuneConfig
 
 ALL = (

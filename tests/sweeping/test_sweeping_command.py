@@ -15,12 +15,13 @@ from typer.testing import CliRunner
 from vidclass.cli.main import app
 from vidclass.cli.source_options import Source
 from vidclass.cli.sweep_command import _train_command, split_list
-from vidclass.config import RunConfig, TaskConfig
+from vidclass.config import TaskConfig
 from vidclass.data.manifest import Manifest
 from vidclass.sweeping import command as module
 from vidclass.sweeping.command import quoted_line, ready_command
 from vidclass.sweeping.settings import SweepConfig
 from vidclass.training import run as training
+from vidclass.training.config import RunConfig
 
 ROW = row(
     3, 0.5, 9.0, frames=6, size=160, head="gru(units=32, dropout=0.2)", sampling="head",

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vidclass.config import AugmentConfig, TrainingConfig
 from vidclass.errors import ConfigError
 from vidclass.training.augment import (
     NEVER,
@@ -20,6 +19,7 @@ from vidclass.training.augment import (
     reverse,
     reversed_classes,
 )
+from vidclass.training.config import AugmentConfig, TrainingConfig
 from vidclass.training.fit import Examples, fit_head
 
 K = 3

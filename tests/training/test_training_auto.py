@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vidclass.config import RunConfig
 from vidclass.data.label_scheme import LabelScheme
 from vidclass.data.manifest import Manifest
 from vidclass.data.rows import Rows
@@ -15,6 +14,7 @@ from vidclass.training import auto as module
 from vidclass.training import exact as solving
 from vidclass.training import race as racing
 from vidclass.training.auto import ASKED_FOR, HeadChoice, choice, choose_head
+from vidclass.training.config import RunConfig
 from vidclass.training.exact import ExactHead, fit_exactly
 from vidclass.training.fit import Examples, FittedHead, fit_head
 from vidclass.training.members import fit

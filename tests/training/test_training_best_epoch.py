@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
 from vidclass.bundle.read import softmax
-from vidclass.config import TrainingConfig
 from vidclass.evaluation.metrics import compute_metrics
 from vidclass.training.best_epoch import BestEpoch, macro_f1
+from vidclass.training.config import TrainingConfig
 from vidclass.training.fit import Examples, FittedHead, fit_head
 
 K = 3

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vidclass.config import FeatureConfig, RunConfig
+from vidclass.config import FeatureConfig
 from vidclass.data.manifest import Manifest
 from vidclass.data.rows import Rows
 from vidclass.errors import ConfigError, JobFailedError, SplitError, VideoError
@@ -15,6 +15,7 @@ from vidclass.features import several
 from vidclass.features.extract import Extraction
 from vidclass.features.networks import FeatureMaker
 from vidclass.training import members, views
+from vidclass.training.config import RunConfig
 from vidclass.training.crossval import CrossValidation, cross_validate
 from vidclass.training.held_out import FoldResult, HeldOut
 from vidclass.training.recipes import run_config

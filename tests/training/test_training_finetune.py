@@ -15,7 +15,6 @@ import pytest
 
 from tiny_set import LABELS, write_set
 from vidclass.bundle.read import Bundle
-from vidclass.config import RunConfig
 from vidclass.data.manifest import Manifest
 from vidclass.errors import ConfigError, ManifestError, RunError
 from vidclass.evaluation.evaluate import evaluate
@@ -24,17 +23,13 @@ from vidclass.inference.classifier import Classifier
 from vidclass.training import finetune as module
 from vidclass.training import finetune_network
 from vidclass.training import folder as names
-from vidclass.training.finetune import TUNING, finetune
+from vidclass.training.config import RunConfig
+from vidclass.training.finetune import finetune
 from vidclass.training.finetune_config import FinetuneConfig
 from vidclass.training.finetune_finish import notes_on
 from vidclass.training.finetune_fit import Tuned
-from vidclass.training.finetune_source import (
-    BACKBONE_WEIGHTS,
-    EARLIER,
-    check_finetunable,
-    open_run,
-)
-from vidclass.training.finetune_state import CHECKPOINT, TuneState
+from vidclass.training.finetune_source import check_finetunable, open_run
+from vidclass.training.finetune_state import TuneState
 
 CONFIG = FinetuneConfig(unfreeze=1, epochs=1, batch_size=8, micro_batch=8)
 
@@ -43,22 +38,25 @@ CONFIG = FinetuneConfig(unfreeze=1, epochs=1, batch_size=8, micro_batch=8)
 def tuned(
     tiny_run: Path, tiny_set: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Path]:
-    """A fine-tuned run, with one clip that cannot be read; read only."""
+    """A fine-tuned run, with one clip that cannot be read, in place of another run; read only."""
     folder = tmp_path_factory.mktemp("finetuned")
+    former = Path(shutil.copytree(tiny_run, folder / "run"))
+    (former / names.numbered(names.CHECKPOINT, 1)).touch()
     clips = Path(shutil.copytree(tiny_set, folder / "clips"))
     (clips / "dark" / "v_dark_g09_c01.avi").write_bytes(b"")
     with pytest.MonkeyPatch.context() as patch:
         # So small a picture gains nothing from layers that train quickly and compile slowly.
         patch.setattr(finetune_network, "quick_twin", lambda network: network)
-        return finetune(tiny_run, Manifest.from_source(clips), folder / "run", CONFIG).folder
+        manifest = Manifest.from_source(clips)
+        return finetune(tiny_run, manifest, former, CONFIG, overwrite=True).folder
 
 
 @pytest.mark.slow
 def test_a_fine_tuned_run_is_a_run_like_any(tuned: Path, tiny_run: Path, tiny_set: Path) -> None:
     assert sorted(path.name for path in tuned.iterdir()) == sorted(
         [names.CONFIG, names.SPLIT, names.HISTORY, names.HISTORY_FIGURE, names.CHECKPOINT,
-         names.BUNDLE, names.METRICS, names.COMPLETE, names.LEDGER, BACKBONE_WEIGHTS, EARLIER,
-         TUNING]
+         names.BUNDLE, names.METRICS, names.COMPLETE, names.LEDGER,
+         names.BACKBONE_WEIGHTS, names.EARLIER, names.TUNING]
     )  # fmt: skip
     splits = [pl.read_csv(run / names.SPLIT)["split"].to_list() for run in (tuned, tiny_run)]
     assert splits[0] == splits[1]
@@ -74,9 +72,11 @@ def test_a_fine_tuned_run_is_a_run_like_any(tuned: Path, tiny_run: Path, tiny_se
     assert (facts["failed"], facts["clips"]) == (1, {"train": 6, "validation": 2, "test": 2})
     # The last block and the convolution after it, of 3.4 million.
     assert facts["finetuned"]["backbone_numbers_trained"] == 1_009_792
-    assert facts["finetuned"]["backbone_weights_sha256"] == sha256_of(tuned / BACKBONE_WEIGHTS)
+    assert facts["finetuned"]["backbone_weights_sha256"] == sha256_of(
+        tuned / names.BACKBONE_WEIGHTS
+    )
     config = RunConfig.model_validate_json((tuned / names.CONFIG).read_text())
-    assert config.features.weights == str(tuned.resolve() / BACKBONE_WEIGHTS)
+    assert config.features.weights == str(tuned.resolve() / names.BACKBONE_WEIGHTS)
     assert not config.training.refit
     bundle = Bundle.load(tuned / names.BUNDLE)
     assert (bundle.labels, bundle.info.trained_on) == (list(LABELS), 6)
@@ -91,7 +91,7 @@ def test_its_bundle_does_not_need_the_weights_file(
     tuned: Path, tiny_run: Path, tiny_set: Path, tmp_path: Path
 ) -> None:
     bundle = Path(shutil.copy(tuned / names.BUNDLE, tmp_path))
-    weights = tuned / BACKBONE_WEIGHTS
+    weights = tuned / names.BACKBONE_WEIGHTS
     weights.rename(tmp_path / "away")
     try:
         clip = next((tiny_set / "dark").iterdir())
@@ -121,7 +121,7 @@ def test_it_can_be_fine_tuned_again_wherever_it_lies(
     with pytest.raises(KeyboardInterrupt):
         finetune(moved, manifest, tmp_path / "again", CONFIG)
     features, head, data = seen
-    assert features.weights == str(moved.resolve() / BACKBONE_WEIGHTS)
+    assert features.weights == str(moved.resolve() / names.BACKBONE_WEIGHTS)
     assert (len(data.train), len(data.validation)) == (6, 2)
     # This run's head never saw the validation clips: it is taken as it is.
     from vidclass.heads.registry import load_head
@@ -130,13 +130,13 @@ def test_it_can_be_fine_tuned_again_wherever_it_lies(
     for mine, theirs in zip(head.weights, expected, strict=True):
         np.testing.assert_array_equal(mine, theirs)
     # What is known of the runs before goes along: nothing learned from is ever held out.
-    earlier = pl.read_csv(tmp_path / "again" / EARLIER)
+    earlier = pl.read_csv(tmp_path / "again" / names.EARLIER)
     assert len(earlier) == 20
     # Another network's weights in the place of its own.
     from vidclass.backbones.registry import build_backbone
 
     other = build_backbone("efficientnet_lite0", 32, "imagenet")
-    other.save_weights(moved / BACKBONE_WEIGHTS)
+    other.save_weights(moved / names.BACKBONE_WEIGHTS)
     with pytest.raises(RunError, match=r"does not hold the weights of the run: .* cosine of"):
         finetune(moved, manifest, tmp_path / "more", CONFIG)
 
@@ -161,7 +161,7 @@ def test_the_head_begins_before_it_saw_the_validation_clips(
     # An unfinished one goes on with the same command; what is in it is no finished run.
     with pytest.raises(RunError, match="is not a finished run"):
         open_run(out)
-    (out / CHECKPOINT).write_bytes(b"half of one")
+    (out / names.TUNE_CHECKPOINT).write_bytes(b"half of one")
     with pytest.raises(
         RunError, match="holds an unfinished fine-tuning of another run, with other"
     ):
@@ -172,7 +172,7 @@ def test_the_head_begins_before_it_saw_the_validation_clips(
         finetune(tiny_run, Manifest.from_source(tiny_set), out, CONFIG)
     with pytest.raises(KeyboardInterrupt):
         finetune(tiny_run, Manifest.from_source(tiny_set), out, CONFIG, overwrite=True)
-    assert not (out / CHECKPOINT).exists()
+    assert not (out / names.TUNE_CHECKPOINT).exists()
 
 
 def test_what_cannot_be_fine_tuned_is_refused(

@@ -16,9 +16,7 @@ import pytest
 from tiny_set import write_set
 from vidclass.errors import JobFailedError, RunError
 from vidclass.training import folder as names
-from vidclass.training.finetune_source import BACKBONE_WEIGHTS
 from vidclass.training.finetune_state import (
-    CHECKPOINT,
     Checkpoint,
     TuneState,
     read_checkpoint,
@@ -62,7 +60,7 @@ def weights(run: Path) -> list[Any]:
     from vidclass.heads.registry import build_head
 
     network = tiny_network()
-    network.load_weights(run / BACKBONE_WEIGHTS)
+    network.load_weights(run / names.BACKBONE_WEIGHTS)
     head = build_head(HEAD, 4, 8, 2)
     head.load_weights(run / names.CHECKPOINT)
     return [*network.get_weights(), *head.get_weights()]
@@ -90,7 +88,7 @@ def test_a_killed_training_goes_on_at_the_step_and_ends_with_the_same_bits(
             break
     process.communicate()
     assert process.returncode == -signal.SIGKILL
-    found = read_checkpoint(out / CHECKPOINT)
+    found = read_checkpoint(out / names.TUNE_CHECKPOINT)
     assert found is not None
     assert (found.state.epoch, found.state.step, found.state.done) == (2, 1, False)
     steps, told = finished(start(clips, out))
@@ -108,7 +106,7 @@ def test_only_what_was_unfrozen_has_changed(whole: tuple[Path, dict[str, Any]]) 
     keras.utils.set_random_seed(0)  # what `tune` does before it builds the network
     before = tiny_network()
     after = tiny_network()
-    after.load_weights(whole[0] / BACKBONE_WEIGHTS)
+    after.load_weights(whole[0] / names.BACKBONE_WEIGHTS)
     changed = {
         one.path
         for one, other in zip(before.weights, after.weights, strict=True)
@@ -134,7 +132,7 @@ def test_a_checkpoint_keeps_every_bit(tmp_path: Path) -> None:
     state = TuneState("abc", epoch=2, step=1, loss=0.1 + 0.2, history=[{"loss": float("nan")}])
     state.failures["key"] = Failure("a.avi", "decode", "VideoError", "a.avi: broken")
     arrays = [np.array([0.1, -0.0], np.float32), np.array(3, np.int32)]
-    path = tmp_path / CHECKPOINT
+    path = tmp_path / names.TUNE_CHECKPOINT
     assert read_checkpoint(path) is None
     write_checkpoint(path, Checkpoint(state, arrays, arrays[:1], []))
     found = read_checkpoint(path)
@@ -184,7 +182,7 @@ def test_a_clip_that_fails_on_the_way_is_in_the_ledger_once_and_in_no_batch(
     lost = data.train[0]
     lost.clip.video.unlink()
     model, state = Scripted(), TuneState("clips")
-    tuner = Tuner(model, [], data, CONFIG, size=2, checkpoint=tmp_path / CHECKPOINT)
+    tuner = Tuner(model, [], data, CONFIG, size=2, checkpoint=tmp_path / names.TUNE_CHECKPOINT)
     tuner.run(state)
     assert [row.video for row in state.failures.values()] == [str(lost.clip.video)]
     # Two epochs of one step of two small batches: three of four rows are clips, each time.
@@ -192,7 +190,7 @@ def test_a_clip_that_fails_on_the_way_is_in_the_ledger_once_and_in_no_batch(
     assert sum(int(targets.any(1).sum()) for _, targets in model.seen) == 6
     assert not any(inputs["mask"][~targets.any(1)].any() for inputs, targets in model.seen)
     # What is over is not trained again.
-    found = read_checkpoint(tmp_path / CHECKPOINT)
+    found = read_checkpoint(tmp_path / names.TUNE_CHECKPOINT)
     assert found is not None
     assert tuner.run(found.state, found).done
     assert len(model.seen) == 4
@@ -209,10 +207,10 @@ def test_a_loss_that_is_no_number_ends_the_training(tmp_path: Path) -> None:
     data = tune_data(write_set(tmp_path / "clips", groups=2))
     model = Scripted()
     model.loss = float("nan")
-    tuner = Tuner(model, [], data, CONFIG, size=4, checkpoint=tmp_path / CHECKPOINT)
+    tuner = Tuner(model, [], data, CONFIG, size=4, checkpoint=tmp_path / names.TUNE_CHECKPOINT)
     with pytest.raises(JobFailedError, match=r"loss became nan in epoch 1, step 1: lower learning"):
         tuner.run(TuneState("clips"))
-    write_checkpoint(tmp_path / CHECKPOINT, Checkpoint(TuneState("clips"), [], [], []))
-    found = read_checkpoint(tmp_path / CHECKPOINT)
+    write_checkpoint(tmp_path / names.TUNE_CHECKPOINT, Checkpoint(TuneState("clips"), [], [], []))
+    found = read_checkpoint(tmp_path / names.TUNE_CHECKPOINT)
     with pytest.raises(RunError, match="holds 0 arrays that do not fit the 1 of this network"):
         tuner.run(TuneState("clips"), found)

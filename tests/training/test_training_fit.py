@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from vidclass.config import TrainingConfig
 from vidclass.errors import ConfigError, ShapeError
 from vidclass.training import fit as module
+from vidclass.training.config import TrainingConfig
 from vidclass.training.fit import Examples, class_weights, fit_head
 
 

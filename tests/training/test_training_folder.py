@@ -6,10 +6,17 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from vidclass.config import RunConfig
+from vidclass.config import FeatureConfig
 from vidclass.errors import RunError
 from vidclass.training import folder as names
-from vidclass.training.folder import find_bundle, prepare_run_folder, write_history
+from vidclass.training.config import RunConfig
+from vidclass.training.folder import (
+    find_bundle,
+    numbered,
+    prepare_run_folder,
+    remove_former,
+    write_history,
+)
 
 CONFIG = RunConfig()
 
@@ -67,11 +74,47 @@ def test_the_history_is_a_table_and_a_figure(tmp_path: Path, validated: bool) ->
     if validated:
         row |= {"val_loss": 1.0, "val_accuracy": 0.5}
     history = [{"epoch": float(epoch), **row} for epoch in (1, 2)]
-    write_history(tmp_path, history, 2)
+    assert write_history(tmp_path, history, 2) == [names.HISTORY, names.HISTORY_FIGURE]
     table = pl.read_csv(tmp_path / names.HISTORY)
     assert table.columns == list(history[0])
     assert table.rows() == [tuple(row.values()) for row in history]
     assert (tmp_path / names.HISTORY_FIGURE).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_head_that_was_solved_exactly_has_no_figure(tmp_path: Path) -> None:
+    written = write_history(tmp_path, [{"epoch": 1.0, "loss": 1.0}], None, member=1)
+    assert written == ["history-2.csv"]
+    assert [path.name for path in tmp_path.iterdir()] == written
+
+
+def test_what_a_former_run_has_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    of_every_run = {names.CONFIG, names.SPLIT, names.BUNDLE, names.METRICS, names.LEDGER}
+    written = {names.HISTORY, names.CHECKPOINT, numbered(names.CHECKPOINT, 1), names.CHOICES}
+    former = {
+        names.HISTORY_FIGURE,
+        *(numbered(names.HISTORY, member) for member in (1, 2)),
+        *(numbered(names.CHECKPOINT, member) for member in (2, 9, 11)),
+        *names.OF_TUNING,
+    }
+    foreign = {"history-1.csv", "head-2.weights-2.h5", "history-old.csv", "head.weights-2.h5",
+               "history-02.csv", "model-2.vidclass", "my-history-2.csv", "notes.txt"}  # fmt: skip
+    for name in of_every_run | written | former | foreign:
+        (tmp_path / name).touch()
+    folder = tmp_path / "history-5.csv"
+    folder.mkdir()
+    remove_former(tmp_path, CONFIG, written=written)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == of_every_run | written | foreign | {folder.name}
+
+
+def test_weights_that_a_run_uses_stay(tmp_path: Path) -> None:
+    weights = tmp_path / names.BACKBONE_WEIGHTS
+    weights.touch()
+    features = FeatureConfig(weights=str(tmp_path / "." / names.BACKBONE_WEIGHTS))
+    remove_former(tmp_path, RunConfig(more=(features,)), written=())
+    assert weights.exists()
+    remove_former(tmp_path, CONFIG, written=())
+    assert not weights.exists()
 
 
 def test_the_bundle_of_a_run_is_found_once_it_is_finished(tmp_path: Path) -> None:

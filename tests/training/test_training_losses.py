@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vidclass.config import TrainingConfig
+from vidclass.training.config import TrainingConfig
 from vidclass.training.fit import Examples, fit_head
 from vidclass.training.losses import (
     clip_weights,

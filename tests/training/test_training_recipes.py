@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from vidclass.backbones.registry import backbones
-from vidclass.config import RunConfig, TrainingConfig
 from vidclass.errors import ConfigError
+from vidclass.training.config import RunConfig, TrainingConfig
 from vidclass.training.recipes import (
     CANDIDATES,
     DEFAULT_BACKBONE,

@@ -7,11 +7,11 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from vidclass.config import RunConfig
 from vidclass.data.manifest import Manifest
 from vidclass.data.rows import Rows
 from vidclass.evaluation.metrics import compute_metrics
 from vidclass.features.extract import Extraction
+from vidclass.training.config import RunConfig
 from vidclass.training.crossval import CrossValidation, FoldResult
 from vidclass.training.recipes import run_config
 from vidclass.training.seeds import SeedsResult, cross_validate_seeds

@@ -9,7 +9,6 @@ import keras
 import numpy as np
 import pytest
 
-from vidclass.config import TrainingConfig
 from vidclass.data.manifest import Manifest
 from vidclass.data.rows import Rows
 from vidclass.errors import ShapeError
@@ -19,6 +18,7 @@ from vidclass.features.stored import MEMORY_VARIABLE, StoredClips
 from vidclass.training import batches as module
 from vidclass.training import fit as fit_module
 from vidclass.training.batches import Batches
+from vidclass.training.config import TrainingConfig
 from vidclass.training.data import AnyExamples, StoredExamples, in_memory, joined, sample
 from vidclass.training.examples import examples
 from vidclass.training.fit import Examples, FittedHead, fit_head

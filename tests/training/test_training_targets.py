@@ -8,10 +8,11 @@ import pytest
 from numpy.typing import NDArray
 
 from vidclass.bundle.answers import level_scores, sigmoid, softmax
-from vidclass.config import TaskConfig, TrainingConfig
+from vidclass.config import TaskConfig
 from vidclass.data.label_scheme import LabelScheme
 from vidclass.errors import ConfigError, ShapeError
 from vidclass.heads.registry import heads
+from vidclass.training.config import TrainingConfig
 from vidclass.training.fit import Examples, FittedHead, fit_head
 from vidclass.training.targets import (
     answer_rule,

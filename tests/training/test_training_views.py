@@ -11,7 +11,6 @@ import pytest
 
 from tiny_set import QUICK
 from vidclass.bundle.read import Bundle
-from vidclass.config import RunConfig
 from vidclass.data.manifest import Manifest
 from vidclass.errors import BundleError, ConfigError, ShapeError
 from vidclass.evaluation.evaluate import evaluate
@@ -19,6 +18,7 @@ from vidclass.features.clip import decode_for, padded
 from vidclass.heads.registry import load_head
 from vidclass.inference.classifier import Classifier
 from vidclass.training import folder as names
+from vidclass.training.config import RunConfig
 from vidclass.training.recipes import run_config
 from vidclass.training.run import RunResult, train
 from vidclass.training.views import swapped_classes

@@ -21,10 +21,11 @@ from vidclass.data.manifest import Manifest
 from vidclass.features.keys import identify_clips
 from vidclass.heads.registry import build_head
 from vidclass.training import finetune_fit
+from vidclass.training import folder as names
 from vidclass.training.finetune_batches import ClipReader, TuneClip
 from vidclass.training.finetune_config import FinetuneConfig
 from vidclass.training.finetune_loop import TuneData
-from vidclass.training.finetune_state import CHECKPOINT, TuneState, read_checkpoint
+from vidclass.training.finetune_state import TuneState, read_checkpoint
 from vidclass.types import no_progress
 
 FEATURES = FeatureConfig(
@@ -75,7 +76,7 @@ def main(clips: str, out: str, delay_s: str, micro_batch: str) -> None:
 
     finetune_fit.build_network = build_network
     keras.utils.set_random_seed(5)
-    found = read_checkpoint(Path(out) / CHECKPOINT)
+    found = read_checkpoint(Path(out) / names.TUNE_CHECKPOINT)
     weights = None
     if found is None:
         weights = [np.asarray(weight) for weight in build_head(HEAD, 4, 8, 2).get_weights()]

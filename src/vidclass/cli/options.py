@@ -78,20 +78,9 @@ SwapLabels = Annotated[
         help="Two labels that a mirror image exchanges, such as left=right; may be repeated.",
     ),
 ]
-BackboneName = Annotated[
-    str | None,
-    typer.Option("--backbone", help="Pretrained network (see `vidclass backbones`)."),
-]
 Weights = Annotated[
     str | None,
     typer.Option(help="Backbone weights: imagenet, random, or a Keras weights file."),
-]
-Precision = Annotated[
-    str | None,
-    typer.Option(
-        help="Numbers the backbone computes in: f32, bf16, int8 (quickest, calibrated on your "
-        "clips), or auto (bf16 where the processor has it, else f32).  [default: auto]"
-    ),
 ]
 HeadName = Annotated[
     str | None,
@@ -100,36 +89,6 @@ HeadName = Annotated[
         help="Model over time (see `vidclass heads`); auto compares several on the training clips, "
         "'auto(mean, gru)' those named.  [default: auto]",
     ),
-]
-Frames = Annotated[int | None, typer.Option(min=1, help="Frames a clip.  [default: 20]")]
-Sampling = Annotated[
-    str | None,
-    typer.Option(
-        help="Which frames: uniform (over the whole clip), random (one of each equal part, always "
-        "the same of a clip), head (the first ones), stride."
-    ),
-]
-StrideS = Annotated[
-    float | None, typer.Option("--stride-s", help="Seconds between frames for --sampling stride.")
-]
-Views = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        help="Interleaved sets of --frames frames, for uniform and random sampling; the head sees "
-        "them all.  [default: 1]",
-    ),
-]
-Crop = Annotated[str | None, typer.Option(help="centre (square) or whole (squeezed frame).")]
-ShortSide = Annotated[
-    int | None,
-    typer.Option(
-        help="Scale frames so that their shorter side has so many pixels, then cut --size of them "
-        "out of the centre.  [default: as --size]"
-    ),
-]
-Size = Annotated[
-    int | None, typer.Option(help="Side of the input in pixels.  [default: the backbone's own]")
 ]
 
 

@@ -74,7 +74,7 @@ class Source:
 def takes_source(command: Callable[..., None]) -> Callable[..., None]:
     """A command whose parameter `source: Source` becomes SOURCE and `OPTIONS` for Typer."""
     signature = inspect.signature(command, eval_str=True)
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    kind = inspect.Parameter.KEYWORD_ONLY
     parameters = [
         given.replace(annotation=Argument) if name == "source" else given
         for name, given in signature.parameters.items()

@@ -7,59 +7,43 @@ from typing import Annotated
 
 import typer
 
+from vidclass.cli.feature_options import FeatureOptions
+from vidclass.cli.option_groups import takes_groups
 from vidclass.cli.options import (
     AllowLeak,
-    BackboneName,
-    Crop,
     Flip,
-    Frames,
     GroupPattern,
     Groups,
     HeadName,
     Json,
-    Precision,
     RecipeName,
     RetryFailed,
-    Sampling,
     Seed,
     Settings,
-    ShortSide,
-    Size,
     Store,
     Strict,
-    StrideS,
     SwapLabels,
-    Views,
-    Weights,
     chosen,
     label_pairs,
 )
 from vidclass.cli.source_options import Source, takes_source
-from vidclass.cli.task_options import Hierarchy, NoneLabel, Unknown, UnknownPrecision, task_chosen
+from vidclass.cli.task_options import TaskOptions
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command("train")(takes_source(train_command))
-    app.command("crossval")(takes_source(crossval_command))
-    app.command("extract")(takes_source(extract_command))
+    app.command("train")(takes_source(takes_groups(train_command)))
+    app.command("crossval")(takes_source(takes_groups(crossval_command)))
+    app.command("extract")(takes_source(takes_groups(extract_command)))
 
 
 def train_command(
     source: Source,
     out: Annotated[Path, typer.Option("--out", help="Folder for the run.", show_default=False)],
+    *,
     recipe: RecipeName = "default",
-    backbone: BackboneName = None,
+    features: FeatureOptions,
     head: HeadName = None,
-    frames: Frames = None,
-    sampling: Sampling = None,
-    stride_s: StrideS = None,
-    views: Views = None,
-    crop: Crop = None,
-    size: Size = None,
-    short_side: ShortSide = None,
-    weights: Weights = None,
-    precision: Precision = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs to train.")] = None,
     settings: Settings = None,
     validation_tail: Annotated[
@@ -68,10 +52,7 @@ def train_command(
     ] = None,
     flip: Flip = False,
     swap_labels: SwapLabels = None,
-    none_label: NoneLabel = None,
-    hierarchy: Hierarchy = False,
-    unknown: Unknown = False,
-    unknown_precision: UnknownPrecision = None,
+    task: TaskOptions,
     groups: Groups = "auto",
     group_pattern: GroupPattern = None,
     seed: Seed = 0,
@@ -92,18 +73,7 @@ def train_command(
     config = run_config(
         recipe,
         head=head,
-        features=chosen(
-            backbone=backbone,
-            weights=weights,
-            precision=precision,
-            policy=sampling,
-            frames=frames,
-            stride_s=stride_s,
-            views=views,
-            crop=crop,
-            size=size,
-            short_side=short_side,
-        ),
+        features=features.chosen(),
         training={"seed": seed, **chosen(epochs=epochs), **parse_settings(settings or [])},
         split={
             "allow_leak": allow_leak,
@@ -112,13 +82,7 @@ def train_command(
         },
         flip=flip,
         swap_labels=label_pairs(swap_labels),
-        task=task_chosen(
-            source,
-            none_label=none_label,
-            hierarchy=hierarchy,
-            unknown=unknown,
-            unknown_precision=unknown_precision,
-        ),
+        task=task.chosen(source),
     )
     manifest = source.manifest(groups=groups, group_pattern=group_pattern, allow_leak=allow_leak)
     with stopping(out / LEDGER), progress_bars() as progress:
@@ -137,28 +101,17 @@ def train_command(
 
 def crossval_command(
     source: Source,
+    *,
     folds: Annotated[
         int, typer.Option(min=2, help="Folds, where the source has no `fold` column.")
     ] = 5,
     recipe: RecipeName = "default",
-    backbone: BackboneName = None,
+    features: FeatureOptions,
     head: HeadName = None,
-    frames: Frames = None,
-    sampling: Sampling = None,
-    stride_s: StrideS = None,
-    views: Views = None,
-    crop: Crop = None,
-    size: Size = None,
-    short_side: ShortSide = None,
-    weights: Weights = None,
-    precision: Precision = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs to train.")] = None,
     flip: Flip = False,
     swap_labels: SwapLabels = None,
-    none_label: NoneLabel = None,
-    hierarchy: Hierarchy = False,
-    unknown: Unknown = False,
-    unknown_precision: UnknownPrecision = None,
+    task: TaskOptions,
     settings: Settings = None,
     groups: Groups = "auto",
     group_pattern: GroupPattern = None,
@@ -182,29 +135,12 @@ def crossval_command(
     config = run_config(
         recipe,
         head=head,
-        features=chosen(
-            backbone=backbone,
-            weights=weights,
-            precision=precision,
-            policy=sampling,
-            frames=frames,
-            stride_s=stride_s,
-            views=views,
-            crop=crop,
-            size=size,
-            short_side=short_side,
-        ),
+        features=features.chosen(),
         training={"seed": seed, **chosen(epochs=epochs), **parse_settings(settings or [])},
         split={"groups": groups, **chosen(group_pattern=group_pattern)},
         flip=flip,
         swap_labels=label_pairs(swap_labels),
-        task=task_chosen(
-            source,
-            none_label=none_label,
-            hierarchy=hierarchy,
-            unknown=unknown,
-            unknown_precision=unknown_precision,
-        ),
+        task=task.chosen(source),
     )
     ledger = ledger_beside(json_file)
     manifest = source.manifest(groups=groups, group_pattern=group_pattern)
@@ -230,16 +166,8 @@ def crossval_command(
 
 def extract_command(
     source: Source,
-    backbone: BackboneName = None,
-    frames: Frames = None,
-    sampling: Sampling = None,
-    stride_s: StrideS = None,
-    views: Views = None,
-    crop: Crop = None,
-    size: Size = None,
-    short_side: ShortSide = None,
-    weights: Weights = None,
-    precision: Precision = None,
+    *,
+    features: FeatureOptions,
     recipe: RecipeName = "default",
     store: Store = None,
     ledger: Annotated[
@@ -254,21 +182,7 @@ def extract_command(
     from vidclass.features.networks import feature_maker
     from vidclass.training.recipes import run_config
 
-    config = run_config(
-        recipe,
-        features=chosen(
-            backbone=backbone,
-            weights=weights,
-            precision=precision,
-            policy=sampling,
-            frames=frames,
-            stride_s=stride_s,
-            views=views,
-            crop=crop,
-            size=size,
-            short_side=short_side,
-        ),
-    ).features
+    config = run_config(recipe, features=features.chosen()).features
     manifest = source.manifest()
     with stopping(ledger), progress_bars() as progress:
         result = extract(

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from vidclass.config import RunConfig
 from vidclass.data.manifest import Manifest
 from vidclass.demo.clips import REVERSAL_PAIRS, make_demo_clips
 from vidclass.evaluation.metrics import Metrics, compute_metrics
@@ -19,6 +18,7 @@ from vidclass.features.networks import feature_maker
 from vidclass.files import write_text
 from vidclass.inference.classifier import Classifier, Prediction
 from vidclass.inference.draw import draw_gif
+from vidclass.training.config import RunConfig
 from vidclass.training.examples import examples
 from vidclass.training.fit import fit_head
 from vidclass.training.recipes import run_config

@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from vidclass.config import FrozenConfig, GroupsFrom, RunConfig, SplitConfig
+from vidclass.config import FrozenConfig, GroupsFrom, SplitConfig
 from vidclass.sweeping.space import Point, SweepSpace
+from vidclass.training.config import RunConfig
 from vidclass.training.recipes import run_config
 
 Sampler = Literal["grid", "random", "tpe"]

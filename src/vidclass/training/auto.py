@@ -9,13 +9,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from vidclass.config import RunConfig
 from vidclass.data.groups import keep_together
 from vidclass.data.label_scheme import LabelScheme
 from vidclass.data.manifest import Manifest
 from vidclass.data.splits import fold_assignments
 from vidclass.errors import SplitError
 from vidclass.training.comparison import Difference
+from vidclass.training.config import RunConfig
 from vidclass.training.data import AnyExamples, Examples, in_memory
 from vidclass.training.race import HeldOut, race
 from vidclass.training.recipes import DEFAULT_HEAD, candidates

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
-from vidclass.config import TrainingConfig
+from vidclass.training.config import TrainingConfig
 
 
 def macro_f1(truth: NDArray[np.integer], predicted: NDArray[np.integer]) -> float:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vidclass.config import RunConfig
 from vidclass.data.label_scheme import LabelScheme, label_scheme, resolved_task, task_notes
 from vidclass.data.manifest import Manifest
 from vidclass.data.splits import fold_assignments
@@ -18,6 +17,7 @@ from vidclass.evaluation.metrics import Metrics
 from vidclass.evaluation.multilabel import MultiLabelMetrics
 from vidclass.features.extract import Extraction
 from vidclass.features.grouping import regrouped
+from vidclass.training.config import RunConfig
 from vidclass.training.examples import grouped_manifest
 from vidclass.training.held_out import FoldResult, HeldOut, further_figures
 from vidclass.training.members import FittedMembers, fit_members

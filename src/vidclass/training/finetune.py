@@ -28,19 +28,15 @@ from vidclass.training.finetune_data import (
 )
 from vidclass.training.finetune_finish import finish
 from vidclass.training.finetune_fit import HeadStart, tune
-from vidclass.training.finetune_source import EARLIER, TuneJob, check_labels, open_run
+from vidclass.training.finetune_source import TuneJob, check_labels, open_run
 from vidclass.training.finetune_split import TunedSplit, split_for_tuning
 from vidclass.training.finetune_state import (
-    CHECKPOINT,
     TuneState,
     read_checkpoint,
     require_same_clips,
 )
 from vidclass.training.run import RunResult
 from vidclass.types import Progress, no_progress
-
-# What is fine-tuned, on what, and how: a killed one goes on with nothing else.
-TUNING = "finetune.json"
 
 
 def finetune(
@@ -85,10 +81,10 @@ def finetune(
     )
     write_ledger(job.out / names.LEDGER, extraction.failures)
     split = _split(job, grouped_manifest(extraction, job.source.config.split))
-    found = read_checkpoint(job.out / CHECKPOINT)
+    found = read_checkpoint(job.out / names.TUNE_CHECKPOINT)
     weights = None
     if found is not None:
-        require_same_clips(found.state, split.manifest.fingerprint, job.out / CHECKPOINT)
+        require_same_clips(found.state, split.manifest.fingerprint, job.out / names.TUNE_CHECKPOINT)
     else:
         check_backbone(job, extraction)
         weights = starting_head(job, extraction, split)
@@ -105,7 +101,7 @@ def finetune(
     extraction = with_failures(extraction, tuned.state.failures)
     seconds = time.monotonic() - started_s
     result = finish(job, extraction, split.manifest, tuned, seconds=seconds)
-    (job.out / CHECKPOINT).unlink(missing_ok=True)
+    (job.out / names.TUNE_CHECKPOINT).unlink(missing_ok=True)
     return result
 
 
@@ -127,14 +123,14 @@ def _prepare(job: TuneJob, manifest: Manifest, *, overwrite: bool) -> Manifest:
     }
     names.prepare_run_folder(out, job.run_config, overwrite=overwrite)
     if overwrite:
-        (out / CHECKPOINT).unlink(missing_ok=True)
-    elif (out / CHECKPOINT).exists() and about != _read(out / TUNING):
+        (out / names.TUNE_CHECKPOINT).unlink(missing_ok=True)
+    elif (out / names.TUNE_CHECKPOINT).exists() and about != _read(out / names.TUNING):
         raise RunError(
             f"{out} holds an unfinished fine-tuning of another run, with other clips or other "
             "settings: name a new folder, or pass --overwrite"
         )
     names.write_config(out, job.run_config)
-    write_text(out / TUNING, json.dumps(about, indent=1) + "\n")
+    write_text(out / names.TUNING, json.dumps(about, indent=1) + "\n")
     return manifest
 
 
@@ -158,7 +154,7 @@ def _split(job: TuneJob, clips: Manifest) -> TunedSplit:
     if job.source.config.training.refit and not begins_before_refit(job, split):
         learned = pl.col("split").replace("validation", "train")
         known = known.with_columns(learned)
-    with replacing(job.out / EARLIER) as temp:
+    with replacing(job.out / names.EARLIER) as temp:
         known.write_csv(temp)
     notes = []
     if begins_before_refit(job, split):

@@ -20,7 +20,7 @@ from vidclass.ledger import write_ledger
 from vidclass.training import folder as names
 from vidclass.training.auto import ASKED_FOR, HeadChoice
 from vidclass.training.finetune_fit import Tuned
-from vidclass.training.finetune_source import BACKBONE_WEIGHTS, TuneJob
+from vidclass.training.finetune_source import TuneJob
 from vidclass.training.run import RunResult
 from vidclass.types import ClipFeatures
 from vidclass.version import __version__
@@ -40,7 +40,7 @@ def finish(
     """
     out, state = job.out, tuned.state
     write_ledger(out / names.LEDGER, extraction.failures)
-    names.write_history(out, state.history, state.best_epoch)
+    pictured = names.write_history(out, state.history, state.best_epoch)
     maker = feature_maker(job.run_config.features, clips, progress=job.progress)
     sizes = {
         name: count
@@ -54,12 +54,14 @@ def finish(
         data_fingerprint=clips.fingerprint,
         trained_on=sizes["train"],
     )
+    written = {*pictured, names.CHECKPOINT, *names.OF_TUNING}
+    names.remove_former(out, job.run_config, written=written)
     notes = [*clips.notes, *extraction.notes, *extraction.lost().notes()]
     notes += notes_on(job, tuned)
     if info.route == "keras":
         notes.append(
             f"the backbone has no OpenVINO form, so it is not inside the bundle: predicting takes "
-            f"Keras and {out / BACKBONE_WEIGHTS}, which must stay where it is."
+            f"Keras and {out / names.BACKBONE_WEIGHTS}, which must stay where it is."
         )
     metrics = _metrics(job, extraction, clips)
     result = RunResult(
@@ -151,7 +153,7 @@ def _write_facts(job: TuneJob, result: RunResult, tuned: Tuned, seconds: float) 
             "backbone_numbers_trained": tuned.trained,
             "backbone_numbers": tuned.total,
             "devices": tuned.devices,
-            "backbone_weights_sha256": sha256_of(job.out / BACKBONE_WEIGHTS),
+            "backbone_weights_sha256": sha256_of(job.out / names.BACKBONE_WEIGHTS),
         },
     }
     write_text(job.out / names.COMPLETE, json.dumps(facts, indent=1) + "\n")

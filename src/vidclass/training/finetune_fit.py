@@ -19,8 +19,7 @@ from vidclass.training import folder as names
 from vidclass.training.finetune_config import FinetuneConfig
 from vidclass.training.finetune_layers import rate_factors, unfreeze
 from vidclass.training.finetune_loop import TuneData, Tuner
-from vidclass.training.finetune_source import BACKBONE_WEIGHTS
-from vidclass.training.finetune_state import CHECKPOINT, Arrays, Checkpoint, TuneState
+from vidclass.training.finetune_state import Arrays, Checkpoint, TuneState
 from vidclass.training.fit import _share_compiled_code
 from vidclass.types import ClipFeatures, Progress
 
@@ -105,13 +104,12 @@ def tune(
         size = config.micro_batch * devices
         compile_joint(model, trained, config, micro=-(-config.batch_size // size))
         frozen = network.non_trainable_weights
-        tuner = Tuner(
-            model, frozen, data, config, size=size, checkpoint=out / CHECKPOINT, progress=progress
-        )
+        path = out / names.TUNE_CHECKPOINT
+        tuner = Tuner(model, frozen, data, config, size=size, checkpoint=path, progress=progress)
         found = begun if isinstance(begun, Checkpoint) else None
         state = tuner.run(begun.state if isinstance(begun, Checkpoint) else begun, found)
         plain.set_weights(network.get_weights())
-        weights_owner(plain).save_weights(out / BACKBONE_WEIGHTS)
+        weights_owner(plain).save_weights(out / names.BACKBONE_WEIGHTS)
         classifier.save_weights(out / names.CHECKPOINT)
         return Tuned(state, _size(network.trainable_weights), _size(network.weights), devices)
 

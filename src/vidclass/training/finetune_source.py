@@ -9,20 +9,17 @@ import polars as pl
 
 from vidclass.bundle import format as parts
 from vidclass.bundle.read import Bundle
-from vidclass.config import FeatureConfig, RunConfig
+from vidclass.config import FeatureConfig
 from vidclass.data.checks import check_table
 from vidclass.data.manifest import Manifest
 from vidclass.data.rows import SCHEMA
 from vidclass.errors import ConfigError, ManifestError, RunError
 from vidclass.files import sha256_of
 from vidclass.training import folder as names
+from vidclass.training.config import RunConfig
 from vidclass.training.finetune_config import FinetuneConfig
 from vidclass.training.recipes import training_of
 from vidclass.types import Progress
-
-BACKBONE_WEIGHTS = "backbone.weights.h5"
-# The splits of the runs that this one was fine-tuned from, one after another.
-EARLIER = "earlier-splits.csv"
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,7 @@ class TrainedRun:
     def features(self) -> FeatureConfig:
         """What made its features, with the weights where they lie now."""
         features = self.bundle.info.features
-        own = self.folder / BACKBONE_WEIGHTS
+        own = self.folder / names.BACKBONE_WEIGHTS
         if features.weights in ("imagenet", "random") or not own.is_file():
             return features
         return features.model_copy(update={"weights": str(own.resolve())})
@@ -79,7 +76,7 @@ class TuneJob:
     def run_config(self) -> RunConfig:
         """The configuration of the new run; its head is not trained once more on validation."""
         info, old = self.source.bundle.info, self.source.config
-        weights = str(self.out.resolve() / BACKBONE_WEIGHTS)
+        weights = str(self.out.resolve() / names.BACKBONE_WEIGHTS)
         return old.model_copy(
             update={
                 "features": info.features.model_copy(update={"weights": weights}),
@@ -111,8 +108,8 @@ def open_run(folder: Path) -> TrainedRun:
         text = (folder / names.CONFIG).read_text(encoding="utf-8")
         config = RunConfig.model_validate_json(text)
         tables = [_read_split(folder / names.SPLIT)]
-        if (folder / EARLIER).exists():
-            tables.append(_read_split(folder / EARLIER))
+        if (folder / names.EARLIER).exists():
+            tables.append(_read_split(folder / names.EARLIER))
         run = TrainedRun(folder, config, bundle, pl.concat(tables))
         whole = sha256_of(run.head_weights) == bundle.info.sha256.get(parts.HEAD_WEIGHTS)
     except (OSError, ValueError, pl.exceptions.PolarsError, ManifestError) as error:

@@ -15,7 +15,6 @@ from vidclass.errors import RunError
 from vidclass.files import replacing
 from vidclass.types import Failure
 
-CHECKPOINT = "finetune.checkpoint.npz"
 _STATE = "state"
 
 Arrays = list[NDArray[Any]]

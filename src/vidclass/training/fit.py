@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidclass.bundle.answers import probabilities_of
-from vidclass.config import AugmentConfig, TrainingConfig
 from vidclass.data.label_scheme import Kind, LabelScheme
 from vidclass.files import cache_folder
 from vidclass.training.augment import augmented, mixup, reversed_classes
+from vidclass.training.config import AugmentConfig, TrainingConfig
 from vidclass.training.data import AnyExamples, Examples, StoredExamples, joined, sample
 from vidclass.training.losses import class_weights, clip_weights, loss_of, targets_of
 from vidclass.training.targets import check_training, objective

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vidclass.config import RunConfig
 from vidclass.errors import RunError
 from vidclass.files import replacing, write_text
+from vidclass.training.config import RunConfig
 
 if TYPE_CHECKING:
     from vidclass.training.auto import HeadChoice
@@ -24,8 +25,19 @@ CHOICES = "heads.json"
 BUNDLE = "model.vidclass"
 METRICS = "metrics.json"
 LEDGER = "ledger.jsonl"
+# Of a fine-tuning: what is tuned, on what and how (a killed one goes on with nothing else), how far
+# it is, the weights that it made, and the splits of the runs it came from, one after another.
+TUNING = "finetune.json"
+TUNE_CHECKPOINT = "finetune.checkpoint.npz"
+BACKBONE_WEIGHTS = "backbone.weights.h5"
+EARLIER = "earlier-splits.csv"
+OF_TUNING = (TUNING, TUNE_CHECKPOINT, BACKBONE_WEIGHTS, EARLIER)
 # Written last: a folder without it is not a finished run.
 COMPLETE = "run.json"
+
+# What only some runs have, and how `numbered` names it for further heads.
+_OF_SOME = (HISTORY, HISTORY_FIGURE, CHECKPOINT, CHOICES, *OF_TUNING)
+_FURTHER = re.compile(r"^([^.]+)-(?:[2-9]|[1-9][0-9]+)\.")
 
 
 def prepare_run_folder(folder: Path, config: RunConfig, *, overwrite: bool) -> None:
@@ -80,6 +92,19 @@ def numbered(name: str, member: int) -> str:
     return f"{stem}-{member + 1}{dot}{suffix}" if member else name
 
 
+def remove_former(folder: Path, config: RunConfig, *, written: Collection[str]) -> None:
+    """Remove what a former run has left in the folder and this one has not written.
+
+    This comes after the bundle has been replaced, which may have needed such files; files of other
+    names stay, and so do weights that `config` names.
+    """
+    in_use = {Path(view.weights).resolve() for view in config.views}
+    for path in sorted(folder.iterdir()):
+        ours = _FURTHER.sub(r"\1.", path.name) in _OF_SOME and path.is_file()
+        if ours and path.name not in written and path.resolve() not in in_use:
+            path.unlink()
+
+
 def write_choices(folder: Path, choices: Sequence[HeadChoice]) -> None:
     """Write how the heads were chosen: for each view a row for each head, and the reason."""
     views = [
@@ -95,17 +120,18 @@ def write_choices(folder: Path, choices: Sequence[HeadChoice]) -> None:
 
 def write_history(
     folder: Path, history: Sequence[dict[str, float]], best_epoch: int | None, *, member: int = 0
-) -> None:
-    """Write the epochs of a head as a table and as a figure.
+) -> list[str]:
+    """Write the epochs of a head as a table and as a figure; returns their names.
 
     A head without a best epoch was solved exactly: it has one row, and nothing to draw.
     """
-    with replacing(folder / numbered(HISTORY, member)) as temp:
+    table, picture = numbered(HISTORY, member), numbered(HISTORY_FIGURE, member)
+    with replacing(folder / table) as temp:
         import polars as pl  # loads in a quarter of a second, and naming a clip needs no table
 
         pl.DataFrame(list(history)).write_csv(temp)
     if best_epoch is None:
-        return
+        return [table]
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 3.2), layout="constrained")
@@ -117,8 +143,9 @@ def write_history(
         axes.axvline(best_epoch, color="0.6", linestyle=":", label=f"best epoch ({best_epoch})")
         axes.set(xlabel="epoch", ylabel=name)
         axes.legend()
-    with replacing(folder / numbered(HISTORY_FIGURE, member)) as temp:
+    with replacing(folder / picture) as temp:
         figure.savefig(temp, dpi=120)
+    return [table, picture]
 
 
 def find_bundle(run_or_bundle: Path) -> Path:

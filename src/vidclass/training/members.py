@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vidclass.config import RunConfig
 from vidclass.data.label_scheme import LabelScheme
 from vidclass.data.manifest import Manifest
 from vidclass.training.auto import HeadChoice, choose_head
+from vidclass.training.config import RunConfig
 from vidclass.training.data import AnyExamples
 from vidclass.training.exact import fit_exactly
 from vidclass.training.fit import FittedHead, fit_head

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vidclass.config import RunConfig
 from vidclass.data.manifest import Manifest
 from vidclass.training.comparison import Difference, difference
+from vidclass.training.config import RunConfig
 from vidclass.training.data import Examples
 from vidclass.training.exact import ExactHead
 from vidclass.training.fit import fit_head

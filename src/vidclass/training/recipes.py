@@ -7,17 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from vidclass.backbones.registry import get_backbone
-from vidclass.config import (
-    FeatureConfig,
-    GeometryConfig,
-    RunConfig,
-    SamplingConfig,
-    SplitConfig,
-    TaskConfig,
-    TrainingConfig,
-)
+from vidclass.config import FeatureConfig, GeometryConfig, SamplingConfig, SplitConfig, TaskConfig
 from vidclass.errors import ConfigError, require_choice
 from vidclass.heads.registry import head_name, parse_head
+from vidclass.training.config import RunConfig, TrainingConfig
 
 DEFAULT_BACKBONE = "efficientnet_lite0"
 AUTO = "auto"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from vidclass.bundle.answers import AnswerRule
 from vidclass.bundle.read import Bundle
 from vidclass.bundle.write import TrainedMember, write_bundle
-from vidclass.config import RunConfig, SplitConfig
+from vidclass.config import SplitConfig, TaskConfig
 from vidclass.data.label_scheme import label_scheme, resolved_task, task_notes
 from vidclass.data.manifest import Manifest
 from vidclass.data.splits import split_clips, tail_validation
@@ -28,6 +28,7 @@ from vidclass.files import write_text
 from vidclass.ledger import write_ledger
 from vidclass.training import folder as names
 from vidclass.training.auto import HeadChoice
+from vidclass.training.config import RunConfig
 from vidclass.training.examples import grouped_manifest
 from vidclass.training.members import FittedMembers, fit_members
 from vidclass.training.targets import answer_rule, check_head
@@ -85,15 +86,7 @@ def train(
     """
     started = time.monotonic()
     out = Path(out)
-    manifest = regrouped(manifest, config.split)
-    # Refuse before the work.
-    task = resolved_task(manifest, config.task)
-    check_head(config.head, task)
-    divide(manifest, config.split, seed=config.training.seed)
-    for view in config.views:
-        backbone_recipe(view)
-    names.prepare_run_folder(out, config, overwrite=overwrite)
-    names.write_config(out, config)
+    manifest, task = _prepare(manifest, out, config, overwrite=overwrite)
     views = see(
         manifest,
         config,
@@ -104,10 +97,7 @@ def train(
         retry_failed=retry_failed,
     )
     extraction = views[0].extraction
-    write_ledger(out / names.LEDGER, extraction.failures)
-    clips = grouped_manifest(extraction, config.split)
-    clips = divide(clips, config.split, seed=config.training.seed)
-    clips.write_csv(out / names.SPLIT)
+    clips = _split(out, extraction, config)
     scheme = label_scheme(clips, task)
     parts = _parts(clips)
     seen = seen_clips(views, scheme, config)
@@ -132,6 +122,30 @@ def train(
     )  # fmt: skip
     _finish(result, seconds=time.monotonic() - started)
     return result
+
+
+def _prepare(
+    manifest: Manifest, out: Path, config: RunConfig, *, overwrite: bool
+) -> tuple[Manifest, TaskConfig]:
+    """Refuse before the work; then the folder is made.  Returns the clips with their groups."""
+    manifest = regrouped(manifest, config.split)
+    task = resolved_task(manifest, config.task)
+    check_head(config.head, task)
+    divide(manifest, config.split, seed=config.training.seed)
+    for view in config.views:
+        backbone_recipe(view)
+    names.prepare_run_folder(out, config, overwrite=overwrite)
+    names.write_config(out, config)
+    return manifest, task
+
+
+def _split(out: Path, extraction: Extraction, config: RunConfig) -> Manifest:
+    """The readable clips with their split, also written into the folder, and those that failed."""
+    write_ledger(out / names.LEDGER, extraction.failures)
+    clips = grouped_manifest(extraction, config.split)
+    clips = divide(clips, config.split, seed=config.training.seed)
+    clips.write_csv(out / names.SPLIT)
+    return clips
 
 
 def _best_epoch(fitted: FittedMembers) -> int | None:
@@ -188,13 +202,14 @@ def _save(
     rule: AnswerRule,
     learned_from: int,
 ) -> Path:
-    trained = []
+    trained, written = [], [names.CHOICES]
     for place, member in enumerate(fitted.members):
         model = member.fitted
         best = None if model.exact else model.best_epoch
-        names.write_history(out, model.history, best, member=place)
+        written += names.write_history(out, model.history, best, member=place)
         weights = out / names.numbered(names.CHECKPOINT, place)
         model.model.save_weights(weights)
+        written.append(weights.name)
         view = views[member.view]
         trained.append(TrainedMember(member.head, weights, view.maker, view.mirror_maker))
     names.write_choices(out, fitted.choices)
@@ -208,6 +223,7 @@ def _save(
         trained_on=learned_from,
         rule=rule,
     )
+    names.remove_former(out, config, written=written)
     return bundle
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from vidclass.config import RunConfig
 from vidclass.data.manifest import Manifest
 from vidclass.data.splits import split_clips
 from vidclass.errors import SplitError
+from vidclass.training.config import RunConfig
 
 
 def spare_validation(

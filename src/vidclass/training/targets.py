@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidclass.bundle.answers import AnswerRule
-from vidclass.config import TaskConfig, TrainingConfig
+from vidclass.config import TaskConfig
 from vidclass.data.label_scheme import Kind, LabelScheme
 from vidclass.data.wording import listed, quoted
 from vidclass.errors import ConfigError
 from vidclass.evaluation.multilabel import MIN_POSITIVES, best_thresholds
 from vidclass.evaluation.rejection import threshold_for_precision, threshold_keeping
+from vidclass.training.config import TrainingConfig
 
 # Beyond that a single clip of a rare class would outweigh a batch.
 MOST_WEIGHT = 10.0

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vidclass.config import FeatureConfig, RunConfig, TaskConfig
+from vidclass.config import FeatureConfig, TaskConfig
 from vidclass.data.label_scheme import LabelScheme, label_scheme
 from vidclass.data.manifest import Manifest
 from vidclass.errors import ConfigError, require_choice
@@ -17,6 +17,7 @@ from vidclass.features.extract import Extraction
 from vidclass.features.networks import FeatureMaker, feature_maker
 from vidclass.features.several import extract_several
 from vidclass.features.stored import MEMORY_VARIABLE
+from vidclass.training.config import RunConfig
 from vidclass.training.data import AnyExamples, Examples
 from vidclass.training.examples import examples
 from vidclass.types import Progress
