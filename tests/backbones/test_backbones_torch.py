@@ -251,23 +251,24 @@ def test_models_of_timm_are_read_from_their_folder(
     timm: Any, architecture: str, tmp_path: Path
 ) -> None:
     import torch
-    from safetensors.torch import save_file
 
     torch.manual_seed(2)
     whole = timm.create_model(architecture).eval()
-    save_file(whole.state_dict(), tmp_path / "model.safetensors")
-    wants = {"input_size": [3, 224, 224], "mean": PICTURES["image_mean"]}
-    wants |= {"std": PICTURES["image_std"], "license": "mit"}
-    settings = {"architecture": architecture, "pretrained_cfg": wants}
-    (tmp_path / "config.json").write_text(json.dumps(settings))
+    # As the repositories of timm on the hub were made.
+    timm.models.save_for_hf(whole, tmp_path, safe_serialization=True)
+    wants = whole.pretrained_cfg
+    size = wants["input_size"][1]
     backbone = get_backbone(f"timm:{tmp_path}")
-    assert (backbone.size, backbone.licence) == (224, "mit")
-    frames = RNG.integers(0, 256, (2, 224, 224, 3), np.uint8)
+    assert (backbone.size, backbone.licence) == (size, "apache-2.0")
+    assert backbone.parameters < sum(weight.numel() for weight in whole.parameters())
+    frames = RNG.integers(0, 256, (2, size, size, 3), np.uint8)
     mean, std = (np.array(wants[key]) for key in ("mean", "std"))
     given = torch.from_numpy(((frames / 255 - mean) / std).astype("float32").transpose(0, 3, 1, 2))
     with torch.no_grad():
         wanted = whole.forward_head(whole.forward_features(given), pre_logits=True).numpy()
-    found = features(build_backbone(backbone.name, 224, "imagenet"), frames)
+    found = features(build_backbone(backbone.name, size, "imagenet"), frames)
     np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-4)
-    config = FeatureConfig(backbone=backbone.name, precision="f32")
-    assert feature_maker(config).open().route == "openvino"
+    for side in (size, 96):
+        geometry = GeometryConfig(size=side)
+        config = FeatureConfig(backbone=backbone.name, precision="f32", geometry=geometry)
+        assert feature_maker(config).open().route == "openvino"

@@ -58,7 +58,7 @@ _MAE, _JEPA = "MCG-NJU/videomae-base-finetuned-kinetics", "facebook/vjepa2-vitl-
 ALIASES: dict[str, _Alias] = {
     "dinov2_small": _Alias("facebook/dinov2-small", 224, 384, 22_056_576, "Apache-2.0"),
     "dinov2_base": _Alias("facebook/dinov2-base", 224, 768, 86_580_480, "Apache-2.0"),
-    "dinov3_small": _Alias(_DINO3, 224, 384, 21_601_152, _DINO3_LICENCE),
+    "dinov3_small": _Alias(_DINO3, 224, 384, 21_596_544, _DINO3_LICENCE),
     "clip_vit_b32": _Alias(_CLIP, 224, 768, 87_456_000, "MIT"),
     "siglip_base": _Alias(_SIGLIP, 224, 768, 92_884_224, "Apache-2.0"),
     "videomae_base": _Alias(_MAE, 224, 768, 86_227_200, "CC-BY-NC-4.0 (non-commercial)", 16),

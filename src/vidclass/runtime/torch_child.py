@@ -19,8 +19,10 @@ from vidclass.runtime.recipe import NetworkRecipe, probe_inputs
 def export_ir(recipe: NetworkRecipe, folder: Path) -> None:
     """Write `model.xml` and `model.bin`, optimised, with a uint8 (B,H,W,3) input.
 
-    The network is traced on two pictures: of one, a trace would keep that there is one.
+    The network is traced on two pictures: of one, a trace would keep that there is one.  PyTorch's
+    own check of the trace would run a large network twice more; outputs are compared anyhow.
     """
+    import torch
     from openvino._offline_transformations import apply_moc_transformations
 
     # The door to OpenVINO leaves it out; telemetry stays shut away from it.
@@ -29,16 +31,19 @@ def export_ir(recipe: NetworkRecipe, folder: Path) -> None:
     module = _built(recipe)
     (folder / BUILT).touch()
     frames = _tensor(recipe)[:2]
-    with _no_gradients():
-        model = convert_model(module, example_input=frames, input=[-1, *map(int, frames.shape[1:])])
+    with torch.no_grad():
+        traced = torch.jit.trace(module, frames, strict=False, check_trace=False)
+    model = convert_model(traced, example_input=frames, input=[-1, *map(int, frames.shape[1:])])
     apply_moc_transformations(model, cf=True)
     ov.save_model(model, folder / "model.xml", compress_to_fp16=False)
 
 
 def reference_outputs(recipe: NetworkRecipe, folder: Path) -> None:
     """Write `reference.npy`: what PyTorch makes of the probe inputs."""
+    import torch
+
     module = _built(recipe)
-    with _no_gradients():
+    with torch.no_grad():
         # One by one: windows of frames take much memory.
         rows = [module(row[None]).numpy() for row in _tensor(recipe)]
     np.save(folder / "reference.npy", np.concatenate(rows))
@@ -52,12 +57,6 @@ def _tensor(recipe: NetworkRecipe) -> Any:
     import torch
 
     return torch.from_numpy(probe_inputs(recipe)["frames"])
-
-
-def _no_gradients() -> Any:
-    import torch
-
-    return torch.no_grad()
 
 
 TASKS: Tasks = {"export": export_ir, "reference": reference_outputs}
