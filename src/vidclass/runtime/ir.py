@@ -28,7 +28,7 @@ PARITY_TOLERANCE = 1e-4
 # shape of weights, which takes JAX 20 s for a small network.
 REFERENCE_BACKEND = "numpy"
 # Goes up when exporting learns to do more: networks that were refused are then tried again.
-REFUSAL_REVISION = 2
+REFUSAL_REVISION = 3
 _POLL_S = 0.05
 _CHILDREN = {"keras": "vidclass.runtime.child", "torch": "vidclass.runtime.torch_child"}
 
