@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +14,6 @@ import pytest
 from vidclass.runtime import child
 from vidclass.runtime.ir import ensure_ir
 from vidclass.runtime.network import OpenVinoNetwork
-from vidclass.runtime.openvino import ov
 from vidclass.runtime.recipe import NetworkRecipe, probe_inputs
 
 
@@ -100,33 +98,3 @@ def test_reshapes_keep_the_batch(made: Callable[..., NetworkRecipe]) -> None:
     assert together.shape == (3, 4)
     for picture, row in zip(inputs["frames"], together, strict=True):
         np.testing.assert_allclose(network.run(frames=picture[None])[0], row, atol=1e-5)
-
-
-def reshape(data: list[int], target: Any) -> Any:
-    source = ov.op.Parameter(ov.Type.f32, ov.PartialShape(data))
-    return ov.opset13.reshape(source, target, special_zero=False)
-
-
-@pytest.mark.parametrize(
-    ("data", "target", "bakes"),
-    [
-        ([-1, 8], [1, 8, 1, 1], True),
-        ([-1, 2, 4], [1, 8], True),
-        ([-1, 8], [-1, 8, 1, 1], False),
-        ([3, 8], [1, 24], False),
-        ([-1, 8], [1, 16], False),  # two pictures in one: whatever that is, it is no such block
-        ([-1, -1], [1, 8], False),
-        ([-1], [1, 8], False),
-        ([-1], [1], True),
-        ([], [1], False),
-    ],
-)
-def test_a_reshape_bakes_the_batch_if_it_changes_nothing_else(
-    data: list[int], target: list[int], bakes: bool
-) -> None:
-    assert child._bakes_batch(reshape(data, np.array(target, "int64"))) is bakes
-
-
-def test_a_reshape_to_a_computed_target_is_left_alone() -> None:
-    target = ov.op.Parameter(ov.Type.i64, ov.PartialShape([2]))
-    assert not child._bakes_batch(reshape([-1, 8], target))

@@ -75,6 +75,11 @@ def test_constants_of_any_shape_follow(shape: tuple[int, ...]) -> None:
     check(model(convolved(o.multiply(convolved(x), factor)), x), left=2)
 
 
+def test_a_swish_keeps_its_factor_a_single_number() -> None:
+    x = frames()
+    check(model(convolved(o.swish(convolved(x), np.float32(1.5))), x), left=2)
+
+
 @pytest.mark.parametrize("axis", [3, -1, 1])
 def test_branches_meet(axis: int) -> None:
     x = frames()

@@ -48,6 +48,7 @@ def cached_facts(key: list[Any], find: Callable[[], Facts]) -> Facts:
     try:
         return Facts(**json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
-        facts = find()
+        pass  # what `find` may raise has nothing to do with it
+    facts = find()
     write_text(file, json.dumps(asdict(facts)))
     return facts

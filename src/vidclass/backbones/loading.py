@@ -27,7 +27,9 @@ def load_weights_file(model: keras.Model, name: str, path: str) -> None:
     try:
         model.load_weights(path)
     except Exception as error:  # h5py and Keras raise many kinds for a file that does not fit
-        raise WeightsError(f"{path} does not hold weights of {name}: {error}") from error
+        # Some of Keras's messages print all weights.
+        why = f"{error}" if len(f"{error}") < 1000 else f"{error}"[:500] + " ..."
+        raise WeightsError(f"{path} does not hold weights of {name}: {why}") from error
 
 
 def weights_owner(model: keras.Model) -> keras.Model:

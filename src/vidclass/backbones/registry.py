@@ -33,6 +33,7 @@ class Backbone:
             (B,window,H,W,3), and `build` is given `window` too.
         licence: Of its published weights, as far as their source states it.
         framework: Whose model it is: `keras`, or `torch` for a module that takes uint8 frames.
+        reference: The back end of Keras that its other forms are compared with.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Backbone:
     window: int = 1
     licence: str = ""
     framework: Framework = "keras"
+    reference: Literal["numpy", "jax"] = "numpy"
 
     def build(self, *, size: int, weights: str) -> Any:
         """The model with its weights; one of Keras in Keras's current image data format.
@@ -113,11 +115,12 @@ backbones: dict[str, Backbone] = _table()
 PREFIXES: dict[str, tuple[str, Framework]] = {
     "hf": ("vidclass.backbones.hugging_face", "torch"),
     "timm": ("vidclass.backbones.timm_models", "torch"),
+    "hub": ("vidclass.backbones.keras_hub_models", "keras"),
 }
 
 
 def get_backbone(name: str) -> Backbone:
-    """The backbone of that name, or the one behind `hf:`, `timm:` and where to find it.
+    """The backbone of that name, or the one behind `hf:`, `timm:` or `hub:` and where to find it.
 
     Raises:
         ConfigError: there is none; the message names the nearest.  Or a library is missing.
@@ -142,6 +145,8 @@ def _behind_prefix(family: str, name: str) -> Backbone:
         window=described.window,
         licence=described.licence,
         framework=framework,
+        # To learn the shapes of KerasHub's layers, Keras runs them on 83 pictures under NumPy.
+        reference="jax" if framework == "keras" else "numpy",
     )
 
 

@@ -172,6 +172,7 @@ def backbone_recipe(config: FeatureConfig) -> NetworkRecipe:
         identity=backbone.weights_id(config.weights),
         frames=True,
         framework=backbone.framework,
+        reference=backbone.reference,
     )
 
 

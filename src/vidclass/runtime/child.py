@@ -6,7 +6,6 @@ Run as `python -m vidclass.runtime.child TASK_FILE`, with KERAS_BACKEND set by t
 from __future__ import annotations
 
 import json
-import math
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from vidclass.errors import RuntimeRouteError, VidclassError
+from vidclass.runtime.batch import free_batch
 from vidclass.runtime.layout import sink_transposes
 from vidclass.runtime.openvino import ov
 from vidclass.runtime.recipe import NetworkRecipe, probe_inputs
@@ -50,7 +50,7 @@ def export_ir(recipe: NetworkRecipe, folder: Path) -> None:
         _export_raw(recipe, raw)
     model = ov.Core().read_model(raw)
     if recipe.frames:
-        _free_batch(model)
+        free_batch(model)
         model = _with_uint8_input(model, layout)
     # Without this step batch norms stay unfolded: 2,200 nodes in place of 310 for InceptionV3.
     apply_moc_transformations(model, cf=True)
@@ -67,38 +67,6 @@ def _export_raw(recipe: NetworkRecipe, raw: Path) -> None:
     model = recipe.build()
     (raw.parent / BUILT).touch()
     model.export(str(raw), format="openvino", verbose=False)
-
-
-def _free_batch(model: Any) -> None:
-    """Let every reshape keep the batch: squeeze-and-excite blocks are exported for one picture.
-
-    Their target is written down as [1,C,1,1] where the data are (B,C).
-    """
-    while fixed := [op for op in model.get_ops() if _bakes_batch(op)]:
-        for op in fixed:
-            target = op.input_value(1).get_node().get_data().copy()
-            target[0] = -1
-            op.input(1).replace_source_output(ov.op.Constant(target).output(0))
-        # A reshape of what comes out of these has shown its own fault only now.
-        model.validate_nodes_and_infer_types()
-
-
-def _bakes_batch(op: Any) -> bool:
-    """Whether `op` reshapes data of a free batch to a batch of one, and changes no other size."""
-    if (
-        op.get_type_name() != "Reshape"
-        or op.input_value(1).get_node().get_type_name() != "Constant"
-    ):
-        return False
-    batch, *sizes = list(op.input(0).get_partial_shape()) or [None]
-    target = op.input_value(1).get_node().get_data().ravel().tolist()
-    return (
-        batch is not None
-        and batch.is_dynamic
-        and all(size.is_static for size in sizes)
-        and target[:1] == [1]
-        and math.prod(target) == math.prod(size.get_length() for size in sizes)
-    )
 
 
 def _with_uint8_input(model: Any, layout: str) -> Any:

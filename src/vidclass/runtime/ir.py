@@ -24,11 +24,8 @@ from vidclass.runtime.recipe import NetworkRecipe, probe_inputs
 # The largest allowed difference from the original, as a part of the largest reference output.
 # Float32 routes differ by rounding alone, about 1e-6; a wrong route is off by 0.1 or more.
 PARITY_TOLERANCE = 1e-4
-# Keras on NumPy computes its convolutions by JAX, but does not compile an initialiser for each
-# shape of weights, which takes JAX 20 s for a small network.
-REFERENCE_BACKEND = "numpy"
 # Goes up when exporting learns to do more: networks that were refused are then tried again.
-REFUSAL_REVISION = 2
+REFUSAL_REVISION = 3
 _POLL_S = 0.05
 _CHILDREN = {"keras": "vidclass.runtime.child", "torch": "vidclass.runtime.torch_child"}
 
@@ -128,7 +125,7 @@ def _run_children(recipe: NetworkRecipe, folder: Path) -> None:
         while export.poll() is None and not (folder / BUILT).exists():
             time.sleep(_POLL_S)
         if not export.poll():
-            children["reference"] = _start("reference", recipe, folder, REFERENCE_BACKEND)
+            children["reference"] = _start("reference", recipe, folder, recipe.reference)
         for task, child in children.items():
             if child.wait() != 0:
                 raise _child_error(task, child.returncode, folder)

@@ -92,6 +92,8 @@ def _before(value: Any, order: list[int], *, constants: bool) -> Any:
     if _order(value) == order:
         return value.get_node().input_value(0)
     numbers = _numbers(value) if constants else None
+    if numbers is not None and numbers.ndim == 0:
+        return value
     if numbers is None or numbers.ndim > len(order):
         return None
     wide = numbers.reshape((1,) * (len(order) - numbers.ndim) + numbers.shape)

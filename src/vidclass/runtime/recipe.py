@@ -34,6 +34,7 @@ class NetworkRecipe:
             (B,window,H,W,3), and whose layout may be chosen; False for a head, whose inputs are
             `features` and `mask`.
         framework: Whose model it is: `keras`, or `torch` for a PyTorch module that takes frames.
+        reference: The back end of Keras whose numbers the OpenVINO form must give.
     """
 
     builder: str
@@ -42,6 +43,9 @@ class NetworkRecipe:
     frames: bool
     files: dict[str, str] = field(default_factory=dict)
     framework: Literal["keras", "torch"] = "keras"
+    # Keras on NumPy computes its convolutions by JAX, but does not compile an initialiser for each
+    # shape of weights, which takes JAX 20 s for a small network.
+    reference: Literal["numpy", "jax"] = "numpy"
 
     def build(self) -> Any:
         """The model; one of Keras under this process's back end."""
