@@ -42,3 +42,14 @@ def test_complete_rows_are_drawn_with_intervals_and_the_front_is_joined(tmp_path
 def test_one_row_alone_can_be_drawn(tmp_path: Path) -> None:
     save_figure(cost_figure(ranked([row(0, 0.6, 20)])), tmp_path / "figure.png")
     assert (tmp_path / "figure.png").stat().st_size > 0
+
+
+def test_names_do_not_lie_on_one_another() -> None:
+    close = [row(place, 0.6 + place / 1000, 20 + 3 * place) for place in range(3)]
+    figure = cost_figure(ranked(close))
+    (axes,) = figure.axes
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in axes.texts]
+    for place, box in enumerate(boxes):
+        assert axes.bbox.x0 <= box.x0 < box.x1 <= axes.bbox.x1
+        assert not any(box.overlaps(other) for other in boxes[place + 1 :])

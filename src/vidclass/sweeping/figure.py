@@ -14,6 +14,9 @@ from vidclass.sweeping.rows import Row
 # Okabe and Ito's colours, which those who cannot tell red from green can tell apart.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKERS = "osD^vPX*"
+# Where the name of a mark may be, in points from it: to the left above and to the right below the
+# line of the front never is.
+_BESIDE = ((-6, 4), (6, -11), (-6, -11), (-6, 16))
 
 
 def cost_figure(rows: Sequence[Row]) -> Figure:
@@ -33,9 +36,9 @@ def cost_figure(rows: Sequence[Row]) -> Figure:
         [row.ms_per_clip or 0 for row in front], [_percent(row.accuracy_mean) for row in front],
         where="post", color="0.35", linewidth=1.2, zorder=2,
     )  # fmt: skip
-    _name(axes, front)
     _label_axes(axes, done)
     _legend(figure, axes, heads, backbones)
+    _name(figure, axes, front)
     return figure
 
 
@@ -64,16 +67,29 @@ def _draw_row(axes: Any, row: Row, colour: str, marker: str) -> None:
         line.set(alpha=0.35, zorder=1)
 
 
-def _name(axes: Any, front: Sequence[Row]) -> None:
-    """To the left above each mark, where the line of the front never is."""
+def _name(figure: Figure, axes: Any, front: Sequence[Row]) -> None:
+    """Name each mark beside it, where there is room."""
     halo = [withStroke(linewidth=2.5, foreground="white")]
+    figure.draw_without_rendering()  # only then is it known where things lie
+    taken: list[Any] = []
     for row in front:
-        axes.annotate(
+        name = axes.annotate(
             f"#{row.number}: {row.point.frames} frames, {row.point.side} px",
             (row.ms_per_clip, _percent(row.accuracy_mean)),
-            xytext=(-6, 4), textcoords="offset points", ha="right", fontsize=8, zorder=5,
-            path_effects=halo,
+            xytext=_BESIDE[0], textcoords="offset points", fontsize=8, zorder=5, path_effects=halo,
         )  # fmt: skip
+        taken.append(_placed(name, taken, axes))
+
+
+def _placed(name: Any, taken: Sequence[Any], axes: Any) -> Any:
+    """Move a name to the first place that is free, or leave it; returns what it then takes up."""
+    for place in (*_BESIDE, _BESIDE[0]):
+        name.set(position=place, horizontalalignment="right" if place[0] < 0 else "left")
+        box = name.get_window_extent()
+        inside = axes.bbox.x0 <= box.x0 and box.x1 <= axes.bbox.x1
+        if inside and not any(box.overlaps(other) for other in taken):
+            break
+    return box
 
 
 def _label_axes(axes: Any, done: Sequence[Row]) -> None:
