@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.hub_presets import (
+
+from hub_presets import (
     OFFSET,
     SCALE,
     SIZE,
@@ -19,7 +20,6 @@ from tests.hub_presets import (
     network,
     save,
 )
-
 from vidclass.backbones.loading import weights_owner
 from vidclass.backbones.registry import get_backbone
 from vidclass.config import FeatureConfig

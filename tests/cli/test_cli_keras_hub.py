@@ -7,8 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.hub_presets import needs_keras_hub, save
-from tests.tiny_set import command
+
+from hub_presets import needs_keras_hub, save
+from tiny_set import command
 
 pytestmark = [needs_keras_hub, pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
