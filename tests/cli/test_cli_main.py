@@ -31,6 +31,7 @@ COMMANDS = [
     "heads",
 ]
 HEAVY = ("av", "cv2", "jax", "keras", "lance", "matplotlib", "openvino", "polars", "sklearn")
+LONG = "x" * 5000
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -105,6 +106,18 @@ def test_an_interrupted_job_is_130(monkeypatch: pytest.MonkeyPatch, arguments: l
     done = CliRunner().invoke(app, arguments)
     assert (done.exit_code, done.stdout) == (130, "")
     assert done.stderr == "interrupted: everything finished so far is kept\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["train", LONG, "--out", "run"], ["data", "check", LONG], ["predict", LONG, "a.mp4"]],
+    ids=["train", "check", "predict"],
+)
+def test_a_name_that_no_file_can_have_is_a_wrong_command(arguments: list[str]) -> None:
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 2
+    assert done.stderr.startswith("error: '")
+    assert "characters: no file can have so long a name" in done.stderr
 
 
 def test_a_defect_is_no_expected_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,6 +50,15 @@ def test_mutated_lists_give_clips_or_our_errors(data: st.DataObject) -> None:
             assert str(error)
 
 
+def test_a_name_that_no_file_can_have_is_a_missing_file(tmp_path: Path) -> None:
+    (tmp_path / "1.mp4").touch()
+    table = tmp_path / "list.csv"
+    table.write_text(f"video,label\n1.mp4,a\n{'x' * 5000}.mp4,b\n")
+    found = Manifest.from_source(table)
+    assert len(found.table) == 2
+    assert any("1 of 2" in note for note in found.notes), found.notes
+
+
 def test_a_cell_beyond_all_measure_is_named(tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
     path.write_text("video," + "x" * 200_000 + "\n1.mp4,a\n")

@@ -22,7 +22,7 @@ _WEIGHTS = ["model.safetensors", "model-*.safetensors", "model.safetensors.index
 
 def is_folder(place: str) -> bool:
     """Whether `place` is a folder of this machine, and not a name on the hub."""
-    return Path(place).is_dir()
+    return os.path.isdir(place)  # unlike Path.is_dir, false for names that no file can have
 
 
 def kept(repository: str) -> Path | None:

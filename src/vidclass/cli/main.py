@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Annotated, Any
 
 import typer
@@ -32,6 +33,13 @@ class Commands(TyperGroup):
         except VidclassError as error:
             typer.echo(f"error: {error}", err=True)
             raise typer.Exit(WRONG if isinstance(error, ConfigError) else FAILED) from error
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            name = str(error.filename)
+            text = f"{name[:60]!r}... has {len(name)} characters: no file can have so long a name"
+            typer.echo(f"error: {text}", err=True)
+            raise typer.Exit(WRONG) from error
         except KeyboardInterrupt as error:
             typer.echo("interrupted: everything finished so far is kept", err=True)
             raise typer.Exit(INTERRUPTED) from error

@@ -16,7 +16,7 @@ def is_frame_folder(path: Path) -> bool:
     Hidden files do not count, nor do files such as `Thumbs.db`; a sub-folder does, and so does a
     video: then it is a folder of other things.
     """
-    if not path.is_dir():
+    if not os.path.isdir(path):  # unlike Path.is_dir, false for names that no file can have
         return False
     kinds: set[tuple[str, str, str]] = set()
     with os.scandir(path) as entries:
