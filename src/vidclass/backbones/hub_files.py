@@ -96,6 +96,19 @@ def pictures_file(folder: Path) -> Path | None:
     return next((folder / name for name in PICTURES if (folder / name).is_file()), None)
 
 
+def weights_state(place: str) -> str:
+    """Whether the weights are in the user's folder, or were fetched."""
+    folder = Path(place) if is_folder(place) else kept(place)
+    return "at hand" if folder and weight_files(folder) else "to be fetched"
+
+
+def weights_source(place: str) -> str:
+    """How missing weights come to this machine."""
+    if is_folder(place):
+        return f"by putting model.safetensors into {place}"
+    return "by huggingface_hub (pip install 'vidclass[torch]'), when it is first used"
+
+
 def identity(place: str, folder: Path, *, weights: bool) -> str:
     """What changes with the files: the hub's commit, or the checksums of a folder's files."""
     if not is_folder(place):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vidclass.backbones import hub_files
 from vidclass.backbones.facts import Description
 from vidclass.backbones.hf_networks import pretrained, skeleton, window_of
 from vidclass.backbones.hf_pictures import read_pictures
@@ -16,7 +17,6 @@ from vidclass.backbones.hub_files import (
     is_folder,
     kept,
     located,
-    weight_files,
 )
 from vidclass.backbones.torch_facts import facts_of
 from vidclass.errors import WeightsError
@@ -136,16 +136,12 @@ def weights_id(name: str, weights: str) -> str:
 
 def weights_state(name: str) -> str:
     """Whether the weights are in the user's folder, or were fetched."""
-    place = _place(name)
-    folder = Path(place) if is_folder(place) else kept(place)
-    return "at hand" if folder and weight_files(folder) else "to be fetched"
+    return hub_files.weights_state(_place(name))
 
 
 def weights_source(name: str) -> str:
     """How missing weights come to this machine."""
-    if is_folder(_place(name)):
-        return f"by putting model.safetensors into {_place(name)}"
-    return "by huggingface_hub (pip install 'vidclass[torch]'), when it is first used"
+    return hub_files.weights_source(_place(name))
 
 
 def require_libraries(name: str) -> None:
