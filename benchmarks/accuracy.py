@@ -21,7 +21,7 @@ from pathlib import Path
 
 import vidclass
 from vidclass.heads.registry import heads
-from vidclass.runtime.precision import resolve_precision
+from vidclass.runtime.hardware import resolve_precision
 from vidclass.training.seeds import cross_validate_seeds
 from vidclass.training.settings import parse_settings
 

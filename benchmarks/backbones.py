@@ -20,7 +20,7 @@ from vidclass.backbones.registry import backbones, get_backbone
 from vidclass.cli.backbone_speed import measure
 from vidclass.config import FeatureConfig, GeometryConfig
 from vidclass.errors import RuntimeRouteError
-from vidclass.features.networks import backbone_recipe
+from vidclass.features.extractor import backbone_recipe
 from vidclass.runtime.ir import ensure_ir
 
 

@@ -74,12 +74,11 @@ def parse() -> argparse.Namespace:
 def step(options: argparse.Namespace) -> dict[str, float]:
     """What one setting takes, measured in this very process."""
     from vidclass.backbones.registry import get_backbone
-    from vidclass.config import FeatureConfig, GeometryConfig, SamplingConfig
+    from vidclass.config import FeatureConfig, FinetuneConfig, GeometryConfig, SamplingConfig
+    from vidclass.finetuning.build import build_network, compile_joint
+    from vidclass.finetuning.layers import unfreeze
+    from vidclass.finetuning.model import join, leaves, quick_twin
     from vidclass.heads.registry import build_head
-    from vidclass.training.finetune_config import FinetuneConfig
-    from vidclass.training.finetune_fit import build_network, compile_joint
-    from vidclass.training.finetune_layers import unfreeze
-    from vidclass.training.finetune_network import join, leaves, quick_twin
 
     config = FinetuneConfig.checked(
         unfreeze=options.unfreeze,

@@ -90,7 +90,7 @@ def spread(paths: Sequence[Path], count: int) -> list[Path]:
 
 def find_clips(source: Path, count: int, made: Path) -> list[Path]:
     """`count` clips of a folder of classes; where there is no such folder, clips made in `made`."""
-    from vidclass.data.extensions import VIDEO_EXTENSIONS
+    from vidclass.data.media_files import VIDEO_EXTENSIONS
 
     if not source.is_dir():
         print(f"{source} is not there: clips are made", file=sys.stderr)

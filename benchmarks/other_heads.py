@@ -24,7 +24,7 @@ from vidclass.heads.attention import SinusoidalPositions, masked_softmax
 from vidclass.heads.inputs import head_inputs, narrowed
 from vidclass.heads.layers import MaskedMean, TimeFlatten
 from vidclass.heads.registry import head, heads
-from vidclass.training import recipes
+from vidclass.training import presets
 
 
 class Latents(keras.layers.Layer):
@@ -131,5 +131,5 @@ def state_space(
 if __name__ == "__main__":
     heads()
     for name in ("perceiver", "state_space"):
-        recipes.TRAINING[name] = recipes.TRAINING["transformer"]
+        presets.TRAINING[name] = presets.TRAINING["transformer"]
     accuracy.main()

@@ -19,13 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 import vidclass
-from vidclass.features.clip import decode_for
-from vidclass.features.networks import backbone_recipe
+from vidclass.features.decoding import decode_for
+from vidclass.features.extractor import backbone_recipe
+from vidclass.runtime.hardware import resolve_precision
 from vidclass.runtime.ir import ensure_ir
 from vidclass.runtime.openvino import core, ov
-from vidclass.runtime.precision import resolve_precision
 from vidclass.training.data import Examples
-from vidclass.training.exact import ExactHead
+from vidclass.training.logistic import ExactHead
 
 BATCH = 16
 WAYS = ("mean", "mean and quarters", "mean and maximum", "mirror images averaged")

@@ -72,7 +72,7 @@ def keys_of(clips: int) -> list[str]:
 
 def open_store(folder: Path) -> Any:
     """The store that is written and read."""
-    from vidclass.features.store import FeatureStore
+    from vidclass.features.store.store import FeatureStore
 
     return FeatureStore(folder, settings=_SETTINGS, width=WIDTH, description="{}")
 

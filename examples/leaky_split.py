@@ -22,7 +22,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
 
 from vidclass import Manifest
-from vidclass.cli.output import err, show
+from vidclass.cli.console import err, show
 from vidclass.config import GeometryConfig, SamplingConfig
 from vidclass.data.manifest import Clip
 from vidclass.data.splits import fold_assignments

@@ -139,7 +139,7 @@ def tiny_run(tiny_set: Path, session_cache: Path, tmp_path_factory: pytest.TempP
     """The folder of a finished run on `tiny_set`; read only."""
     from tiny_set import QUICK
     from vidclass.data.manifest import Manifest
-    from vidclass.training.recipes import run_config
+    from vidclass.training.presets import run_config
     from vidclass.training.run import train
 
     training = {"epochs": 30, "learning_rate": 0.01}

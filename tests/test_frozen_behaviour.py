@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 # The file is run as a script, too.
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent / "support"))
 from tiny_set import QUICK_OPTIONS, command, write_clip, write_set  # noqa: E402
 
 FROZEN = Path(__file__).parent / "frozen" / "behaviour.json"

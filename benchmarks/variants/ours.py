@@ -22,11 +22,11 @@ from typing import Any
 from protocol import save_features, take_stdout, timed, versions
 
 import vidclass
+from vidclass._core.parallel import run_each
 from vidclass.data.manifest import Clip, Manifest
-from vidclass.engine.local import run_each
-from vidclass.features.clip import decode_for
+from vidclass.features.decoding import decode_for
 from vidclass.features.extract import Extraction, extract
-from vidclass.features.networks import FeatureMaker, feature_maker
+from vidclass.features.extractor import FeatureMaker, feature_maker
 from vidclass.features.pipeline import make_features
 from vidclass.types import FrameBatch
 

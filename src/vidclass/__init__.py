@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from vidclass.data.manifest import Manifest
     from vidclass.evaluation.evaluate import evaluate
     from vidclass.features.extract import extract
-    from vidclass.features.networks import feature_maker
+    from vidclass.features.extractor import feature_maker
+    from vidclass.finetuning.finetune import finetune
     from vidclass.inference.classifier import Classifier
     from vidclass.sweeping.run import sweep
     from vidclass.sweeping.settings import SweepConfig
     from vidclass.sweeping.space import SweepSpace
     from vidclass.training.crossval import cross_validate
-    from vidclass.training.finetune import finetune
-    from vidclass.training.recipes import run_config
+    from vidclass.training.presets import run_config
     from vidclass.training.run import train
 
 __all__ = [
@@ -62,9 +62,9 @@ _HOMES = {
     "cross_validate": "vidclass.training.crossval",
     "evaluate": "vidclass.evaluation.evaluate",
     "extract": "vidclass.features.extract",
-    "feature_maker": "vidclass.features.networks",
-    "finetune": "vidclass.training.finetune",
-    "run_config": "vidclass.training.recipes",
+    "feature_maker": "vidclass.features.extractor",
+    "finetune": "vidclass.finetuning.finetune",
+    "run_config": "vidclass.training.presets",
     "sweep": "vidclass.sweeping.run",
     "train": "vidclass.training.run",
 }

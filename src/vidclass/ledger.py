@@ -9,9 +9,9 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from vidclass.config import one_line
+from vidclass._core.files import write_text
+from vidclass.config.base import one_line
 from vidclass.errors import ConfigError
-from vidclass.files import write_text
 from vidclass.types import Failure
 
 _ROW = TypeAdapter(Failure)

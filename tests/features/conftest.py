@@ -7,8 +7,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from fake_network import FakeMaker
 
+from fake_network import FakeMaker
 from vidclass.data.manifest import Manifest
 from vidclass.data.rows import SCHEMA
 

@@ -10,7 +10,7 @@ import pytest
 
 from vidclass.runtime.ir import ensure_ir
 from vidclass.runtime.ir_files import IrFiles
-from vidclass.runtime.recipe import NetworkRecipe
+from vidclass.runtime.network_spec import NetworkRecipe
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +21,7 @@ def made() -> Iterator[Callable[..., NetworkRecipe]]:
         arguments = {"frames": 5, "width": 3} if name == "head" else {"size": 32, **more}
         return NetworkRecipe(f"made_networks:{name}", arguments, "test", frames=name != "head")
 
-    here = str(Path(__file__).parent)
+    here = str(Path(__file__).parents[1] / "support")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join([here, os.environ.get("PYTHONPATH", "")]))
         yield recipe

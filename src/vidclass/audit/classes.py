@@ -6,10 +6,10 @@ import statistics
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
+from vidclass._core.text import counted, listed, quoted
 from vidclass.audit.model import ClassFacts, ClipLook, Finding
 from vidclass.data.manifest import Manifest
 from vidclass.data.rows import SPLITS, labels_in
-from vidclass.data.wording import counted, listed, quoted
 
 # The largest class by the smallest.
 IMBALANCE_NOTE = 3.0

@@ -10,7 +10,7 @@ import polars as pl
 from vidclass.audit.model import Duplicates
 from vidclass.data.groups import keep_together
 from vidclass.data.manifest import Manifest
-from vidclass.features.duplicates import near_duplicates
+from vidclass.features.near_duplicates import near_duplicates
 from vidclass.types import ClipFeatures
 
 _ACROSS = ("labels", "splits", "folds", "groups")

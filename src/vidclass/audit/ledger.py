@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from vidclass.audit.findings import cause_of
+from vidclass._core.parallel import run_each
+from vidclass.audit.issues import cause_of
 from vidclass.audit.model import LedgerEntry
 from vidclass.config import GeometryConfig, SamplingConfig
-from vidclass.engine.local import run_each
 from vidclass.types import Failure, Progress, Span
 from vidclass.video.decode import decode_clip
 

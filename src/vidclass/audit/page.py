@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, PackageLoader
 
+from vidclass._core.files import write_text
+from vidclass._core.text import counted
 from vidclass.audit.model import Finding
-from vidclass.audit.pictures import STRIP_FRAMES, sheet_rows
 from vidclass.audit.run import MOST_OF_FINDING, MOST_OF_SET, MOST_SETS, MOST_SUSPECTS, Audit
-from vidclass.data.wording import counted
+from vidclass.audit.thumbnails import STRIP_FRAMES, sheet_rows
 from vidclass.errors import ConfigError
-from vidclass.files import write_text
 
 MOST_LISTED = 100
 _BINS = 24

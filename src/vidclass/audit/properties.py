@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
+from vidclass._core.text import counted
 from vidclass.audit.model import ClipLook, Finding, Property, Value
 from vidclass.data.manifest import Manifest
-from vidclass.data.wording import counted
 from vidclass.video.probe import VideoInfo
 
 EXAMPLES = 3

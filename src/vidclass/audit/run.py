@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from vidclass.audit import findings as find
+from vidclass.audit import issues as find
 from vidclass.audit.classes import class_facts, class_findings
+from vidclass.audit.collect_features import made_features, stored_features
 from vidclass.audit.duplicates import find_duplicates
-from vidclass.audit.gather import made_features, stored_features
+from vidclass.audit.inspection import look_at_clips, strips_of
+from vidclass.audit.label_issues import Judgement, judge_labels
 from vidclass.audit.ledger import try_again
-from vidclass.audit.looks import look_at_clips, strips_of
 from vidclass.audit.model import (
     SEVERITIES,
     ClassFacts,
@@ -23,13 +24,12 @@ from vidclass.audit.model import (
     Property,
     Suspect,
 )
-from vidclass.audit.pictures import STRIP_FRAMES, sheet_rows
 from vidclass.audit.properties import giveaways, odd_ones_out, property_tables
-from vidclass.audit.suspects import Judgement, judge_labels
+from vidclass.audit.thumbnails import STRIP_FRAMES, sheet_rows
 from vidclass.config import FeatureConfig
 from vidclass.data.manifest import Manifest
-from vidclass.features.keys import identify_clips
-from vidclass.features.store import default_store_folder
+from vidclass.features.identity import identify_clips
+from vidclass.features.store.store import default_store_folder
 from vidclass.ledger import read_ledger
 from vidclass.types import Failure, Progress, no_progress
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from vidclass.files import cache_folder, write_text
+from vidclass._core.files import cache_folder, write_text
 
 
 @dataclass(frozen=True)

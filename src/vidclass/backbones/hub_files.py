@@ -9,9 +9,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from vidclass._core.extras import require_extra
+from vidclass._core.files import sha256_of
 from vidclass.errors import WeightsError
-from vidclass.extras import require_extra
-from vidclass.files import sha256_of
 
 CONFIG = "config.json"
 # Where the pictures that a model of transformers wants are described: the first that is there.

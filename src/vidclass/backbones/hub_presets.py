@@ -13,11 +13,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from vidclass._core.extras import require_extra
+from vidclass._core.files import sha256_of
 from vidclass.backbones import hub_files
 from vidclass.backbones.hub_files import CONFIG, is_folder, read_json
 from vidclass.errors import ConfigError, WeightsError
-from vidclass.extras import require_extra
-from vidclass.files import sha256_of
 
 PREFIX = "hub:"
 PICTURES = "image_converter.json"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vidclass._core.extras import require_extra
 from vidclass.backbones import hub_files
 from vidclass.backbones.facts import Description
 from vidclass.backbones.hf_networks import pretrained, skeleton, window_of
@@ -20,7 +21,6 @@ from vidclass.backbones.hub_files import (
 )
 from vidclass.backbones.torch_facts import facts_of
 from vidclass.errors import WeightsError
-from vidclass.extras import require_extra
 
 if TYPE_CHECKING:
     from vidclass.backbones.torch_frames import FrameEncoder

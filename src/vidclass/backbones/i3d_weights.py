@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vidclass._core.files import cache_folder, sha256_of
 from vidclass.backbones.loading import load_weights_file, named_weights_id, randomise
 from vidclass.backbones.tf_checkpoint import DATA_SUFFIX, read_tensors
-from vidclass.data.download import download
+from vidclass.datasets.download import download
 from vidclass.errors import ConfigError, DownloadError, WeightsError, require_choice
-from vidclass.files import cache_folder, sha256_of
 
 if TYPE_CHECKING:
     import keras

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from vidclass._core.files import sha256_of
 from vidclass.backbones.facts import Description, Facts, cached_facts
 from vidclass.backbones.hub_files import CONFIG, is_folder
 from vidclass.backbones.hub_positions import settle_places
@@ -28,7 +29,6 @@ from vidclass.backbones.hub_presets import (
 from vidclass.backbones.hub_scale import scaling, side
 from vidclass.backbones.loading import load_weights_file, named_weights_id, randomise
 from vidclass.errors import ConfigError, WeightsError
-from vidclass.files import sha256_of
 
 if TYPE_CHECKING:
     import keras

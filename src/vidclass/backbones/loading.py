@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vidclass._core.files import sha256_of
 from vidclass.errors import WeightsError
-from vidclass.files import sha256_of
 
 if TYPE_CHECKING:
     import keras

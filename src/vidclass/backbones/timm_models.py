@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vidclass._core.extras import require_extra
 from vidclass.backbones import hub_files
 from vidclass.backbones.facts import Description
 from vidclass.backbones.hub_files import (
@@ -21,7 +22,6 @@ from vidclass.backbones.hub_files import (
 )
 from vidclass.backbones.torch_facts import facts_of
 from vidclass.errors import ConfigError, WeightsError
-from vidclass.extras import require_extra
 
 if TYPE_CHECKING:
     from vidclass.backbones.torch_frames import FrameEncoder

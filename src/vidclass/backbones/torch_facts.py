@@ -16,10 +16,10 @@ from importlib import import_module
 from pathlib import Path
 
 import vidclass.errors
+from vidclass._core.files import sha256_of
 from vidclass.backbones.facts import Facts, cached_facts
 from vidclass.backbones.hub_files import CONFIG
 from vidclass.errors import VidclassError, WeightsError
-from vidclass.files import sha256_of
 
 # Goes up when other features are taken from the same model.
 REVISION = 1

@@ -6,11 +6,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from vidclass.bundle.answers import AnswerRule
-from vidclass.config import FeatureConfig, FrozenConfig, one_line
-from vidclass.data.label_scheme import Kind, LabelScheme
+from vidclass.config import FeatureConfig, FrozenConfig
+from vidclass.config.base import one_line
 from vidclass.errors import BundleError
 from vidclass.features.windows import window_count
+from vidclass.tasks.answers import AnswerRule
+from vidclass.tasks.label_scheme import Kind, LabelScheme
 
 SUFFIX = ".vidclass"
 

@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidclass.bundle import format as names
-from vidclass.bundle.answers import AnswerRule, probabilities_of
-from vidclass.bundle.answers import softmax as softmax
 from vidclass.bundle.format import BundleInfo, MemberInfo, parse_info
-from vidclass.data.label_scheme import Kind
 from vidclass.errors import BundleError, ConfigError, ShapeError
-from vidclass.features.clip import padded
-from vidclass.features.networks import FeatureMaker, OpenedNetwork, open_backbone
-from vidclass.runtime.network import OpenVinoNetwork
-from vidclass.runtime.precision import resolve_precision
+from vidclass.features.decoding import padded
+from vidclass.features.extractor import FeatureMaker, OpenedNetwork, open_backbone
+from vidclass.runtime.hardware import resolve_precision
+from vidclass.runtime.openvino_network import OpenVinoNetwork
+from vidclass.tasks.answers import AnswerRule, probabilities_of
+from vidclass.tasks.answers import softmax as softmax
+from vidclass.tasks.label_scheme import Kind
 from vidclass.types import ClipFeatures
 
 # Clips that go through the head at a time.

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from vidclass._core.files import replacing, sha256_of
 from vidclass.bundle import format as names
-from vidclass.bundle.answers import AnswerRule
 from vidclass.bundle.format import BundleInfo, MemberInfo, answer_fields
-from vidclass.features.networks import FeatureMaker
-from vidclass.files import replacing, sha256_of
+from vidclass.features.extractor import FeatureMaker
 from vidclass.heads.registry import REVISION
 from vidclass.runtime.ir import ensure_ir
-from vidclass.runtime.recipe import NetworkRecipe
+from vidclass.runtime.network_spec import NetworkRecipe
+from vidclass.tasks.answers import AnswerRule
 from vidclass.version import __version__
 
 

@@ -56,9 +56,9 @@ def measure(config: FeatureConfig) -> Speed:
     """
     import numpy as np
 
+    from vidclass._core.parallel import run_each
     from vidclass.backbones.registry import get_backbone
-    from vidclass.engine.local import run_each
-    from vidclass.features.networks import open_backbone
+    from vidclass.features.extractor import open_backbone
 
     opened = open_backbone(config)
     network, side = opened.network, config.geometry.size

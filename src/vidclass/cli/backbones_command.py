@@ -29,7 +29,7 @@ def backbones_command(
 ) -> None:
     """List the pretrained networks that frames can go through."""
     from vidclass.backbones.registry import backbones, get_backbone
-    from vidclass.cli.output import show, tell_notes, write_json
+    from vidclass.cli.console import show, tell_notes, write_json
 
     chosen = [get_backbone(name) for name in dict.fromkeys(names or backbones)]
     speeds = _measure_all(chosen) if measure else {}
@@ -43,7 +43,7 @@ def backbones_command(
 
 def _measure_all(chosen: list[Backbone]) -> dict[str, Speed]:
     from vidclass.cli.backbone_speed import Speed, measure, speed_config
-    from vidclass.cli.output import progress_bars
+    from vidclass.cli.console import progress_bars
     from vidclass.errors import VidclassError
 
     speeds: dict[str, Speed] = {}
@@ -79,7 +79,7 @@ def _row(backbone: Backbone, speed: Speed | None) -> dict[str, Any]:
 
 def _known_route(backbone: Backbone) -> str | None:
     from vidclass.cli.backbone_speed import speed_config
-    from vidclass.features.networks import backbone_recipe
+    from vidclass.features.extractor import backbone_recipe
     from vidclass.runtime.ir import known_route
 
     return known_route(backbone_recipe(speed_config(backbone.name)))

@@ -48,8 +48,8 @@ def check_command(
     from vidclass.audit.record import as_json
     from vidclass.audit.run import check
     from vidclass.audit.source import read_for_check
-    from vidclass.cli.check_report import report_audit
-    from vidclass.cli.output import ledger_beside, progress_bars, write_json
+    from vidclass.cli.check_tables import report_audit
+    from vidclass.cli.console import ledger_beside, progress_bars, write_json
 
     manifest = read_for_check(source.path, **source.given())
     with progress_bars() as progress:

@@ -27,8 +27,8 @@ def list_command() -> None:
     """List the data sets that `vidclass data get` knows."""
     from rich.table import Table
 
-    from vidclass.cli.output import say, show
-    from vidclass.data.catalogue import dataset_rows
+    from vidclass.cli.console import say, show
+    from vidclass.datasets.catalogue import dataset_rows
 
     table = Table("name", "what")
     for column in ("classes", "clips", "size"):
@@ -57,9 +57,9 @@ def get_command(
     ] = None,
 ) -> None:
     """Download and unpack a public data set; a broken download is continued."""
-    from vidclass.cli.output import progress_bars, say, tell_notes
-    from vidclass.data.catalogue import datasets
-    from vidclass.data.datasets import get_dataset
+    from vidclass.cli.console import progress_bars, say, tell_notes
+    from vidclass.datasets.catalogue import datasets
+    from vidclass.datasets.get import get_dataset
 
     with progress_bars() as progress:
         receipt = get_dataset(

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vidclass.cli.options import Json, Store
-from vidclass.data.space import in_bytes
+from vidclass.datasets.space import in_bytes
 from vidclass.errors import ConfigError
 
 if TYPE_CHECKING:
-    from vidclass.features.upkeep import StoredTable, TableCheck
+    from vidclass.features.store.maintenance import StoredTable, TableCheck
 
 
 def register(app: typer.Typer) -> None:
@@ -27,8 +27,8 @@ def register(app: typer.Typer) -> None:
 
 def list_command(store: Store = None, json_file: Json = None) -> None:
     """List the stored features: a row for each setting, the one used last first."""
-    from vidclass.cli.output import say, write_json
-    from vidclass.features.upkeep import stored_tables
+    from vidclass.cli.console import say, write_json
+    from vidclass.features.store.maintenance import stored_tables
 
     folder = _folder(store)
     tables = stored_tables(folder)
@@ -42,8 +42,8 @@ def list_command(store: Store = None, json_file: Json = None) -> None:
 
 def verify_command(store: Store = None) -> None:
     """Read every stored clip and say what is damaged; exit code 1 if anything is."""
-    from vidclass.cli.output import say
-    from vidclass.features.upkeep import stored_tables
+    from vidclass.cli.console import say
+    from vidclass.features.store.maintenance import stored_tables
 
     tables = stored_tables(_folder(store))
     checks = _check(tables)
@@ -85,9 +85,15 @@ def prune_command(
     store: Store = None,
 ) -> None:
     """Remove stored features, and what killed processes left behind."""
-    from vidclass.cli.output import say
-    from vidclass.data.wording import counted
-    from vidclass.features.upkeep import leftovers, remove, size_of, stored_tables, with_settings
+    from vidclass._core.text import counted
+    from vidclass.cli.console import say
+    from vidclass.features.store.maintenance import (
+        leftovers,
+        remove,
+        size_of,
+        stored_tables,
+        with_settings,
+    )
 
     if older_than is None and not settings and not damaged:
         raise ConfigError(
@@ -118,14 +124,14 @@ def prune_command(
 
 
 def _folder(store: Path | None) -> Path:
-    from vidclass.features.store import default_store_folder
+    from vidclass.features.store.store import default_store_folder
 
     return store or default_store_folder()
 
 
 def _check(tables: list[StoredTable]) -> list[TableCheck]:
-    from vidclass.cli.output import progress_bars
-    from vidclass.features.upkeep import check_table
+    from vidclass.cli.console import progress_bars
+    from vidclass.features.store.maintenance import check_table
 
     with progress_bars() as progress:
         return [check_table(table, progress) for table in tables if table.current]
@@ -134,7 +140,7 @@ def _check(tables: list[StoredTable]) -> list[TableCheck]:
 def _show(tables: list[StoredTable]) -> None:
     from rich.table import Table
 
-    from vidclass.cli.output import show
+    from vidclass.cli.console import show
 
     view = Table()
     for column in ("settings", "backbone"):

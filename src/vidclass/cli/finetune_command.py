@@ -82,11 +82,11 @@ def finetune_command(
     retry_failed: RetryFailed = False,
 ) -> None:
     """Train the last layers of a run's backbone with its head; writes a new run folder."""
-    from vidclass.cli.output import progress_bars, stopping
-    from vidclass.cli.reports import report_run
-    from vidclass.training.finetune import finetune
-    from vidclass.training.finetune_config import FinetuneConfig
-    from vidclass.training.folder import LEDGER
+    from vidclass.cli.console import progress_bars, stopping
+    from vidclass.cli.tables import report_run
+    from vidclass.config import FinetuneConfig
+    from vidclass.finetuning.finetune import finetune
+    from vidclass.training.run_folder import LEDGER
 
     config = FinetuneConfig.checked(
         flip=flip,

@@ -23,10 +23,10 @@ def heads_command(
     """List the models over time, with their size for so many frames, numbers and classes."""
     from rich.table import Table
 
-    from vidclass.cli.output import say, show
+    from vidclass.cli.console import say, show
     from vidclass.heads.cost import multiplications, parameters
     from vidclass.heads.registry import heads
-    from vidclass.training.recipes import CANDIDATES
+    from vidclass.training.presets import CANDIDATES
 
     table = Table()
     table.add_column("name", no_wrap=True)

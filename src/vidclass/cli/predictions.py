@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from vidclass.cli.answers import answer_cells, answer_columns, answer_line
-from vidclass.cli.output import say, write_json, write_output
-from vidclass.cli.reports import percent
-from vidclass.data.extensions import VIDEO_EXTENSIONS
+from vidclass.cli.console import say, write_json, write_output
+from vidclass.cli.decision_table import answer_cells, answer_columns, answer_line
+from vidclass.cli.tables import percent
+from vidclass.data.media_files import VIDEO_EXTENSIONS
 from vidclass.errors import ConfigError, StoppedError, VidclassError, VideoError
 from vidclass.inference.classifier import Classifier, Prediction, predictions_json
 from vidclass.inference.draw import draw_gif
 from vidclass.types import Failure, Progress
-from vidclass.video.folder import picture_names
+from vidclass.video.image_sequence import picture_names
 
 
 def require_one_stdout(json_file: str | None, csv_file: str | None) -> None:
@@ -47,7 +47,7 @@ def bundle_and_paths(arguments: Sequence[str], model: str | None) -> tuple[Path,
             f"{arguments[0]} is the bundle: name the videos after it. Without a bundle, choose a "
             "published classifier with --model i3d-kinetics400"
         )
-    from vidclass.training.folder import find_bundle
+    from vidclass.training.run_folder import find_bundle
 
     return find_bundle(Path(arguments[0])), list(arguments[1:])
 

@@ -12,7 +12,7 @@ from vidclass.cli.source_options import Source
 
 if TYPE_CHECKING:
     from vidclass.data.manifest import Manifest
-    from vidclass.data.parts import Held
+    from vidclass.data.split_summary import Held
 
 _SHARE = 0.2
 
@@ -38,9 +38,9 @@ def split_command(
     json_file: Json = None,
 ) -> None:
     """Divide clips without sharing a group, as a CSV: train, validation and test, or folds."""
-    from vidclass.cli.output import tell_notes, write_json
+    from vidclass.cli.console import tell_notes, write_json
     from vidclass.config import SplitConfig
-    from vidclass.data.parts import count_parts
+    from vidclass.data.split_summary import count_parts
     from vidclass.data.splits import split_clips, with_folds
     from vidclass.features.grouping import regrouped
 
@@ -81,11 +81,11 @@ def _refuse_idle(**options: object) -> None:
 
 def _with_near_duplicates(manifest: Manifest, out: Path, store: Path | None) -> Manifest:
     """Features of the default settings tell which clips are nearly the same."""
-    from vidclass.cli.output import closing_line, ledger_beside, progress_bars
+    from vidclass.cli.console import closing_line, ledger_beside, progress_bars
     from vidclass.features.extract import extract
+    from vidclass.features.extractor import feature_maker
     from vidclass.features.grouping import join_near_duplicates
-    from vidclass.features.networks import feature_maker
-    from vidclass.training.recipes import run_config
+    from vidclass.training.presets import run_config
 
     with progress_bars() as progress:
         maker = feature_maker(run_config().features, manifest, progress=progress)
@@ -116,7 +116,7 @@ def _as_json(
 def _show(manifest: Manifest, column: str, counts: dict[str, dict[str, Held]]) -> None:
     from rich.table import Table
 
-    from vidclass.cli.output import show
+    from vidclass.cli.console import show
 
     table = Table("class", title="clips (groups)", title_justify="left")
     for part in counts:

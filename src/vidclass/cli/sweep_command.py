@@ -96,8 +96,8 @@ def sweep_command(
     retry_failed: RetryFailed = False,
 ) -> None:
     """Try many settings on the same folds: accuracy against cost, and a command line for each."""
-    from vidclass.cli.output import progress_bars, stopping, write_json
-    from vidclass.cli.sweep_report import report_sweep
+    from vidclass.cli.console import progress_bars, stopping, write_json
+    from vidclass.cli.sweep_tables import report_sweep
     from vidclass.sweeping.record import LEDGER, as_json
     from vidclass.sweeping.run import sweep
     from vidclass.sweeping.settings import SweepConfig

@@ -63,11 +63,11 @@ def train_command(
     retry_failed: RetryFailed = False,
 ) -> None:
     """Train a classifier on labelled videos and write a run folder with its bundle."""
-    from vidclass.cli.output import progress_bars, stopping
-    from vidclass.cli.reports import report_run
-    from vidclass.training.folder import LEDGER
-    from vidclass.training.recipes import run_config
+    from vidclass.cli.console import progress_bars, stopping
+    from vidclass.cli.tables import report_run
+    from vidclass.training.presets import run_config
     from vidclass.training.run import train
+    from vidclass.training.run_folder import LEDGER
     from vidclass.training.settings import parse_settings
 
     config = run_config(
@@ -125,10 +125,10 @@ def crossval_command(
     retry_failed: RetryFailed = False,
 ) -> None:
     """Measure a recipe by cross-validation over folds that share no group."""
-    from vidclass.cli.output import ledger_beside, progress_bars, stopping, write_json
-    from vidclass.cli.reports import report_crossval
-    from vidclass.cli.seeds_report import report_seeds
-    from vidclass.training.recipes import run_config
+    from vidclass.cli.console import ledger_beside, progress_bars, stopping, write_json
+    from vidclass.cli.seeds_tables import report_seeds
+    from vidclass.cli.tables import report_crossval
+    from vidclass.training.presets import run_config
     from vidclass.training.seeds import cross_validate_seeds
     from vidclass.training.settings import parse_settings
 
@@ -177,10 +177,10 @@ def extract_command(
     retry_failed: RetryFailed = False,
 ) -> None:
     """Make and store the features of every clip; what is stored already is not made again."""
-    from vidclass.cli.output import closing_line, progress_bars, say, stopping, tell_notes
+    from vidclass.cli.console import closing_line, progress_bars, say, stopping, tell_notes
     from vidclass.features.extract import extract
-    from vidclass.features.networks import feature_maker
-    from vidclass.training.recipes import run_config
+    from vidclass.features.extractor import feature_maker
+    from vidclass.training.presets import run_config
 
     config = run_config(recipe, features=features.chosen()).features
     manifest = source.manifest()

@@ -35,8 +35,8 @@ def demo_command(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the clips and of training.")] = 0,
 ) -> None:
     """See the whole way work, without a network: clips, features, training, tests, a GIF."""
-    from vidclass.cli.output import progress_bars, say
-    from vidclass.cli.reports import report_demo
+    from vidclass.cli.console import progress_bars, say
+    from vidclass.cli.tables import report_demo
     from vidclass.demo.demo import run_demo
 
     with progress_bars() as progress:
@@ -83,7 +83,7 @@ def predict_command(
     strict: Strict = False,
 ) -> None:
     """Name the clips in videos, most probable label first."""
-    from vidclass.cli.output import closing_line, ledger_beside, progress_bars, stopping
+    from vidclass.cli.console import closing_line, ledger_beside, progress_bars, stopping
     from vidclass.cli.predictions import (
         bundle_and_paths,
         predict_all,
@@ -140,12 +140,12 @@ def evaluate_command(
 ) -> None:
     """Measure a classifier on labelled clips."""
     from vidclass.bundle.read import Bundle
-    from vidclass.cli.output import ledger_beside, progress_bars, stopping, write_json
-    from vidclass.cli.reports import report_evaluation
+    from vidclass.cli.console import ledger_beside, progress_bars, stopping, write_json
+    from vidclass.cli.tables import report_evaluation
     from vidclass.errors import ManifestError
     from vidclass.evaluation.evaluate import evaluate
     from vidclass.evaluation.page import write_page
-    from vidclass.training.folder import find_bundle
+    from vidclass.training.run_folder import find_bundle
 
     bundle = Bundle.load(find_bundle(run_or_bundle))
     manifest = source.manifest(allow_leak=allow_leak)

@@ -7,6 +7,7 @@ from pathlib import Path, PurePath
 
 import polars as pl
 
+from vidclass._core.text import counted, listed, quoted
 from vidclass.data.frame_folders import is_frame_folder
 from vidclass.data.groups import keep_together
 from vidclass.data.rows import (
@@ -19,7 +20,6 @@ from vidclass.data.rows import (
     labels_in,
     single_labels,
 )
-from vidclass.data.wording import counted, listed, quoted
 from vidclass.errors import LeakError, ManifestError
 
 

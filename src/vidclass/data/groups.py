@@ -9,10 +9,10 @@ from typing import get_args
 
 import polars as pl
 
-from vidclass.config import GroupsFrom
+from vidclass._core.text import counted, listed, quoted
+from vidclass.config.split import GroupsFrom
 from vidclass.data.components import components
 from vidclass.data.rows import Rows, clean_text, labels_in
-from vidclass.data.wording import counted, listed, quoted
 from vidclass.errors import ConfigError, ManifestError, require_choice
 
 # UCF101 and its kin: v_Diving_g01_c03 is the third clip cut from recording v_Diving_g01.

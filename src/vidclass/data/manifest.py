@@ -10,12 +10,12 @@ from pathlib import Path
 
 import polars as pl
 
+from vidclass._core.files import replacing
 from vidclass.data import checks
 from vidclass.data.groups import fill_groups
 from vidclass.data.rows import SPLITS, Rows, labels_in
 from vidclass.data.sources import read_source
 from vidclass.errors import LeakError, require_choice
-from vidclass.files import replacing
 from vidclass.types import Span
 
 

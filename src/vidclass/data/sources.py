@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from vidclass.data.extensions import VIDEO_EXTENSIONS
+from vidclass._core.text import did_you_mean, listed
+from vidclass.data.media_files import VIDEO_EXTENSIONS
 from vidclass.data.readers import (
     create_ml,
     cvat,
@@ -24,7 +25,6 @@ from vidclass.data.readers import (
 )
 from vidclass.data.readers.options import ReadOptions
 from vidclass.data.rows import Rows
-from vidclass.data.wording import did_you_mean, listed
 from vidclass.errors import ConfigError, ManifestError, require_choice
 
 _PLAIN = frozenset({"table", "split_tables", "folder"})

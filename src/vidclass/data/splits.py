@@ -6,18 +6,18 @@ import numpy as np
 import polars as pl
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
+from vidclass._core.text import listed, quoted
+from vidclass.data.balance import Draw, IntArray, Units, complete, fewest_gaps, share_out
 from vidclass.data.checks import refuse_leaks, refuse_unknown_labels
 from vidclass.data.groups import keep_together
 from vidclass.data.manifest import Manifest
-from vidclass.data.needs import (
+from vidclass.data.preconditions import (
     require_fraction,
     require_seed,
     require_two_classes,
     require_units,
 )
 from vidclass.data.rows import LABEL_SEPARATOR
-from vidclass.data.units import Draw, IntArray, Units, complete, fewest_gaps, share_out
-from vidclass.data.wording import listed, quoted
 from vidclass.errors import ConfigError, SplitError
 
 

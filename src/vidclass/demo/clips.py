@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from vidclass.demo.looks import Look
+from vidclass._core.files import replacing
+from vidclass.demo.appearance import Look
 from vidclass.demo.scenes import FPS, blinking, growing, spinning, sunrise
 from vidclass.errors import ConfigError
-from vidclass.files import replacing
 from vidclass.types import UInt8Array
 from vidclass.video.write import write_video
 

@@ -9,19 +9,19 @@ from pathlib import Path
 
 import numpy as np
 
+from vidclass._core.files import write_text
+from vidclass.config import RunConfig
 from vidclass.data.manifest import Manifest
 from vidclass.demo.clips import REVERSAL_PAIRS, make_demo_clips
-from vidclass.evaluation.metrics import Metrics, compute_metrics
 from vidclass.evaluation.page import picture, render
 from vidclass.features.extract import Extraction, extract
-from vidclass.features.networks import feature_maker
-from vidclass.files import write_text
+from vidclass.features.extractor import feature_maker
 from vidclass.inference.classifier import Classifier, Prediction
 from vidclass.inference.draw import draw_gif
-from vidclass.training.config import RunConfig
+from vidclass.tasks.metrics import Metrics, compute_metrics
 from vidclass.training.examples import examples
 from vidclass.training.fit import fit_head
-from vidclass.training.recipes import run_config
+from vidclass.training.presets import run_config
 from vidclass.training.run import RunResult, divide, train
 from vidclass.types import Progress
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from PIL import Image
 
-from vidclass.demo.looks import (
+from vidclass.demo.appearance import (
     HEIGHT,
     SHAKE,
     WIDTH,

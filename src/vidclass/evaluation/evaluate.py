@@ -12,10 +12,10 @@ from vidclass.bundle.read import Bundle, require_unknown
 from vidclass.data.checks import refuse_several_labels
 from vidclass.data.manifest import Manifest
 from vidclass.errors import ManifestError
-from vidclass.evaluation.metrics import Metrics
-from vidclass.evaluation.score import score
 from vidclass.features.extract import Extraction
 from vidclass.features.several import extract_several
+from vidclass.tasks.metrics import Metrics
+from vidclass.tasks.score import score
 from vidclass.types import Progress, no_progress
 
 

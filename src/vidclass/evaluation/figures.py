@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from vidclass.evaluation.metrics import Metrics
+from vidclass.tasks.metrics import Metrics
 
 
 def confusion_figure(metrics: Metrics) -> Figure:
@@ -34,7 +34,7 @@ def confusion_figure(metrics: Metrics) -> Figure:
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure in one step, in the format of its ending."""
-    from vidclass.files import replacing
+    from vidclass._core.files import replacing
 
     with replacing(path) as temp:
         figure.savefig(temp, dpi=120)

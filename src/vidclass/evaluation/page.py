@@ -10,10 +10,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader
 from matplotlib.figure import Figure
 
+from vidclass._core.files import write_text
 from vidclass.errors import ConfigError
 from vidclass.evaluation.evaluate import Evaluation
 from vidclass.evaluation.figures import confusion_figure
-from vidclass.files import write_text
 
 
 def write_page(path: Path, result: Evaluation, *, title: str) -> None:

@@ -14,17 +14,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from vidclass._core.text import counted
 from vidclass.data.manifest import Clip, Manifest
-from vidclass.data.wording import counted
 from vidclass.errors import JobFailedError, StoppedError, VidclassError, VideoError
-from vidclass.features.clip import decode_for
+from vidclass.features.decoding import decode_for
+from vidclass.features.extractor import FeatureMaker
+from vidclass.features.failure_counts import Lost, lost_clips
 from vidclass.features.failures import FailureRecord, is_lasting
-from vidclass.features.keys import VideoIdentity, identify_clips
-from vidclass.features.lost import Lost, lost_clips
-from vidclass.features.networks import FeatureMaker
+from vidclass.features.identity import VideoIdentity, identify_clips
 from vidclass.features.pipeline import make_features
-from vidclass.features.store import FeatureStore, default_store_folder
-from vidclass.features.stored import ClipSource, StoredClips
+from vidclass.features.store.store import FeatureStore, default_store_folder
+from vidclass.features.store.stored_clips import ClipSource, StoredClips
 from vidclass.types import ClipFeatures, Failure, FrameBatch, Progress, no_progress
 
 # A killed run loses no more than this many clips, or seconds of work.

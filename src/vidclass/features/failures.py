@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from vidclass.errors import VideoError
-from vidclass.features.keys import VideoIdentity, hash_video
+from vidclass.features.identity import VideoIdentity, hash_video
 from vidclass.version import __version__
 from vidclass.video.container import max_pixels
 from vidclass.video.versions import decoder_version

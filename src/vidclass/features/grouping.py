@@ -9,13 +9,13 @@ from pathlib import Path, PurePath
 
 import polars as pl
 
+from vidclass._core.text import counted, listed, quoted
 from vidclass.config import SplitConfig
 from vidclass.data.groups import keep_together, unite
 from vidclass.data.manifest import Manifest
-from vidclass.data.wording import counted, listed, quoted
 from vidclass.errors import VideoError
-from vidclass.features.duplicates import NEAR, duplicate_groups
-from vidclass.features.keys import identify
+from vidclass.features.identity import identify
+from vidclass.features.near_duplicates import NEAR, duplicate_groups
 from vidclass.types import ClipFeatures
 from vidclass.video.probe import probe
 

@@ -17,9 +17,9 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from vidclass.engine.local import Done, run_each
+from vidclass._core.parallel import Done, run_each
 from vidclass.errors import RuntimeRouteError, VidclassError, VideoError
-from vidclass.features.networks import Network
+from vidclass.features.extractor import Network
 from vidclass.features.windows import network_input, network_times_s
 from vidclass.types import ClipFeatures, FloatArray, FrameBatch, UInt8Array
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vidclass.data.manifest import Manifest
 from vidclass.features.extract import Extraction, extract
-from vidclass.features.networks import FeatureMaker
+from vidclass.features.extractor import FeatureMaker
 from vidclass.types import Failure, Progress, no_progress, one_of
 
 

@@ -9,13 +9,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from vidclass.bundle.answers import Answer
+from vidclass._core.parallel import Done
 from vidclass.bundle.read import Bundle, BundleMember, require_unknown
-from vidclass.engine.local import Done
 from vidclass.errors import VidclassError
-from vidclass.features.clip import decode_for
-from vidclass.features.networks import FeatureMaker
+from vidclass.features.decoding import decode_for
+from vidclass.features.extractor import FeatureMaker
 from vidclass.features.pipeline import MadeClip, make_features
+from vidclass.tasks.answers import Answer
 from vidclass.types import FrameBatch, Span
 
 SCHEMA = 1

@@ -6,12 +6,12 @@ import hashlib
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from vidclass._core.files import cache_folder
 from vidclass.backbones.i3d_weights import classifier_weights, kinetics_labels
 from vidclass.bundle.write import TrainedMember, write_bundle
 from vidclass.config import FeatureConfig, GeometryConfig, SamplingConfig
 from vidclass.errors import require_choice
-from vidclass.features.networks import FeatureMaker, feature_maker
-from vidclass.files import cache_folder
+from vidclass.features.extractor import FeatureMaker, feature_maker
 from vidclass.heads.registry import build_head
 
 # Goes up when the same weights begin to give other answers.

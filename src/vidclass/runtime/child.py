@@ -17,8 +17,8 @@ import numpy as np
 from vidclass.errors import RuntimeRouteError, VidclassError
 from vidclass.runtime.batch import free_batch
 from vidclass.runtime.layout import sink_transposes
+from vidclass.runtime.network_spec import NetworkRecipe, probe_inputs
 from vidclass.runtime.openvino import ov
-from vidclass.runtime.recipe import NetworkRecipe, probe_inputs
 
 # The export writes this file once its network is built, and so its weights are on this machine.
 BUILT = "built"

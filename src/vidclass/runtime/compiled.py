@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from vidclass.files import cache_folder, replacing
+from vidclass._core.files import cache_folder, replacing
 from vidclass.runtime.openvino import core, ov
 
 _DIGEST_BYTES = hashlib.sha256().digest_size

@@ -14,12 +14,12 @@ from typing import Any, Literal
 import numpy as np
 
 import vidclass.errors
+from vidclass._core.files import cache_folder, making_folder, write_text
 from vidclass.errors import RuntimeRouteError, VidclassError
-from vidclass.files import cache_folder, making_folder, write_text
 from vidclass.runtime.child import BUILT, lasting
 from vidclass.runtime.ir_files import IrFiles, discard, is_sealed, seal, sealed
-from vidclass.runtime.network import OpenVinoNetwork
-from vidclass.runtime.recipe import NetworkRecipe, probe_inputs
+from vidclass.runtime.network_spec import NetworkRecipe, probe_inputs
+from vidclass.runtime.openvino_network import OpenVinoNetwork
 
 # The largest allowed difference from the original, as a part of the largest reference output.
 # Float32 routes differ by rounding alone, about 1e-6; a wrong route is off by 0.1 or more.

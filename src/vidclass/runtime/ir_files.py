@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vidclass.files import sha256_of, write_text
+from vidclass._core.files import sha256_of, write_text
 
 _XML, _BIN, _FACTS = "model.xml", "model.bin", "ir.json"
 

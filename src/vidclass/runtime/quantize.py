@@ -18,11 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
+from vidclass._core.files import cache_folder, making_folder, write_text
 from vidclass.errors import ConfigError, RuntimeRouteError
-from vidclass.files import cache_folder, making_folder, write_text
 from vidclass.runtime.ir import ensure_ir
 from vidclass.runtime.ir_files import IrFiles, discard, seal, sealed
-from vidclass.runtime.recipe import NetworkRecipe
+from vidclass.runtime.network_spec import NetworkRecipe
 from vidclass.types import FloatArray, UInt8Array
 
 # Goes up when the same frames begin to give another network.

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from vidclass.runtime.child import BUILT, Tasks, main
+from vidclass.runtime.network_spec import NetworkRecipe, probe_inputs
 from vidclass.runtime.openvino import ov
-from vidclass.runtime.recipe import NetworkRecipe, probe_inputs
 
 
 def export_ir(recipe: NetworkRecipe, folder: Path) -> None:

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from vidclass.bundle.write import head_recipe
 from vidclass.data.manifest import Clip
-from vidclass.features.clip import decode_for
+from vidclass.features.decoding import decode_for
 from vidclass.features.extract import Extraction
-from vidclass.features.networks import FeatureMaker, Network, OpenedNetwork
+from vidclass.features.extractor import FeatureMaker, Network, OpenedNetwork
 from vidclass.features.pipeline import make_features
 from vidclass.heads.cost import multiplications, parameters
 from vidclass.heads.registry import build_head
 from vidclass.runtime.ir import ensure_ir
-from vidclass.runtime.network import OpenVinoNetwork
+from vidclass.runtime.openvino_network import OpenVinoNetwork
 from vidclass.types import FrameBatch, Progress, no_progress
 
 ROUNDS = 5

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from scipy.stats import binomtest
 
 from vidclass.sweeping.rows import Row
-from vidclass.training.held_out import FoldResult
+from vidclass.training.out_of_fold import FoldResult
 
 # Two heads behind the same features cost the same where they differ by less than this share.
 SAME_COST = 0.1

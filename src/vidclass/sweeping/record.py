@@ -8,8 +8,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from vidclass._core.files import write_text
 from vidclass.errors import RunError
-from vidclass.files import write_text
 from vidclass.sweeping.result import SweepResult
 from vidclass.sweeping.study import DATABASE
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from vidclass.sweeping.pareto import accuracy_of_choosing, pareto_front
 from vidclass.sweeping.space import Point
-from vidclass.training.held_out import FoldResult
+from vidclass.training.out_of_fold import FoldResult
 
 State = Literal["complete", "pruned", "failed"]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from vidclass._core.text import counted
 from vidclass.backbones.registry import get_backbone
 from vidclass.data.checks import refuse_several_labels
 from vidclass.data.groups import keep_together
 from vidclass.data.manifest import Manifest
 from vidclass.data.splits import fold_assignments
-from vidclass.data.wording import counted
 from vidclass.errors import JobFailedError, SplitError
 from vidclass.features.grouping import regrouped
 from vidclass.heads.registry import parse_head

@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from vidclass.config import FrozenConfig, GroupsFrom, SplitConfig
+from vidclass.config import FrozenConfig, RunConfig, SplitConfig
+from vidclass.config.split import GroupsFrom
 from vidclass.sweeping.space import Point, SweepSpace
-from vidclass.training.config import RunConfig
-from vidclass.training.recipes import run_config
+from vidclass.training.presets import run_config
 
 Sampler = Literal["grid", "random", "tpe"]
 # Settings that may be others when a sweep is continued.

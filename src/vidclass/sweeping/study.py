@@ -10,8 +10,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vidclass._core.extras import require_extra
 from vidclass.errors import RunError
-from vidclass.extras import require_extra
 from vidclass.sweeping.rows import Row, State
 from vidclass.sweeping.space import Point
 

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from vidclass.config import AugmentConfig
 from vidclass.errors import ConfigError, require_choice
 from vidclass.heads.registry import heads, parse_head
-from vidclass.training.config import AugmentConfig
 
 Features = NDArray[np.float32]
 Mask = NDArray[np.bool_]

@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vidclass.data.label_scheme import LabelScheme, label_scheme, resolved_task, task_notes
+from vidclass.config import RunConfig
 from vidclass.data.manifest import Manifest
 from vidclass.data.splits import fold_assignments
-from vidclass.evaluation.metrics import Metrics
-from vidclass.evaluation.multilabel import MultiLabelMetrics
 from vidclass.features.extract import Extraction
 from vidclass.features.grouping import regrouped
-from vidclass.training.config import RunConfig
+from vidclass.tasks.label_scheme import LabelScheme, label_scheme, resolved_task, task_notes
+from vidclass.tasks.metrics import Metrics
+from vidclass.tasks.multilabel import MultiLabelMetrics
+from vidclass.training.ensemble import FittedMembers, fit_members
 from vidclass.training.examples import grouped_manifest
-from vidclass.training.held_out import FoldResult, HeldOut, further_figures
-from vidclass.training.members import FittedMembers, fit_members
-from vidclass.training.spare import spare_validation
+from vidclass.training.holdout import spare_validation
+from vidclass.training.out_of_fold import FoldResult, HeldOut, further_figures
 from vidclass.training.targets import answer_rule, check_head
 from vidclass.training.views import SeenClips, see, seen_clips
 from vidclass.types import Progress, no_progress, one_of

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidclass.errors import ShapeError
-from vidclass.features.clip import padded
-from vidclass.features.stored import StoredClips
+from vidclass.features.decoding import padded
+from vidclass.features.store.stored_clips import StoredClips
 from vidclass.training.truth import check_truth, class_members
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vidclass.config import SplitConfig
-from vidclass.data.label_scheme import LabelScheme
 from vidclass.data.manifest import Manifest
-from vidclass.features.clip import padded
+from vidclass.features.decoding import padded
 from vidclass.features.extract import Extraction
 from vidclass.features.grouping import join_near_duplicates
-from vidclass.features.stored import MEMORY_VARIABLE, memory_mb
+from vidclass.features.store.stored_clips import MEMORY_VARIABLE, memory_mb
+from vidclass.tasks.label_scheme import LabelScheme
 from vidclass.training.data import AnyExamples, Examples, StoredExamples
 
 # The arrays of all clips, of each part, and of the parts that a refit joins.

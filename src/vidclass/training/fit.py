@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vidclass.bundle.answers import probabilities_of
-from vidclass.data.label_scheme import Kind, LabelScheme
-from vidclass.files import cache_folder
+from vidclass._core.files import cache_folder
+from vidclass.config import AugmentConfig, TrainingConfig
+from vidclass.tasks.answers import probabilities_of
+from vidclass.tasks.label_scheme import Kind, LabelScheme
 from vidclass.training.augment import augmented, mixup, reversed_classes
-from vidclass.training.config import AugmentConfig, TrainingConfig
 from vidclass.training.data import AnyExamples, Examples, StoredExamples, joined, sample
 from vidclass.training.losses import class_weights, clip_weights, loss_of, targets_of
 from vidclass.training.targets import check_training, objective
@@ -165,7 +165,7 @@ class _Fit:
         """The callback that finds the best epoch, if there is something to find it with."""
         if validation is None:
             return []
-        from vidclass.training.best_epoch import BestEpoch
+        from vidclass.training.callbacks import BestEpoch
 
         return [
             BestEpoch(self.config, validation.truth, lambda: _logits(model, validation).argmax(1))

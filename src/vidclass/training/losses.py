@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vidclass.training.config import TrainingConfig
+from vidclass.config import TrainingConfig
 
 # The largest class has this many times the clips of the smallest before classes are weighed.
 UNBALANCED = 1.5

@@ -11,26 +11,25 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vidclass.bundle.answers import AnswerRule
+from vidclass._core.files import write_text
 from vidclass.bundle.read import Bundle
 from vidclass.bundle.write import TrainedMember, write_bundle
-from vidclass.config import SplitConfig, TaskConfig
-from vidclass.data.label_scheme import label_scheme, resolved_task, task_notes
+from vidclass.config import RunConfig, SplitConfig, TaskConfig
 from vidclass.data.manifest import Manifest
 from vidclass.data.splits import split_clips, tail_validation
 from vidclass.errors import SplitError
-from vidclass.evaluation.metrics import Metrics
-from vidclass.evaluation.score import score
 from vidclass.features.extract import Extraction
+from vidclass.features.extractor import backbone_recipe
 from vidclass.features.grouping import regrouped
-from vidclass.features.networks import backbone_recipe
-from vidclass.files import write_text
 from vidclass.ledger import write_ledger
-from vidclass.training import folder as names
-from vidclass.training.auto import HeadChoice
-from vidclass.training.config import RunConfig
+from vidclass.tasks.answers import AnswerRule
+from vidclass.tasks.label_scheme import label_scheme, resolved_task, task_notes
+from vidclass.tasks.metrics import Metrics
+from vidclass.tasks.score import score
+from vidclass.training import run_folder as names
+from vidclass.training.ensemble import FittedMembers, fit_members
 from vidclass.training.examples import grouped_manifest
-from vidclass.training.members import FittedMembers, fit_members
+from vidclass.training.head_selection import HeadChoice
 from vidclass.training.targets import answer_rule, check_head
 from vidclass.training.views import View, see, seen_clips, swapped_classes
 from vidclass.types import Progress, no_progress

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from vidclass.config import RunConfig
 from vidclass.data.manifest import Manifest
-from vidclass.training.config import RunConfig
 from vidclass.training.crossval import CrossValidation, cross_validate
 from vidclass.types import Progress, no_progress
 

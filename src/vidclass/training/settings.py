@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from vidclass.config import AugmentConfig, TrainingConfig
 from vidclass.errors import ConfigError, require_choice
-from vidclass.training.config import AugmentConfig, TrainingConfig
 
 _SECTION = "augment."
 

@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vidclass.bundle.answers import AnswerRule
-from vidclass.config import TaskConfig
-from vidclass.data.label_scheme import Kind, LabelScheme
-from vidclass.data.wording import listed, quoted
+from vidclass._core.text import listed, quoted
+from vidclass.config import TaskConfig, TrainingConfig
 from vidclass.errors import ConfigError
-from vidclass.evaluation.multilabel import MIN_POSITIVES, best_thresholds
-from vidclass.evaluation.rejection import threshold_for_precision, threshold_keeping
-from vidclass.training.config import TrainingConfig
+from vidclass.tasks.answers import AnswerRule
+from vidclass.tasks.label_scheme import Kind, LabelScheme
+from vidclass.tasks.multilabel import MIN_POSITIVES, best_thresholds
+from vidclass.tasks.rejection import threshold_for_precision, threshold_keeping
 
 # Beyond that a single clip of a rare class would outweigh a batch.
 MOST_WEIGHT = 10.0
@@ -29,7 +28,7 @@ def check_head(head: str, task: TaskConfig) -> None:
     if task.kind != "multi-label":
         return
     from vidclass.heads.registry import heads, parse_head
-    from vidclass.training.recipes import DEFAULT_HEAD, candidates
+    from vidclass.training.presets import DEFAULT_HEAD, candidates
 
     names = candidates(head)
     if names is not None:

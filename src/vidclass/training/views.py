@@ -9,15 +9,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vidclass.config import FeatureConfig, TaskConfig
-from vidclass.data.label_scheme import LabelScheme, label_scheme
+from vidclass.config import FeatureConfig, RunConfig, TaskConfig
 from vidclass.data.manifest import Manifest
 from vidclass.errors import ConfigError, require_choice
 from vidclass.features.extract import Extraction
-from vidclass.features.networks import FeatureMaker, feature_maker
+from vidclass.features.extractor import FeatureMaker, feature_maker
 from vidclass.features.several import extract_several
-from vidclass.features.stored import MEMORY_VARIABLE
-from vidclass.training.config import RunConfig
+from vidclass.features.store.stored_clips import MEMORY_VARIABLE
+from vidclass.tasks.label_scheme import LabelScheme, label_scheme
 from vidclass.training.data import AnyExamples, Examples
 from vidclass.training.examples import examples
 from vidclass.types import Progress

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from vidclass._core.files import replacing
 from vidclass.errors import ConfigError, ShapeError
-from vidclass.files import replacing
 from vidclass.types import UInt8Array
 
 MIN_WIDTH = 200  # pixels; narrower frames are enlarged, else no label can be read

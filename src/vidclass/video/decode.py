@@ -15,10 +15,7 @@ from vidclass.config import GeometryConfig, SamplingConfig
 from vidclass.errors import VideoError
 from vidclass.types import FrameBatch, Span
 from vidclass.video.container import open_video, pixel_aspect
-from vidclass.video.folder import PictureFolder, refuse_rate
-from vidclass.video.index import FrameIndex, build_index
-from vidclass.video.picture import PictureMaker
-from vidclass.video.reader import (
+from vidclass.video.frame_reader import (
     Damage,
     MismatchError,
     Ranks,
@@ -27,6 +24,9 @@ from vidclass.video.reader import (
     read_by_pts,
     read_shuffled,
 )
+from vidclass.video.image import PictureMaker
+from vidclass.video.image_sequence import PictureFolder, refuse_rate
+from vidclass.video.index import FrameIndex, build_index
 from vidclass.video.sampling import choose_frames
 
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from vidclass.errors import VideoError
 from vidclass.video.container import open_video, pixel_aspect
-from vidclass.video.folder import CODECS, PictureFolder, refuse_rate
+from vidclass.video.frame_reader import first_frame
+from vidclass.video.image_sequence import CODECS, PictureFolder, refuse_rate
 from vidclass.video.index import build_index, rate_hz
 from vidclass.video.orientation import Orientation
-from vidclass.video.reader import first_frame
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from av.video.reformatter import VideoReformatter
 from vidclass.types import UInt8Array
 from vidclass.video.container import check_size, open_video
 from vidclass.video.decode import undecodable
+from vidclass.video.frame_reader import Damage, decode_all
 from vidclass.video.index import build_index
-from vidclass.video.reader import Damage, decode_all
 
 COARSE_SIDE = 32
 _BLOCKS = 4  # FFmpeg brings each frame to so many times the side; blocks of that are averaged

@@ -12,8 +12,8 @@ import numpy as np
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
+from vidclass._core.files import replacing
 from vidclass.errors import ConfigError, ShapeError, require_choice
-from vidclass.files import replacing
 from vidclass.types import UInt8Array
 
 CONTAINERS = {".avi": "avi", ".mkv": "matroska", ".mov": "mov", ".mp4": "mp4"}

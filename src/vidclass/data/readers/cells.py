@@ -10,8 +10,8 @@ from pathlib import Path
 
 import polars as pl
 
+from vidclass._core.text import listed, quoted
 from vidclass.data.readers.columns import KNOWN_NAMES
-from vidclass.data.wording import listed, quoted
 from vidclass.errors import ManifestError
 
 _DELIMITERS = (",", ";", "\t", "|")

@@ -17,10 +17,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vidclass._core.text import listed, quoted
 from vidclass.data.readers.finding import class_name, files_in
 from vidclass.data.readers.options import ReadOptions
 from vidclass.data.readers.strict import head_of, load_json, read_text, refuse, shown
-from vidclass.data.wording import listed, quoted
 from vidclass.errors import ManifestError
 
 FILE_NAMES = ("label_map*.txt", "classes.txt", "labels.txt")

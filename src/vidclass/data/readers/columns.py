@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from vidclass.data.wording import did_you_mean, listed, quoted
+from vidclass._core.text import did_you_mean, listed, quoted
 from vidclass.errors import ManifestError
 
 NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(

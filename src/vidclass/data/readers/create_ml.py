@@ -23,6 +23,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from vidclass._core.text import listed, quoted
 from vidclass.data.readers.cells import Cells, read_cells
 from vidclass.data.readers.columns import NAMES
 from vidclass.data.readers.finding import Finder, Found, class_name, rows_of
@@ -36,7 +37,6 @@ from vidclass.data.readers.strict import (
     shown,
 )
 from vidclass.data.rows import Rows
-from vidclass.data.wording import listed, quoted
 from vidclass.errors import ManifestError
 
 EXTENSIONS = frozenset({".csv", ".tsv", ".json"})

@@ -29,11 +29,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from xml.etree import ElementTree  # noqa: S405  (see _parsed)
 
+from vidclass._core.text import counted, listed, quoted
 from vidclass.data.readers.finding import Finder, Found, class_name, given_fps, rows_of
 from vidclass.data.readers.options import ReadOptions
 from vidclass.data.readers.strict import head_of, read_text, refuse, shown
 from vidclass.data.rows import Rows
-from vidclass.data.wording import counted, listed, quoted
 from vidclass.errors import ManifestError
 
 _ROOT = re.compile(r"<annotations[\s>/]")

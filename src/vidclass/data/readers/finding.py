@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from vidclass._core.text import counted, listed, quoted
 from vidclass.data.frame_folders import is_frame_folder
 from vidclass.data.readers.options import ReadOptions
 from vidclass.data.rows import (
@@ -20,7 +21,6 @@ from vidclass.data.rows import (
     joined_labels,
     labels_in,
 )
-from vidclass.data.wording import counted, listed, quoted
 from vidclass.errors import ManifestError
 
 

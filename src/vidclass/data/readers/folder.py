@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vidclass.data.extensions import VIDEO_EXTENSIONS
+from vidclass._core.text import counted, listed, quoted
 from vidclass.data.frame_folders import is_frame_folder
+from vidclass.data.media_files import VIDEO_EXTENSIONS
 from vidclass.data.readers import table
 from vidclass.data.readers.finding import rates_of
 from vidclass.data.readers.options import ReadOptions
 from vidclass.data.rows import SPLIT_WORDS, Rows, clean_label
-from vidclass.data.wording import counted, listed, quoted
 from vidclass.errors import ManifestError
 
 

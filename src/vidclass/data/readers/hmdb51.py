@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from vidclass._core.text import counted, listed
 from vidclass.data.readers.cells import text_lines
 from vidclass.data.readers.finding import Finder
 from vidclass.data.readers.options import ReadOptions
 from vidclass.data.rows import Rows, clean_text
-from vidclass.data.wording import counted, listed
 from vidclass.errors import ManifestError
 
 _FILE = re.compile(r"(.+)_test_split(\d+)\.txt")

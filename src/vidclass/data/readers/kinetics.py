@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from vidclass.data.extensions import VIDEO_EXTENSIONS
+from vidclass.data.media_files import VIDEO_EXTENSIONS
 from vidclass.data.readers.cells import Cells, read_cells
 from vidclass.data.readers.finding import split_folders
 from vidclass.data.readers.options import ReadOptions

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from vidclass.data.extensions import VIDEO_EXTENSIONS
+from vidclass.data.media_files import VIDEO_EXTENSIONS
 from vidclass.data.readers.strict import load_entries, refuse, shown
 
 Value = Mapping[str, object]

@@ -27,7 +27,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vidclass.data.extensions import VIDEO_EXTENSIONS
+from vidclass.data.media_files import VIDEO_EXTENSIONS
 from vidclass.data.readers.class_names import ClassNames
 from vidclass.data.readers.finding import (
     Finder,

@@ -19,6 +19,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from vidclass._core.text import listed, quoted
 from vidclass.data.readers.finding import (
     Finder,
     Found,
@@ -40,7 +41,6 @@ from vidclass.data.readers.strict import (
     shown,
 )
 from vidclass.data.rows import SPLITS, Rows
-from vidclass.data.wording import listed, quoted
 from vidclass.errors import ManifestError
 
 FOLDERS = ("20bn-something-something-v2", "20bn-something-something-v1", "videos")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from vidclass.data.wording import listed
+from vidclass._core.text import listed
 from vidclass.errors import ManifestError
 
 MAX_BYTES = 1 << 29  # the largest annotations in use have some 100 MB; this still fits in memory

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from pathlib import Path, PurePosixPath
 
+from vidclass._core.text import listed, quoted
 from vidclass.data.readers.cells import text_lines
 from vidclass.data.readers.finding import Finder
 from vidclass.data.readers.options import ReadOptions
 from vidclass.data.rows import Rows, clean_text
-from vidclass.data.wording import listed, quoted
 from vidclass.errors import ManifestError
 
 _CLASSES = "classInd.txt"

@@ -1,0 +1,1 @@
+"""Internal foundations: files, text, parallel work; knows nothing about video."""

@@ -1,0 +1,213 @@
+"""What commands share: where output goes, progress, and the closing line."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import (
+    Progress as Bars,
+)
+from rich.table import Table
+from rich.text import Text
+
+from vidclass._core.files import write_text
+from vidclass.datasets.space import in_bytes
+from vidclass.errors import ConfigError, JobFailedError, StoppedError, VideoError
+from vidclass.types import Failure, Progress
+
+STAGES = {
+    "clips": "writing clips",
+    "hash": "reading videos",
+    "calibrate": "reading samples",
+    "quantize": "making int8",
+    "extract": "extracting features",
+    "verify": "checking features",
+    "compare": "comparing heads",
+    "train": "training",
+    "refit": "training on all",
+    "finetune": "fine-tuning",
+    "folds": "cross-validating",
+    "trials": "sweeping",
+    "predict": "predicting",
+    "download": "downloading",
+    "unpack": "unpacking",
+    "measure": "measuring",
+    "look": "looking at videos",
+    "labels": "judging labels",
+    "strips": "drawing clips",
+    "ledger": "trying the ledger",
+}
+
+_BYTE_STAGES = frozenset({"download", "unpack"})
+
+
+def out() -> Console:
+    """Results: standard output."""
+    return Console(soft_wrap=True, highlight=False)
+
+
+def err() -> Console:
+    """Progress, notes and errors: standard error."""
+    return Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+@contextmanager
+def progress_bars() -> Iterator[Progress]:
+    """Bars on standard error, one a stage; where that is no terminal, a line every ten seconds."""
+    console = err()
+    if not console.is_terminal:
+        yield _lines(console)
+        return
+    columns = (
+        TextColumn("{task.description:<20}"),
+        BarColumn(),
+        _AmountColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left:"),
+        TimeRemainingColumn(),
+    )
+    with Bars(*columns, console=console, transient=True) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def tell(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                name = STAGES.get(stage, stage)
+                tasks[stage] = bars.add_task(name, total=total or None, stage=stage)
+            bars.update(tasks[stage], completed=done, total=total or None)
+
+        yield tell
+
+
+def _lines(console: Console) -> Progress:
+    started: dict[str, float] = {}
+    told: dict[str, float] = {}
+
+    def tell(stage: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        begun = started.setdefault(stage, now)
+        if now - told.setdefault(stage, now) < 10:
+            return
+        told[stage] = now
+        # The first step may include a compilation: its time says nothing about the rest.
+        left = f", {(now - begun) * (total - done) / done:.0f} s left" if done > 1 and total else ""
+        console.print(
+            f"{STAGES.get(stage, stage)}: {_amount(stage, done, total)}{left}", markup=False
+        )
+
+    return tell
+
+
+def _amount(stage: str, done: int, total: int) -> str:
+    if stage in _BYTE_STAGES:
+        return f"{in_bytes(done)} of {in_bytes(total) if total else '?'}"
+    return f"{done} of {total or '?'}"
+
+
+class _AmountColumn(ProgressColumn):
+    """How much of a stage is done: a number, or bytes for people to read."""
+
+    def render(self, task: Task) -> Text:
+        return Text(_amount(task.fields["stage"], int(task.completed), int(task.total or 0)))
+
+
+def say(text: str) -> None:
+    """A line of results."""
+    out().print(text, markup=False)
+
+
+def show(table: Table) -> None:
+    """A table of results."""
+    out().print(table)
+
+
+def tell_notes(notes: Iterable[str]) -> None:
+    """Notes and warnings, each once."""
+    for note in dict.fromkeys(notes):
+        err().print(f"note: {note}", markup=False)
+
+
+def ledger_beside(*outputs: str | Path | None) -> Path | None:
+    """The ledger's place beside the first of `outputs` that is a file.
+
+    Where all goes to standard output there is none.
+    """
+    files = [Path(output) for output in outputs if output not in (None, "-")]
+    return files[0].with_name(f"{files[0].name}.ledger.jsonl") if files else None
+
+
+def closing_line(ok: int, failures: Sequence[Failure], ledger: Path | None = None) -> None:
+    """End a command that reads videos: the failures, the ledger, and `N ok, M failed`.
+
+    The ledger of an earlier run is removed where there are no failures.
+    """
+    console = err()
+    for failure in failures[:5]:
+        console.print(f"failed: {failure.message}", markup=False)
+    if len(failures) > 5:
+        console.print(f"... and {len(failures) - 5} more", markup=False)
+    _end(ok, failures, ledger)
+
+
+@contextmanager
+def stopping(ledger: Path | None) -> Iterator[None]:
+    """What ends early because of clips has a ledger and a closing line too, and exit code 1."""
+    try:
+        yield
+    except JobFailedError as error:
+        if not error.failures:
+            raise
+        err().print(f"error: {error}", markup=False)
+        _end(0, error.failures, ledger)
+        raise typer.Exit(1) from error
+    except StoppedError as error:
+        err().print(f"error: {error}", markup=False)
+        cause = error.__cause__
+        told = cause if isinstance(cause, VideoError) else error
+        _end(error.ok, [Failure.of(error.path, told)], ledger)
+        raise typer.Exit(1) from error
+
+
+def _end(ok: int, failures: Sequence[Failure], ledger: Path | None) -> None:
+    from vidclass.ledger import write_ledger
+
+    written = ledger is not None and write_ledger(ledger, failures)
+    where = f" (listed in {ledger})" if written else ""
+    err().print(f"{ok} ok, {len(failures)} failed{where}", markup=False)
+
+
+def write_json(target: str, value: Any) -> None:
+    """Write JSON into a file, or to standard output for `-`."""
+    text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+    if target == "-":
+        sys.stdout.write(text)
+    else:
+        write_output(Path(target), text)
+
+
+def write_output(path: Path, text: str) -> None:
+    """Write a file that the user named.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    try:
+        write_text(path, text)
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror}") from error

@@ -1,0 +1,174 @@
+"""How results look on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from vidclass.cli.console import closing_line, say, show, tell_notes
+from vidclass.cli.task_tables import further_lines, multilabel_summary, multilabel_table, share
+from vidclass.tasks.multilabel import MultiLabelMetrics
+from vidclass.training import run_folder as names
+
+if TYPE_CHECKING:
+    from vidclass.demo.demo import DemoResult
+    from vidclass.evaluation.evaluate import Evaluation
+    from vidclass.tasks.metrics import Metrics
+    from vidclass.training.crossval import CrossValidation
+    from vidclass.training.head_selection import HeadChoice
+    from vidclass.training.run import RunResult
+
+
+def percent(share: float) -> str:
+    """A share as a percentage."""
+    return f"{100 * share:.1f} %"
+
+
+def summary(metrics: Metrics) -> str:
+    """Accuracy with its interval, and how many clips it covers."""
+    if isinstance(metrics, MultiLabelMetrics):
+        return multilabel_summary(metrics)
+    low, high = metrics.accuracy_interval
+    more = f"; {metrics.failed} more failed" if metrics.failed else ""
+    return (
+        f"accuracy {percent(metrics.accuracy)} (95 % interval {percent(low)} to {percent(high)}) "
+        f"on {metrics.videos} clips{more}"
+    )
+
+
+def class_table(metrics: Metrics) -> Table:
+    """Precision, recall and F1 by class."""
+    if isinstance(metrics, MultiLabelMetrics):
+        return multilabel_table(metrics)
+    table = Table("class", title="by class", title_justify="left")
+    lost = metrics.failed_by_class
+    for column in ("clips", *(["failed"] if lost else []), "precision", "recall", "F1"):
+        table.add_column(column, justify="right")
+    for label, row in metrics.per_class.items():
+        numbers = (percent(row[name]) for name in ("precision", "recall", "f1"))
+        failed = [str(lost.get(label, 0))] if lost else []
+        table.add_row(label, str(int(row["videos"])), *failed, *numbers)
+    for label in metrics.unscored:
+        table.add_row(label, "0", str(lost[label]), "", "", "")
+    return table
+
+
+def choice_table(choice: HeadChoice) -> Table:
+    """The heads that were compared, the chosen ones marked."""
+    table = Table("head", title="heads, on held-out folds of the training clips")
+    table.title_justify = "left"
+    columns = ("parameters", "accuracy", "log loss", "above the best", "folds", "seconds")
+    for column in columns:
+        table.add_column(column, justify="right")
+    best = min(choice.compared, key=lambda row: (-row.folds, row.loss))
+    for row in choice.compared:
+        behind = row.behind
+        table.add_row(
+            f"{row.head} (chosen)" if row.head == choice.name else row.head,
+            f"{row.parameters:,}",
+            percent(row.accuracy),
+            f"{row.loss:.3f}",
+            "" if row is best else f"{behind.mean:+.3f} ± {behind.error:.3f}",
+            str(row.folds),
+            f"{row.seconds:.1f}",
+        )
+    return table
+
+
+def report_choices(choices: Sequence[HeadChoice]) -> None:
+    """Which heads were chosen, and why; nothing where they were asked for."""
+    from vidclass.training.head_selection import ASKED_FOR
+
+    for place, choice in enumerate(choices):
+        view = f"view {place + 1}: " if len(choices) > 1 else ""
+        if choice.compared:
+            show(choice_table(choice))
+            say(f"{view}head {choice.name}: {choice.why}")
+        elif choice.why != ASKED_FOR:
+            say(f"{view}head {choice.name}: {choice.why}")
+
+
+def report_run(result: RunResult) -> None:
+    """What a training run gave."""
+    tell_notes(result.notes)
+    report_choices(result.choices)
+    sizes = ", ".join(f"{count} {name}" for name, count in result.sizes.items())
+    say(f"clips: {sizes}")
+    if result.best_epoch is not None:
+        say(f"best epoch: {result.best_epoch}")
+    for name, metrics in result.metrics.items():
+        say(f"{name}: {summary(metrics)}")
+        for line in further_lines(metrics):
+            say(f"  {line}")
+    if "test" in result.metrics:
+        show(class_table(result.metrics["test"]))
+    say(f"bundle: {result.bundle}")
+    closing_line(result.extraction.ok, result.extraction.failures, result.folder / names.LEDGER)
+
+
+def report_crossval(result: CrossValidation, *, ledger: Path | None, quiet: bool) -> None:
+    """The folds; with `quiet`, only notes and the closing line."""
+    tell_notes(result.notes)
+    if not quiet:
+        several = isinstance(result.pooled, MultiLabelMetrics)
+        table = Table("fold", title=f"head: {result.config.head}", title_justify="left")
+        table.add_column("clips", justify="right")
+        for column in ("all labels right", "mAP") if several else ("accuracy",):
+            table.add_column(column, justify="right")
+        chosen = result.config.compares_heads
+        if chosen:
+            table.add_column("chosen without this fold")
+        for fold in result.folds:
+            ap = [share(fold.more["mean_average_precision"])] if several else []
+            heads = [fold.heads] if chosen else []
+            table.add_row(str(fold.fold), str(fold.videos), percent(fold.accuracy), *ap, *heads)
+        show(table)
+        say(
+            f"mean accuracy {percent(result.accuracy_mean)}, deviation over folds "
+            f"{percent(result.accuracy_std)}"
+        )
+        if several:
+            say(f"all folds together: {summary(result.pooled)}")
+        for line in further_lines(result.pooled):
+            say(line)
+        show(class_table(result.pooled))
+    closing_line(result.extraction.ok, result.extraction.failures, ledger)
+
+
+def report_evaluation(
+    result: Evaluation, notes: tuple[str, ...], *, ledger: Path | None, quiet: bool
+) -> None:
+    """Metrics of a classifier; with `quiet`, only notes and the closing line."""
+    tell_notes(notes)
+    if not quiet:
+        say(summary(result.metrics))
+        for line in further_lines(result.metrics):
+            say(line)
+        show(class_table(result.metrics))
+    closing_line(result.extraction.ok, result.extraction.failures, ledger)
+
+
+def report_demo(result: DemoResult) -> None:
+    """The table of heads, one prediction, and where things lie."""
+    table = Table("model over time", title="accuracy on unseen groups", title_justify="left")
+    table.add_column("all classes", justify="right")
+    table.add_column("reversal pairs", justify="right")
+    for head in result.heads:
+        table.add_row(
+            f"{head.title} ({head.head})",
+            percent(head.metrics.accuracy),
+            percent(head.pairs_accuracy),
+        )
+    show(table)
+    say(f"{result.prediction.video}, which is {result.truth}:")
+    for label, score in result.prediction.scores.items():
+        say(f"  {label}: {percent(score):>7}")
+    say(f"bundle:  {result.run.bundle}")
+    say(f"GIF:     {result.gif}")
+    say(f"summary: {result.page}")
+    say(f"next:    vidclass predict {result.run.bundle} YOUR_VIDEO, or vidclass train YOUR_FOLDER")
+    closing_line(result.run.extraction.ok, result.run.extraction.failures)
+    say(f"done in {result.seconds:.0f} s")

@@ -1,0 +1,93 @@
+"""Settings of the training of a head."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+
+from vidclass.config.base import FrozenConfig, without_defaults
+
+_LATER_TRAINING = ("loss", "focal_gamma", "ema", "monitor", "augment")
+
+
+class AugmentConfig(FrozenConfig):
+    """What is done to the stored features of a batch before a head learns from it; nothing at 0.
+
+    `mixup`: alpha of the Beta distribution from which a clip's share is drawn when it is mixed with
+    another one (Zhang et al. 2018).
+    `frame_drop`: the share of a clip's frames that are left out, at random; one stays at least.
+    `jitter`: at most this share of a clip is cut off its ends; what is left is stretched to as many
+    frames as before, each the nearest that is stored.
+    `reverse`: the probability that a clip is played backwards.
+    `reverse_labels`: what a clip's class is then: `all` for the same as before, or names by name,
+    as in {"left": "right", "right": "left"}; clips of other classes are never turned round.
+    """
+
+    mixup: Annotated[float, Field(ge=0)] = 0.0
+    frame_drop: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    jitter: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    reverse: Annotated[float, Field(ge=0, le=1)] = 0.0
+    reverse_labels: Literal["all"] | dict[str, str] | None = None
+
+    @model_validator(mode="after")
+    def _say_what_reversed_clips_are(self) -> Self:
+        if self.reverse and not self.reverse_labels:
+            raise ValueError(
+                "reverse wants reverse_labels: 'all' if every class stays what it is backwards, or "
+                'a map such as {"left": "right", "right": "left"}'
+            )
+        if self.reverse_labels and not self.reverse:
+            raise ValueError("reverse_labels is used only with reverse above 0")
+        return self
+
+
+class TrainingConfig(FrozenConfig):
+    """How a head is fitted.
+
+    `optimizer`: Adam, or stochastic gradient descent with Nesterov momentum of 0.9.
+    `weight_decay`: decoupled, on everything but biases; Adam only.
+    `cosine`: let the learning rate fall to zero along half a cosine over the epochs.
+    `patience`: epochs without a better validation loss after which training stops; None trains
+    all `epochs`.  The weights of the best epoch are kept either way.
+    `refit`: once the best epoch is known, train again on training and validation clips together,
+    for as many epochs; otherwise the validation clips are never learned from.
+    `balance_classes`: weigh classes by the inverse of their share when the largest has at least
+    1.5 times as many clips as the smallest.
+    `loss`: cross-entropy, or focal loss (Lin et al. 2017), in which a clip counts the less the
+    surer the head is of it already: by (1 - p) to the power of `focal_gamma`.
+    `ema`: momentum of an average of the weights over the steps of training, as in 0.99; the average
+    is what is validated and kept.  None keeps the last weights themselves.
+    `monitor`: the best epoch is that of the lowest validation loss, or of the highest macro-F1, the
+    lower loss deciding between equals.
+    `augment`: changes to the features of a batch.
+    """
+
+    epochs: Annotated[int, Field(ge=1)] = 60
+    batch_size: Annotated[int, Field(ge=1)] = 32
+    optimizer: Literal["adam", "sgd"] = "adam"
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    cosine: bool = True
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    patience: Annotated[int, Field(ge=1)] | None = None
+    refit: bool = True
+    balance_classes: bool = True
+    seed: Annotated[int, Field(ge=0)] = 0
+    loss: Literal["cross_entropy", "focal"] = "cross_entropy"
+    focal_gamma: Annotated[float, Field(ge=0)] = 2.0
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None
+    monitor: Literal["loss", "macro_f1"] = "loss"
+    augment: AugmentConfig = AugmentConfig()
+
+    @model_validator(mode="after")
+    def _reject_idle(self) -> Self:
+        default = type(self).model_fields["focal_gamma"].default
+        if self.focal_gamma != default and self.loss != "focal":
+            raise ValueError(f"focal_gamma={self.focal_gamma} is used only by loss='focal'")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _omit_later_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Settings that came later are written only where they are set."""
+        return without_defaults(self, handler, *_LATER_TRAINING)

@@ -1,1 +1,0 @@
-"""Run a function over many items; knows nothing about video."""

@@ -1,0 +1,1 @@
+"""Train a backbone and its head together, from pixels."""

@@ -1,0 +1,1 @@
+"""Label tasks: from labels to targets, losses, decisions and metrics."""

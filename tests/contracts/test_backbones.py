@@ -1,0 +1,97 @@
+"""What every backbone keeps: its facts, and Keras's numbers through OpenVINO."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vidclass.backbones.hugging_face import ALIASES
+from vidclass.backbones.keras_applications import APPLICATIONS
+from vidclass.backbones.lite_weights import LITES
+from vidclass.backbones.registry import Backbone, backbones
+from vidclass.config import FeatureConfig, GeometryConfig
+from vidclass.features.extractor import backbone_recipe
+from vidclass.runtime.ir import PARITY_TOLERANCE, ensure_ir
+from vidclass.runtime.network_spec import probe_inputs
+from vidclass.runtime.openvino_network import OpenVinoNetwork
+
+# One of each family, at a size that it can just take: benchmarks/backbones.py tries them all at
+# their own size, which takes an hour.
+TRIED = {
+    "efficientnet_lite2": 64,
+    "ConvNeXtTiny": 64,
+    "DenseNet121": 64,
+    "EfficientNetB0": 64,
+    "EfficientNetV2B0": 64,
+    "InceptionV3": 80,
+    "MobileNetV2": 64,
+    "MobileNetV3Small": 64,
+    "NASNetMobile": 64,
+    "ResNet50": 64,
+    "ResNet50V2": 64,
+    "Xception": 80,
+}
+
+
+@pytest.mark.parametrize("backbone", backbones.values(), ids=backbones)
+def test_an_entry_states_its_facts(backbone: Backbone) -> None:
+    assert backbones[backbone.name] is backbone
+    assert 32 <= backbone.size <= 1024
+    assert 256 <= backbone.width <= 8192
+    assert backbone.parameters > backbone.width
+    module = import_module(backbone.module)
+    assert callable(module.build)
+    assert backbone.weights_state in ("at hand", "to be installed", "to be fetched")
+    assert backbone.weights_source.startswith("by ")
+    assert backbone.licence
+    assert backbone.window >= 1
+
+
+@pytest.fixture
+def fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What huggingface_hub leaves behind; nothing reads what the files hold."""
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    for alias in ALIASES.values():
+        home = tmp_path / f"models--{alias.repository.replace('/', '--')}"
+        files = home / "snapshots" / "c0ffee"
+        files.mkdir(parents=True)
+        for name in ("config.json", "preprocessor_config.json", "model.safetensors"):
+            (files / name).touch()
+        (home / "refs").mkdir()
+        (home / "refs" / "main").write_text("c0ffee")
+
+
+@pytest.mark.usefixtures("fetched")
+@pytest.mark.parametrize("backbone", backbones.values(), ids=backbones)
+def test_weights_are_identified_the_same_each_time(backbone: Backbone) -> None:
+    for weights in ("imagenet", "random"):
+        assert backbone.weights_id(weights) == backbone.weights_id(weights)
+    assert backbone.weights_id("random") != backbone.weights_id("imagenet")
+
+
+def test_every_family_is_tried() -> None:
+    families = {name: APPLICATIONS[name].module for name in APPLICATIONS}
+    families |= dict.fromkeys(LITES, "efficientnet_lite")
+    # Plainer or larger forms of others in the list: the time of the tests is short.
+    untried = {"inception_resnet_v2", "mobilenet", "vgg16", "vgg19"}
+    assert {families[name] for name in TRIED} == set(families.values()) - untried
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TRIED)
+def test_openvino_gives_kerass_numbers_for_any_batch(name: str) -> None:
+    geometry = GeometryConfig(size=TRIED[name])
+    recipe = backbone_recipe(FeatureConfig(backbone=name, weights="random", geometry=geometry))
+    files = ensure_ir(recipe)
+    network = OpenVinoNetwork.from_files(files.xml, files.bin)
+    pictures = probe_inputs(recipe)["frames"]
+    features = network.run(frames=pictures)
+    assert files.parity <= PARITY_TOLERANCE
+    assert features.shape == (len(pictures), backbones[name].width)
+    # The features tell pictures apart, and no picture changes those of another.
+    scale = np.abs(features).max()
+    assert np.ptp(features, axis=0).max() > 0.01 * scale
+    np.testing.assert_allclose(network.run(frames=pictures[:1]), features[:1], atol=1e-4 * scale)

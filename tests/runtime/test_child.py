@@ -1,0 +1,100 @@
+"""The child's task files, run here in this process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from vidclass.runtime import child
+from vidclass.runtime.ir import ensure_ir
+from vidclass.runtime.network_spec import NetworkRecipe, probe_inputs
+from vidclass.runtime.openvino_network import OpenVinoNetwork
+
+
+def write_task(folder: Path, task: str, recipe: NetworkRecipe) -> str:
+    file = folder / f"{task}.json"
+    file.write_text(json.dumps({"task": task, "recipe": asdict(recipe)}))
+    return str(file)
+
+
+@pytest.mark.parametrize("name", ["tiny", "head"])
+def test_the_reference_is_what_keras_says(
+    name: str, tmp_path: Path, made: Callable[..., NetworkRecipe]
+) -> None:
+    recipe = made(name)
+    given = probe_inputs(recipe)
+    inputs = given["frames"].astype("float32") if recipe.frames else given
+    assert child.main(write_task(tmp_path, "reference", recipe)) == 0
+    expected = np.asarray(recipe.build()(inputs))
+    np.testing.assert_allclose(np.load(tmp_path / "reference.npy"), expected, atol=1e-5)
+
+
+def test_an_expected_error_is_written_down(
+    tmp_path: Path, made: Callable[..., NetworkRecipe]
+) -> None:
+    assert child.main(write_task(tmp_path, "reference", made("without_weights"))) == 1
+    assert json.loads((tmp_path / "reference.error.json").read_text()) == {
+        "type": "WeightsError",
+        "message": "the weights of size=32 are not here: fetch them",
+    }
+
+
+def test_a_defect_is_raised_and_written_down(
+    tmp_path: Path, made: Callable[..., NetworkRecipe]
+) -> None:
+    with pytest.raises(ZeroDivisionError, match="a defect of size 32"):
+        child.main(write_task(tmp_path, "reference", made("defective")))
+    assert json.loads((tmp_path / "reference.error.json").read_text()) == {
+        "type": "RuntimeRouteError",
+        "message": "the reference of made_networks:defective with {'size': 32} failed: "
+        "ZeroDivisionError: a defect of size 32",
+    }
+
+
+def caused(outer: Exception, inner: Exception) -> Exception:
+    outer.__cause__ = inner
+    return outer
+
+
+@pytest.mark.parametrize(
+    ("error", "lasting"),
+    [
+        (ValueError("an unknown operation"), True),
+        (caused(ValueError("an unknown operation"), KeyError("inside")), True),
+        (MemoryError(), False),
+        (RuntimeError("RESOURCE_EXHAUSTED: 3 GB"), False),
+        (ImportError("libhdf5.so"), False),
+        (caused(ValueError("cannot write"), OSError(28, "No space left on device")), False),
+    ],
+)
+def test_what_a_machine_lacks_does_not_last(
+    error: Exception, lasting: bool, tmp_path: Path
+) -> None:
+    assert child.lasting(error, tmp_path) is lasting
+
+
+def test_nothing_lasts_where_the_disk_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = SimpleNamespace(free=child.LEAST_FREE_BYTES - 1)
+    monkeypatch.setattr(child.shutil, "disk_usage", lambda _: full)
+    assert not child.lasting(ValueError("the file ends too early"), tmp_path)
+
+
+@pytest.mark.slow
+def test_reshapes_keep_the_batch(made: Callable[..., NetworkRecipe]) -> None:
+    recipe = made("squeezing")
+    files = ensure_ir(recipe)
+    inputs = probe_inputs(recipe)
+    network = OpenVinoNetwork.from_files(files.xml, files.bin)
+    together = network.run(**inputs)
+    assert files.parity < 1e-5
+    assert together.shape == (3, 4)
+    for picture, row in zip(inputs["frames"], together, strict=True):
+        np.testing.assert_allclose(network.run(frames=picture[None])[0], row, atol=1e-5)

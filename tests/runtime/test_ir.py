@@ -1,0 +1,433 @@
+"""IRs: made once, checked against Keras, cached, made again when damaged."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from vidclass.errors import RuntimeRouteError, WeightsError
+from vidclass.runtime import ir
+from vidclass.runtime.ir import ensure_ir
+from vidclass.runtime.ir_files import IrFiles
+from vidclass.runtime.network_spec import NetworkRecipe, probe_inputs
+from vidclass.runtime.openvino_network import OpenVinoNetwork
+
+Made = Callable[..., NetworkRecipe]
+
+
+def must_not_run(*_: Any) -> None:
+    raise AssertionError("made again")
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VIDCLASS_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "ir"
+
+
+@pytest.fixture
+def copies(tiny_ir: IrFiles, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Every making of an IR copies the session's one; the list holds the folders."""
+    made: list[Path] = []
+
+    def copy(_: NetworkRecipe, folder: Path) -> None:
+        made.append(folder)
+        shutil.copytree(tiny_ir.xml.parent, folder, dirs_exist_ok=True)
+
+    monkeypatch.setattr(ir, "_make", copy)
+    return made
+
+
+@pytest.mark.slow
+def test_a_made_ir_gives_keras_numbers_for_any_batch(tiny_ir: IrFiles, made: Made) -> None:
+    from made_networks import tiny
+
+    network = OpenVinoNetwork.from_files(tiny_ir.xml, tiny_ir.bin)
+    model = tiny(32)
+    rng = np.random.default_rng(3)
+    assert tiny_ir.parity < 1e-5
+    for count in (1, 2, 5):
+        frames = rng.integers(0, 256, (count, 32, 32, 3), np.uint8)
+        expected = np.asarray(model(frames.astype("float32")))
+        np.testing.assert_allclose(network.run(frames=frames), expected, atol=1e-5)
+
+
+def test_an_entry_holds_the_ir_and_its_facts_alone(tiny_ir: IrFiles, made: Made) -> None:
+    folder = tiny_ir.xml.parent
+    assert {path.name for path in folder.iterdir()} == {"ir.json", "model.xml", "model.bin"}
+    assert [path.name for path in folder.parent.glob(".*")] == []
+    facts = json.loads((folder / "ir.json").read_text())
+    assert facts["recipe"]["builder"] == made("tiny").builder
+    assert facts["parity"] == tiny_ir.parity
+
+
+def test_a_second_call_makes_nothing(
+    tiny_ir: IrFiles, made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {path: path.stat().st_mtime_ns for path in tiny_ir.xml.parent.iterdir()}
+    monkeypatch.setattr(ir, "_make", must_not_run)
+    assert ensure_ir(made("tiny")) == tiny_ir
+    assert {path: path.stat().st_mtime_ns for path in tiny_ir.xml.parent.iterdir()} == before
+
+
+def drop_weights(folder: Path) -> None:
+    (folder / "model.bin").unlink()
+
+
+def change_network(folder: Path) -> None:
+    with (folder / "model.xml").open("a") as file:
+        file.write(" ")
+
+
+def cut_network(folder: Path) -> None:
+    os.truncate(folder / "model.xml", 1000)
+
+
+def flip_a_bit(folder: Path) -> None:
+    data = bytearray((folder / "model.bin").read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / "model.bin").write_bytes(data)
+
+
+def list_facts(folder: Path) -> None:
+    (folder / "ir.json").write_text("[]")
+
+
+def drop_parity(folder: Path) -> None:
+    facts = json.loads((folder / "ir.json").read_text())
+    (folder / "ir.json").write_text(json.dumps(facts | {"parity": None}))
+
+
+def cut_facts(folder: Path) -> None:
+    (folder / "ir.json").write_text('{"model.xml": ')
+
+
+def empty_facts(folder: Path) -> None:
+    (folder / "ir.json").write_text("{}")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        drop_weights,
+        flip_a_bit,
+        change_network,
+        cut_network,
+        cut_facts,
+        empty_facts,
+        list_facts,
+        drop_parity,
+    ],
+)
+def test_a_damaged_entry_is_made_again(
+    damage: Callable[[Path], None], copies: list[Path], made: Made, own_cache: Path
+) -> None:
+    first = ensure_ir(made("tiny"))
+    damage(first.xml.parent)
+    again = ensure_ir(made("tiny"))
+    assert len(copies) == 2
+    assert again == first
+    assert ensure_ir(made("tiny")) == first
+    assert len(copies) == 2
+    assert [path.name for path in own_cache.iterdir()] == [made("tiny").fingerprint()]
+
+
+def test_a_damaged_entry_may_be_discarded_by_another_process_first(
+    copies: list[Path], made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = ensure_ir(made("tiny")).xml.parent
+    drop_weights(folder)
+    rename = Path.rename
+
+    def late(self: Path, target: Path) -> Path:
+        shutil.rmtree(self)
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", late)
+    assert ensure_ir(made("tiny")).bin.is_file()
+
+
+def test_an_entry_that_stays_damaged_is_an_error(
+    copies: list[Path], made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ir, "_checked", lambda _: None)
+    with pytest.raises(RuntimeRouteError, match=r"the cached network in .* changes while it is"):
+        ensure_ir(made("tiny"))
+
+
+def test_two_processes_at_once_both_get_the_same_ir(
+    tiny_ir: IrFiles, made: Made, own_cache: Path
+) -> None:
+    script = (
+        "import shutil, sys, time\n"
+        "from vidclass.runtime import ir\n"
+        "from vidclass.runtime.network_spec import NetworkRecipe\n"
+        "def copy(recipe, folder):\n"
+        "    print('making', flush=True)\n"
+        "    sys.stdin.readline()\n"
+        "    shutil.copytree(sys.argv[1], folder, dirs_exist_ok=True)\n"
+        "ir._make = copy\n"
+        "recipe = NetworkRecipe('made_networks:tiny', {'size': 32}, identity='test', frames=True)\n"
+        "print(ir.ensure_ir(recipe).xml)"
+    )
+    command = [sys.executable, "-c", script, str(tiny_ir.xml.parent)]
+    pipe = subprocess.PIPE
+    both = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) for _ in range(2)]
+    assert [process.stdout and process.stdout.readline() for process in both] == ["making\n"] * 2
+    printed = [process.communicate("\n")[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    xml = own_cache / made("tiny").fingerprint() / "model.xml"
+    assert printed == [f"{xml}\n"] * 2
+    assert list(own_cache.iterdir()) == [xml.parent]
+
+
+@pytest.mark.slow
+def test_two_processes_really_make_the_same_ir_at_once(
+    tiny_ir: IrFiles, made: Made, own_cache: Path
+) -> None:
+    script = (
+        "from vidclass.runtime import ir\n"
+        "from vidclass.runtime.network_spec import NetworkRecipe\n"
+        "recipe = NetworkRecipe('made_networks:tiny', {'size': 32}, identity='test', frames=True)\n"
+        "print(ir.ensure_ir(recipe).xml)"
+    )
+    command = [sys.executable, "-c", script]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    printed = [process.communicate()[0] for process in both]
+    folder = own_cache / made("tiny").fingerprint()
+    assert printed == [f"{folder / 'model.xml'}\n"] * 2
+    assert list(own_cache.iterdir()) == [folder]
+    assert (folder / "model.bin").read_bytes() == tiny_ir.bin.read_bytes()
+
+
+def refused(own_cache: Path) -> list[str]:
+    """What the refusals in the cache say; there must be nothing else in it."""
+    assert all(".refused-" in path.name for path in own_cache.iterdir())
+    return [path.read_text() for path in own_cache.iterdir()]
+
+
+@pytest.mark.slow
+def test_a_network_with_other_numbers_is_refused_and_remembered(
+    made: Made, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = made("other_numbers_by_backend")
+    message = (
+        r"the OpenVINO form of made_networks:other_numbers_by_backend with {'size': 32} differs "
+        r"from Keras by 0\.\d+ of its largest output, allowed: 0\.0001"
+    )
+    with pytest.raises(RuntimeRouteError, match=message) as caught:
+        ensure_ir(recipe)
+    assert refused(own_cache) == [str(caught.value)]
+    monkeypatch.setattr(ir, "_make", must_not_run)
+    with pytest.raises(RuntimeRouteError, match=message):
+        ensure_ir(recipe)
+
+
+@pytest.mark.slow
+def test_a_network_that_cannot_be_exported_is_refused_and_remembered(
+    made: Made, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = (
+        r"^the export of made_networks:defective with {'size': 32} failed: "
+        r"ZeroDivisionError: a defect of size 32$"
+    )
+    assert ir.known_route(made("defective")) is None
+    with pytest.raises(RuntimeRouteError, match=message) as caught:
+        ensure_ir(made("defective"))
+    assert refused(own_cache) == [str(caught.value)]
+    assert ir.known_route(made("defective")) == "keras"
+    monkeypatch.setattr(ir, "_make", must_not_run)
+    with pytest.raises(RuntimeRouteError, match=message):
+        ensure_ir(made("defective"))
+
+
+def test_what_was_refused_is_tried_again_when_exporting_has_learned(
+    copies: list[Path], made: Made, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_cache.mkdir(parents=True)
+    ir._refusal_file(own_cache / made("tiny").fingerprint()).write_text("it differs")
+    with pytest.raises(RuntimeRouteError, match="^it differs$"):
+        ensure_ir(made("tiny"))
+    monkeypatch.setattr(ir, "REFUSAL_REVISION", ir.REFUSAL_REVISION + 1)
+    assert ensure_ir(made("tiny")).xml.is_file()
+    assert len(copies) == 1
+
+
+def test_the_route_is_known_once_the_ir_is_made(copies: list[Path], made: Made) -> None:
+    assert ir.known_route(made("tiny")) is None
+    ensure_ir(made("tiny"))
+    assert ir.known_route(made("tiny")) == "openvino"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "kind", "message"),
+    [
+        ("without_weights", WeightsError, r"the weights of size=32 are not here: fetch them"),
+        (
+            "on_a_full_disk",
+            RuntimeRouteError,
+            r"\(exit code 1\):\n(.*\n)*ValueError: cannot export",
+        ),
+        ("killed", RuntimeRouteError, r"\(exit code -?9\)"),
+    ],
+)
+def test_what_this_machine_lacked_is_not_remembered(
+    name: str, kind: type[Exception], message: str, made: Made, own_cache: Path
+) -> None:
+    with pytest.raises(kind, match=message):
+        ensure_ir(made(name))
+    assert list(own_cache.iterdir()) == []
+
+
+class Finished:
+    """A child process that has come to its end."""
+
+    returncode = 0
+
+    def poll(self) -> int:
+        return self.returncode
+
+    kill = wait = poll
+
+
+def test_a_cache_that_cannot_be_written_is_an_expected_error(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("VIDCLASS_CACHE", str(tmp_path / "file"))
+    with pytest.raises(RuntimeRouteError, match=r"no network can be kept in .*file.ir: "):
+        ensure_ir(made("tiny"))
+
+
+def test_the_reference_waits_for_weights_to_be_fetched(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes that fetch into one file at once spoil it."""
+    events: list[str] = []
+
+    class Export(Finished):
+        def poll(self) -> Any:
+            events.append("not built")
+            if len(events) == 4:
+                (tmp_path / ir.BUILT).touch()
+            return None
+
+    def start(task: str, *_: Any) -> Finished:
+        events.append(task)
+        return Export() if task == "export" else Finished()
+
+    monkeypatch.setattr(ir, "_start", start)
+    ir._run_children(made("tiny"), tmp_path)
+    assert events[0] == "export"
+    assert set(events[1:4]) == {"not built"}
+    assert events.index("reference") > 3
+
+
+def export(recipe: NetworkRecipe, folder: Path) -> OpenVinoNetwork:
+    child = ir._start("export", recipe, folder, "openvino")
+    assert child.wait() == 0, (folder / "export.log").read_text()
+    return OpenVinoNetwork.from_files(folder / "model.xml", folder / "model.bin")
+
+
+@pytest.mark.slow
+def test_a_network_that_refuses_channels_first_is_exported_as_it_is(
+    made: Made, tiny_ir: IrFiles, tmp_path: Path
+) -> None:
+    network = export(made("only_channels_last"), tmp_path)
+    inputs = probe_inputs(made("tiny"))
+    expected = OpenVinoNetwork.from_files(tiny_ir.xml, tiny_ir.bin).run(**inputs)
+    np.testing.assert_allclose(network.run(**inputs), expected, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_head_is_exported_with_its_two_inputs(made: Made, tmp_path: Path) -> None:
+    inputs = probe_inputs(made("head"))
+    outputs = export(made("head"), tmp_path).run(**inputs)
+    np.testing.assert_allclose(outputs, inputs["features"].sum(1), atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_head_that_cannot_be_exported_is_not_tried_again(made: Made, tmp_path: Path) -> None:
+    recipe = NetworkRecipe(made("defective").builder, {"size": 3}, "test", frames=False)
+    child = ir._start("export", recipe, tmp_path, "openvino")
+    assert child.wait() == 1
+    log = (tmp_path / "export.log").read_text()
+    assert log.count("ZeroDivisionError: a defect of size 3") == 1
+
+
+class Answer:
+    """A compiled network that gives one answer."""
+
+    def __init__(self, answer: Any) -> None:
+        self._answer = answer
+
+    def run(self, **_: Any) -> Any:
+        return self._answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "reference", "parity"),
+    [
+        (np.full((3, 4), 2.0), np.full((3, 4), 2.0), 0.0),
+        (np.full((3, 4), 2.2), np.full((3, 4), 2.0), 0.1),
+        (np.zeros((3, 5)), np.zeros((3, 4)), np.inf),
+        (np.full((3, 4), np.nan), np.full((3, 4), np.nan), np.inf),
+        (np.full((3, 4), np.nan), np.full((3, 4), 2.0), np.nan),
+    ],
+)
+def test_parity_is_the_largest_difference_as_a_part_of_the_largest_output(
+    answer: Any,
+    reference: np.ndarray,
+    parity: float,
+    made: Made,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    np.save(tmp_path / "reference.npy", reference)
+    monkeypatch.setattr(ir.OpenVinoNetwork, "from_files", lambda *_: Answer(answer))
+    assert ir._parity(made("tiny"), tmp_path) == pytest.approx(parity, nan_ok=True)
+
+
+def test_a_network_of_nans_does_not_pass(
+    made: Made, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ir, "_start", lambda *_: Finished())
+    monkeypatch.setattr(ir, "_parity", lambda *_: float("nan"))
+    with pytest.raises(RuntimeRouteError, match=r"differs from Keras by nan"):
+        ensure_ir(made("tiny"))
+
+
+@pytest.mark.parametrize(
+    ("error", "remembered"),
+    [
+        (RuntimeError("a batch of one is baked in"), True),
+        (RuntimeRouteError("OpenVINO cannot read the network: no such operation"), True),
+        (RuntimeError("Exception from src/inference: std::bad_alloc"), False),
+    ],
+)
+def test_a_network_that_does_not_run_is_refused(
+    error: Exception,
+    remembered: bool,
+    made: Made,
+    own_cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> float:
+        raise error
+
+    monkeypatch.setattr(ir, "_start", lambda *_: Finished())
+    monkeypatch.setattr(ir, "_parity", fail)
+    message = f"the OpenVINO form of made_networks:tiny with {{'size': 32}} does not run: {error}"
+    with pytest.raises(RuntimeRouteError, match=f"^{message}$"):
+        ensure_ir(made("tiny"))
+    assert refused(own_cache) == [message] * remembered
