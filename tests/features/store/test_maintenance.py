@@ -16,6 +16,7 @@ import pytest
 
 from vidclass.errors import ConfigError, StoreError
 from vidclass.features.store import maintenance
+from vidclass.features.store import table as table_module
 from vidclass.features.store.maintenance import (
     StoredTable,
     check_table,
@@ -26,7 +27,6 @@ from vidclass.features.store.maintenance import (
     with_settings,
 )
 from vidclass.features.store.store import FeatureStore
-from vidclass.features.store.store import table as table_module
 from vidclass.features.store.table import STORE_FORMAT
 from vidclass.types import ClipFeatures
 
