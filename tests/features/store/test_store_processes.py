@@ -46,7 +46,7 @@ BUSY = """
 import sys
 from pathlib import Path
 import numpy as np
-from vidclass.features.store.store import store as store_module
+from vidclass.features.store import store as store_module
 from vidclass.features.store.store import FeatureStore
 from vidclass.types import ClipFeatures
 folder, name, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
