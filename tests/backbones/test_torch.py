@@ -24,7 +24,7 @@ from vidclass.backbones.hugging_face import ALIASES
 from vidclass.backbones.registry import build_backbone, get_backbone
 from vidclass.config import FeatureConfig, GeometryConfig
 from vidclass.errors import ConfigError, WeightsError
-from vidclass.features.extractor import backbone_recipe, feature_maker
+from vidclass.features.extractor import backbone_spec, feature_maker
 from vidclass.runtime.ir import PARITY_TOLERANCE
 from vidclass.runtime.network_spec import probe_inputs
 
@@ -108,8 +108,8 @@ def test_openvino_gives_pytorchs_numbers_for_any_batch(kind: str, folders: dict[
     for weights, size in (("imagenet", 32), ("random", 32 if kind in VIDEO_KINDS else 48)):
         geometry = GeometryConfig(size=size)
         config = FeatureConfig(backbone=name, weights=weights, precision="f32", geometry=geometry)
-        maker, recipe = feature_maker(config), backbone_recipe(config)
-        opened, frames = maker.open(), probe_inputs(recipe)["frames"]
+        maker, spec = feature_maker(config), backbone_spec(config)
+        opened, frames = maker.open(), probe_inputs(spec)["frames"]
         files = maker.ir()
         assert opened.route == "openvino"
         assert files is not None

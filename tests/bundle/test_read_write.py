@@ -228,7 +228,7 @@ def test_a_bundle_is_replaced_only_by_a_whole_one(
 def test_a_backbone_without_an_openvino_form_stays_outside(
     tiny_run: Path, tiny_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(recipe: object) -> object:
+    def refuse(spec: object) -> object:
         raise RuntimeRouteError("it differs")
 
     monkeypatch.setattr(extractor, "ensure_ir", refuse)

@@ -12,7 +12,7 @@ from vidclass.backbones.registry import get_backbone
 from vidclass.config import FeatureConfig, GeometryConfig, SamplingConfig
 from vidclass.errors import ConfigError, RuntimeRouteError, WeightsError
 from vidclass.features import extractor
-from vidclass.features.extractor import backbone_recipe, feature_maker, open_backbone
+from vidclass.features.extractor import backbone_spec, feature_maker, open_backbone
 from vidclass.runtime import hardware, keras_network
 from vidclass.runtime.network_spec import probe_inputs
 
@@ -25,10 +25,10 @@ SMALL = FeatureConfig(
 
 
 def test_a_recipe_names_the_backbone_with_its_size_and_weights() -> None:
-    recipe = backbone_recipe(SMALL)
-    assert recipe.arguments == {"name": "MobileNetV3Small", "size": 32, "weights": "random"}
-    assert recipe.frames
-    assert recipe.identity == get_backbone("MobileNetV3Small").weights_id("random")
+    spec = backbone_spec(SMALL)
+    assert spec.arguments == {"name": "MobileNetV3Small", "size": 32, "weights": "random"}
+    assert spec.frames
+    assert spec.identity == get_backbone("MobileNetV3Small").weights_id("random")
 
 
 def test_a_maker_opens_nothing_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +86,7 @@ def test_a_refused_network_runs_in_keras_and_says_why(monkeypatch: pytest.Monkey
     opened = open_backbone(SMALL)
     assert opened.route == "keras"
     assert opened.note == "MobileNetV3Small runs in Keras, several times slower: it differs by 0.3"
-    assert opened.network == (backbone_recipe(SMALL), "f32")
+    assert opened.network == (backbone_spec(SMALL), "f32")
     assert feature_maker(SMALL).ir() is None
 
 
@@ -103,7 +103,7 @@ def test_a_gpu_is_used_when_there_is_one(monkeypatch: pytest.MonkeyPatch) -> Non
     maker = feature_maker(SMALL.model_copy(update={"precision": "auto"}))
     assert maker.config.precision == "bf16"
     opened = maker.open()
-    assert (opened.route, opened.network) == ("gpu", (backbone_recipe(SMALL), "bf16"))
+    assert (opened.route, opened.network) == ("gpu", (backbone_spec(SMALL), "bf16"))
 
 
 def test_auto_is_what_the_processor_has(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,6 +135,6 @@ def test_int8_needs_clips() -> None:
 def test_the_default_backbone_runs_through_openvino() -> None:
     opened = open_backbone(FeatureConfig(precision="f32"))
     assert (opened.route, opened.note) == ("openvino", "")
-    outputs = opened.network.run(**probe_inputs(backbone_recipe(FeatureConfig())))
+    outputs = opened.network.run(**probe_inputs(backbone_spec(FeatureConfig())))
     assert outputs.shape == (3, 1280)
     assert np.isfinite(outputs).all()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from vidclass.backbones.registry import Backbone, backbones, build_backbone
 from vidclass.config import FeatureConfig, SamplingConfig
 from vidclass.errors import ConfigError
-from vidclass.features.extractor import FeatureMaker, backbone_recipe, feature_maker
+from vidclass.features.extractor import FeatureMaker, backbone_spec, feature_maker
 from vidclass.features.pipeline import make_features
 from vidclass.features.windows import network_input, network_times_s, window_count, window_rows
 from vidclass.runtime.network_spec import probe_inputs
@@ -88,10 +88,10 @@ def test_what_is_made_of_a_windowed_backbone(windowed: str) -> None:
     config = FeatureConfig(backbone=windowed, sampling=SamplingConfig(frames=10), precision="f32")
     maker = feature_maker(config)
     assert (maker.window, maker.steps, maker.width) == (4, 3, 4)
-    recipe = backbone_recipe(config)
-    assert recipe.arguments["window"] == 4
-    assert probe_inputs(recipe)["frames"].shape == (3, 4, 224, 224, 3)
-    per_frame = backbone_recipe(FeatureConfig(weights="random"))
+    spec = backbone_spec(config)
+    assert spec.arguments["window"] == 4
+    assert probe_inputs(spec)["frames"].shape == (3, 4, 224, 224, 3)
+    per_frame = backbone_spec(FeatureConfig(weights="random"))
     assert "window" not in per_frame.arguments  # fingerprints of before hold
     with pytest.raises(ConfigError, match=r"precision='int8': windowed sees several frames"):
         feature_maker(config.model_copy(update={"precision": "int8"}))

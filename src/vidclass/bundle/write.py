@@ -15,14 +15,12 @@ from vidclass.bundle.format import BundleInfo, MemberInfo, answer_fields
 from vidclass.features.extractor import FeatureMaker
 from vidclass.heads.registry import REVISION
 from vidclass.runtime.ir import ensure_ir
-from vidclass.runtime.network_spec import NetworkRecipe
+from vidclass.runtime.network_spec import NetworkSpec
 from vidclass.tasks.answers import AnswerRule
 from vidclass.version import __version__
 
 
-def head_recipe(
-    head: str, *, frames: int, width: int, classes: int, weights: Path
-) -> NetworkRecipe:
+def head_spec(head: str, *, frames: int, width: int, classes: int, weights: Path) -> NetworkSpec:
     """How a child process builds a trained head."""
     arguments = {
         "name": head,
@@ -30,7 +28,7 @@ def head_recipe(
         "width": width,
         "classes": classes,
     }
-    return NetworkRecipe(
+    return NetworkSpec(
         "vidclass.heads.registry:load_head",
         arguments,
         identity=f"heads-{REVISION}-{sha256_of(weights)}",
@@ -136,14 +134,14 @@ def _member(
 
 
 def _head_parts(member: TrainedMember, classes: int) -> dict[str, bytes]:
-    recipe = head_recipe(
+    spec = head_spec(
         member.head,
         frames=member.maker.steps,
         width=member.maker.width,
         classes=classes,
         weights=member.weights,
     )
-    head_ir = ensure_ir(recipe)
+    head_ir = ensure_ir(spec)
     return {
         names.HEAD_XML: head_ir.xml.read_bytes(),
         names.HEAD_BIN: head_ir.bin.read_bytes(),

@@ -13,7 +13,7 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
-from vidclass.bundle.write import head_recipe
+from vidclass.bundle.write import head_spec
 from vidclass.data.manifest import Clip
 from vidclass.features.decoding import decode_for
 from vidclass.features.extract import Extraction
@@ -163,8 +163,8 @@ def head_cost(head: str, *, frames: int, width: int, classes: int) -> HeadCost:
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "head.weights.h5"
         model.save_weights(weights)
-        recipe = head_recipe(head, frames=frames, width=width, classes=classes, weights=weights)
-        files = ensure_ir(recipe)
+        spec = head_spec(head, frames=frames, width=width, classes=classes, weights=weights)
+        files = ensure_ir(spec)
     network = OpenVinoNetwork.from_files(files.xml, files.bin)
     features = np.random.default_rng(0).normal(size=(1, frames, width)).astype(np.float32)
     mask = np.ones((1, frames), np.bool_)
