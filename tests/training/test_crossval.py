@@ -75,7 +75,7 @@ def extracted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             }
             keys = [str(row) if str(row) in made else None for row in range(len(manifest))]
             error = VideoError("bad.avi", "it is empty")
-            failures = [Failure.of("bad.avi", error) for _ in failing]
+            failures = [Failure.from_error(error, video="bad.avi") for _ in failing]
             return Extraction(manifest, keys, Kept(made), failures, 0)
 
         def extractor(config: FeatureConfig, *rest: object, **more: object) -> FeatureExtractor:
