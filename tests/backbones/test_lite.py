@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+
 from make_lite_references import (
     REAL_CLIPS,
     pixels_sha256,
@@ -15,8 +17,6 @@ from make_lite_references import (
     reference_file,
     synthetic_pictures,
 )
-from numpy.typing import NDArray
-
 from vidclass.backbones import lite_weights
 from vidclass.backbones.efficientnet_lite import (
     _blocks,
