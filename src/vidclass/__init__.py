@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vidclass.data.manifest import Manifest
     from vidclass.evaluation.evaluate import evaluate
     from vidclass.features.extract import extract
-    from vidclass.features.extractor import feature_maker
+    from vidclass.features.extractor import feature_extractor
     from vidclass.finetuning.finetune import finetune
     from vidclass.inference.classifier import Classifier
     from vidclass.sweeping.run import sweep
@@ -39,7 +39,7 @@ __all__ = [
     "cross_validate",
     "evaluate",
     "extract",
-    "feature_maker",
+    "feature_extractor",
     "finetune",
     "run_config",
     "sweep",
@@ -62,7 +62,7 @@ _HOMES = {
     "cross_validate": "vidclass.training.crossval",
     "evaluate": "vidclass.evaluation.evaluate",
     "extract": "vidclass.features.extract",
-    "feature_maker": "vidclass.features.extractor",
+    "feature_extractor": "vidclass.features.extractor",
     "finetune": "vidclass.finetuning.finetune",
     "run_config": "vidclass.training.presets",
     "sweep": "vidclass.sweeping.run",

@@ -11,6 +11,7 @@ import pytest
 from vidclass.audit.model import ClipLook
 from vidclass.data.manifest import Manifest
 from vidclass.data.rows import Rows
+from vidclass.errors import VideoError
 from vidclass.types import Failure
 from vidclass.video.probe import VideoInfo
 
@@ -33,7 +34,9 @@ def look_of() -> Callable[..., ClipLook]:
     def make(number: int = 0, failed: str = "", **facts: Any) -> ClipLook:
         path = Path(f"/v/{number}.avi")
         if failed:
-            return ClipLook(None, Failure(str(path), "probe", "VideoError", f"{path}: {failed}."))
+            return ClipLook(
+                None, Failure.from_error(VideoError(path, failed, stage="probe"), video=path)
+            )
         look = {name: facts.pop(name) for name in ("black", "frozen") if name in facts}
         known = {"duration_s": 4.0, "width": 320, "height": 240, "rotation_deg": 0, "fps": 25.0}
         known |= {"frame_count": 100, "codec": "h264", "pixel_format": "yuv420p"}

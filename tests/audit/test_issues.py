@@ -9,8 +9,6 @@ import pytest
 from vidclass.audit import issues as find
 from vidclass.audit.model import ClipLook, Duplicates, Suspect
 from vidclass.data.manifest import Manifest
-from vidclass.errors import VideoError
-from vidclass.types import Failure
 
 Make = Callable[..., Manifest]
 Look = Callable[..., ClipLook]
@@ -51,12 +49,6 @@ def test_unreadable_clips_are_grouped_by_cause(look_of: Look) -> None:
     bad, gone = find.unreadable(looks)
     assert (bad.title, bad.rows) == ("2 clips that cannot be read: bad", (2, 3))
     assert (gone.title, gone.rows) == ("1 clip that cannot be read: gone", (1,))
-
-
-def test_the_cause_of_a_failure() -> None:
-    error = VideoError("/v/a.avi", "the file is empty (0 bytes)", hint="Copy it again.")
-    assert find.cause_of(Failure.of("/v/a.avi", error)) == "the file is empty (0 bytes)"
-    assert find.cause_of(Failure("/v/a.avi", "", "X", "/v/a.avi: no hint.")) == "no hint"
 
 
 def test_black_and_frozen(look_of: Look) -> None:

@@ -11,7 +11,7 @@ from vidclass.types import Failure
 
 
 def failure(path: Path, cause: str = "no such file") -> Failure:
-    return Failure.of(path, VideoError(path, cause, hint="Look.", stage="probe"))
+    return Failure.from_error(VideoError(path, cause, hint="Look.", stage="probe"), video=path)
 
 
 def test_trying_again(tiny_video: Callable[..., Path], tmp_path: Path) -> None:

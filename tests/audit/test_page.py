@@ -52,7 +52,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Audit:
     (folder / "light" / "<b>broken.avi").write_bytes(b"")
     (folder / "ledger").write_text("")
     audit = check(read_for_check(folder), store_folder=folder / "store")
-    failure = Failure(f"/v/{HOSTILE}", "probe", "VideoError", f"{HOSTILE} failed", HOSTILE)
+    failure = Failure(f"/v/{HOSTILE}", "probe", "VideoError", f"{HOSTILE} failed", HOSTILE, HOSTILE)
     return Audit(
         **{
             **vars(audit),

@@ -83,7 +83,7 @@ def test_the_answer_is_the_mean_over_heads_views_and_mirror_images(
     for place, member in enumerate(bundle.members):
         info = member.info
         frames = decode_for(info.features, video, Span())
-        features = member.maker().open().network.run(frames=frames.frames)
+        features = member.extractor().open().network.run(frames=frames.frames)
         weights = result.folder / names.numbered(names.CHECKPOINT, place // 2)
         clip = ClipFeatures(features.astype(np.float16), frames.timestamps_s)
         values, mask = padded([clip], info.frames)

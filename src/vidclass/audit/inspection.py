@@ -78,7 +78,7 @@ def strips_of(clips: Sequence[Clip], rows: Collection[int], progress: Progress) 
 
 def failed(clip: Clip, error: VidclassError, info: VideoInfo | None = None) -> ClipLook:
     """What there is to say of a clip that cannot be read."""
-    return ClipLook(info, Failure.of(clip.video, error, span=clip.span))
+    return ClipLook(info, Failure.from_error(error, video=clip.video, span=clip.span))
 
 
 def _look_at_file(rows: Rows, *, deep: bool, drawn: Collection[int]) -> dict[int, ClipLook]:

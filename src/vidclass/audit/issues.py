@@ -41,7 +41,7 @@ def unreadable(looks: Sequence[ClipLook]) -> list[Finding]:
     by_cause: defaultdict[str, list[tuple[int, Failure]]] = defaultdict(list)
     for row, look in enumerate(looks):
         if look.failure is not None:
-            by_cause[cause_of(look.failure)].append((row, look.failure))
+            by_cause[look.failure.cause].append((row, look.failure))
     return [
         Finding(
             "unreadable",
@@ -52,12 +52,6 @@ def unreadable(looks: Sequence[ClipLook]) -> list[Finding]:
         )
         for cause, cases in sorted(by_cause.items(), key=lambda item: -len(item[1]))
     ]
-
-
-def cause_of(failure: Failure) -> str:
-    """The message without the file's name in front and the hint at the end."""
-    text = failure.message.removeprefix(f"{failure.video}: ")
-    return text.removesuffix(failure.hint).strip().removesuffix(".")
 
 
 def seen(looks: Sequence[ClipLook], *, deep: bool) -> list[Finding]:

@@ -7,7 +7,6 @@ from contextlib import closing
 from pathlib import Path
 
 from vidclass._core.parallel import run_each
-from vidclass.audit.issues import cause_of
 from vidclass.audit.model import LedgerEntry
 from vidclass.config import GeometryConfig, SamplingConfig
 from vidclass.types import Failure, Progress, Span
@@ -29,10 +28,10 @@ def try_again(failures: Sequence[Failure], progress: Progress) -> list[LedgerEnt
     now: dict[str, str] = {}
     with closing(run_each(_read, videos)) as results:
         for count, done in enumerate(results, 1):
-            failure = done.error and Failure.of(done.item, done.error)
-            now[done.item] = cause_of(failure) if failure else ""
+            failure = done.error and Failure.from_error(done.error, video=done.item)
+            now[done.item] = failure.cause if failure else ""
             progress("ledger", count, len(videos))
-    return [LedgerEntry(failure, cause_of(failure), now[failure.video]) for failure in failures]
+    return [LedgerEntry(failure, failure.cause, now[failure.video]) for failure in failures]
 
 
 def _read(video: str) -> None:

@@ -47,7 +47,7 @@ Settings = Annotated[
         "--set",
         metavar="KEY=VALUE",
         help="Any setting of training, as often as wanted: ema=0.99, loss=focal, "
-        "augment.mixup=0.2 (see docs/training.md).",
+        "augment.mixup=0.2 (see docs/how-to/training.md).",
     ),
 ]
 Json = Annotated[

@@ -180,7 +180,7 @@ def extract_command(
     """Make and store the features of every clip; what is stored already is not made again."""
     from vidclass.cli.console import closing_line, progress_bars, say, stopping, tell_notes
     from vidclass.features.extract import extract
-    from vidclass.features.extractor import feature_maker
+    from vidclass.features.extractor import feature_extractor
     from vidclass.training.presets import run_config
 
     config = run_config(recipe, features=features.chosen()).features
@@ -188,7 +188,7 @@ def extract_command(
     with stopping(ledger), progress_bars() as progress:
         result = extract(
             manifest,
-            feature_maker(config, manifest, progress=progress),
+            feature_extractor(config, manifest, progress=progress),
             store_folder=store,
             progress=progress,
             strict=strict,
