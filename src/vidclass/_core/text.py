@@ -32,6 +32,15 @@ def listed(items: Iterable[str], *, most: int = 5) -> str:
     return f"{text} and {len(everything) - most} more" if len(everything) > most else text
 
 
+def percent(share: float | None) -> str:
+    """Return a share as a percentage, or a dash for None.
+
+    >>> percent(0.5), percent(None)
+    ('50.0 %', '-')
+    """
+    return "-" if share is None else f"{100 * share:.1f} %"
+
+
 def did_you_mean(word: str, allowed: Iterable[str]) -> str:
     """A sentence, with a space before it, that names the nearest spelling; else nothing."""
     near = get_close_matches(word.lower(), list(allowed), n=1)

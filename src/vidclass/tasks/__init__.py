@@ -1,1 +1,1 @@
-"""Label tasks: from labels to targets, losses, decisions and metrics."""
+"""Label tasks: single-label, multi-label and hierarchical classification."""
