@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vidclass.cli.options import Json, Store
+from vidclass.cli.options import Json, StoreFolder
 from vidclass.datasets.space import in_bytes
 from vidclass.errors import ConfigError
 
@@ -16,21 +16,12 @@ if TYPE_CHECKING:
     from vidclass.features.store.maintenance import StoredTable, TableCheck
 
 
-def register(app: typer.Typer) -> None:
-    """Add the group of commands."""
-    group = typer.Typer(help="List, check and remove stored features.")
-    group.command("list")(list_command)
-    group.command("verify")(verify_command)
-    group.command("prune")(prune_command)
-    app.add_typer(group, name="features", no_args_is_help=True)
-
-
-def list_command(store: Store = None, json_file: Json = None) -> None:
+def list_command(store_folder: StoreFolder = None, json_file: Json = None) -> None:
     """List the stored features: a row for each setting, the one used last first."""
     from vidclass.cli.console import say, write_json
     from vidclass.features.store.maintenance import stored_tables
 
-    folder = _folder(store)
+    folder = _store(store_folder)
     tables = stored_tables(folder)
     if json_file is not None:
         rows = [_as_json(table) for table in tables]
@@ -40,12 +31,12 @@ def list_command(store: Store = None, json_file: Json = None) -> None:
         say(f"{in_bytes(sum(table.size_bytes for table in tables))} in {folder}")
 
 
-def verify_command(store: Store = None) -> None:
+def verify_command(store_folder: StoreFolder = None) -> None:
     """Read every stored clip and say what is damaged; exit code 1 if anything is."""
     from vidclass.cli.console import say
     from vidclass.features.store.maintenance import stored_tables
 
-    tables = stored_tables(_folder(store))
+    tables = stored_tables(_store(store_folder))
     checks = _check(tables)
     for check in checks:
         more = f" ({check.duplicates} stored twice)" if check.duplicates else ""
@@ -82,7 +73,7 @@ def prune_command(
         bool, typer.Option("--damaged", help="Remove tables that `verify` finds damaged.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    store: Store = None,
+    store_folder: StoreFolder = None,
 ) -> None:
     """Remove stored features, and what killed processes left behind."""
     from vidclass._core.text import counted
@@ -99,7 +90,7 @@ def prune_command(
         raise ConfigError(
             "nothing was chosen: give --older-than DAYS, --settings FINGERPRINT or --damaged"
         )
-    folder = _folder(store)
+    folder = _store(store_folder)
     tables = stored_tables(folder)
     chosen = {table.path: table for name in settings or () for table in with_settings(tables, name)}
     if older_than is not None:
@@ -123,10 +114,10 @@ def prune_command(
     say(f"{size} freed")
 
 
-def _folder(store: Path | None) -> Path:
+def _store(store_folder: Path | None) -> Path:
     from vidclass.features.store.store import default_store_folder
 
-    return store or default_store_folder()
+    return store_folder or default_store_folder()
 
 
 def _check(tables: list[StoredTable]) -> list[TableCheck]:
