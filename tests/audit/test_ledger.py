@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from vidclass.audit.ledger import try_again
+from vidclass.audit.inspection import try_again
 from vidclass.errors import VideoError
 from vidclass.types import Failure
 
