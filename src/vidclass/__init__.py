@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vidclass.data.manifest import Manifest
     from vidclass.evaluation.evaluate import evaluate
     from vidclass.features.extract import extract
-    from vidclass.features.extractor import feature_maker
+    from vidclass.features.extractor import feature_extractor
     from vidclass.finetuning.finetune import finetune
     from vidclass.inference.classifier import Classifier
     from vidclass.sweeping.config import SweepConfig, SweepSpace
@@ -38,7 +38,7 @@ __all__ = [
     "cross_validate",
     "evaluate",
     "extract",
-    "feature_maker",
+    "feature_extractor",
     "finetune",
     "run_config",
     "sweep",
@@ -61,7 +61,7 @@ _HOMES = {
     "cross_validate": "vidclass.training.crossval",
     "evaluate": "vidclass.evaluation.evaluate",
     "extract": "vidclass.features.extract",
-    "feature_maker": "vidclass.features.extractor",
+    "feature_extractor": "vidclass.features.extractor",
     "finetune": "vidclass.finetuning.finetune",
     "run_config": "vidclass.training.presets",
     "sweep": "vidclass.sweeping.run",

@@ -7,10 +7,7 @@ import pytest
 from inspected_clips import look_of, manifest_of
 from vidclass.audit import issues as find
 from vidclass.audit.duplicates import Duplicates
-from vidclass.audit.inspection import cause_of
-from vidclass.errors import VideoError
 from vidclass.evaluation.label_issues import Suspect
-from vidclass.types import Failure
 
 
 @pytest.mark.parametrize(
@@ -46,12 +43,6 @@ def test_unreadable_clips_are_grouped_by_cause() -> None:
     bad, gone = find.unreadable(looks)
     assert (bad.title, bad.rows) == ("2 clips that cannot be read: bad", (2, 3))
     assert (gone.title, gone.rows) == ("1 clip that cannot be read: gone", (1,))
-
-
-def test_the_cause_of_a_failure() -> None:
-    error = VideoError("/v/a.avi", "the file is empty (0 bytes)", hint="Copy it again.")
-    assert cause_of(Failure.of("/v/a.avi", error)) == "the file is empty (0 bytes)"
-    assert cause_of(Failure("/v/a.avi", "", "X", "/v/a.avi: no hint.")) == "no hint"
 
 
 def test_black_and_frozen() -> None:

@@ -52,7 +52,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Audit:
     (folder / "light" / "<b>broken.avi").write_bytes(b"")
     (folder / "ledger").write_text("")
     audit = check(read_for_check(folder), store_folder=folder / "store")
-    failure = Failure(f"/v/{HOSTILE}", "probe", "VideoError", f"{HOSTILE} failed", HOSTILE)
+    failure = Failure(f"/v/{HOSTILE}", "probe", "VideoError", f"{HOSTILE} failed", HOSTILE, HOSTILE)
     return Audit(
         **{
             **vars(audit),
@@ -62,7 +62,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Audit:
                 Duplicates((1, 2), 0.99, False, ()),
             ),
             "agreement": 0.5,
-            "ledger": (LedgerEntry(failure, HOSTILE, ""), LedgerEntry(failure, HOSTILE, "gone")),
+            "ledger": (LedgerEntry(failure, ""), LedgerEntry(failure, "gone")),
         }
     )
 

@@ -14,7 +14,7 @@ from vidclass.data.manifest import Manifest
 from vidclass.errors import RuntimeRouteError
 from vidclass.features import extractor
 from vidclass.features import int8 as module
-from vidclass.features.extractor import backbone_spec, feature_maker
+from vidclass.features.extractor import backbone_spec, feature_extractor
 from vidclass.features.int8 import int8_for_clips
 from vidclass.runtime.ir_files import IrFiles
 from vidclass.runtime.quantize import Int8Ir
@@ -130,20 +130,20 @@ def test_a_network_too_far_from_float32_is_refused_each_time(
     assert len(quantiser.asked) == 1
 
 
-def test_a_maker_is_known_by_its_int8_network(
+def test_an_extractor_is_known_by_its_int8_network(
     quantiser: Quantiser,
     videos: list[Path],
     manifest_of: MakeManifest,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(extractor, "_opened", lambda files, precision: (files, precision))
-    first = feature_maker(CONFIG, manifest_of(videos))
-    assert first.fingerprint == feature_maker(CONFIG, manifest_of(videos)).fingerprint
+    first = feature_extractor(CONFIG, manifest_of(videos))
+    assert first.fingerprint == feature_extractor(CONFIG, manifest_of(videos)).fingerprint
     assert first.ir() == quantiser.entries[0].ir
     opened = first.open()
     assert (opened.network, opened.route) == ((quantiser.entries[0].ir, "int8"), "openvino")
     quantiser.entries.clear()
-    assert feature_maker(CONFIG, manifest_of(videos)).fingerprint != first.fingerprint
+    assert feature_extractor(CONFIG, manifest_of(videos)).fingerprint != first.fingerprint
 
 
 def test_a_refusal_names_the_backbone(
@@ -153,4 +153,4 @@ def test_a_refusal_names_the_backbone(
     with pytest.raises(
         RuntimeRouteError, match=r"efficientnet_lite0 cannot run in int8: in int8 this network's"
     ):
-        feature_maker(CONFIG, manifest_of(videos))
+        feature_extractor(CONFIG, manifest_of(videos))

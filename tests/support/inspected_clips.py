@@ -8,6 +8,7 @@ from typing import Any
 from vidclass.audit.inspection import ClipLook
 from vidclass.data.manifest import Manifest
 from vidclass.data.rows import Rows
+from vidclass.errors import VideoError
 from vidclass.types import Failure
 from vidclass.video.probe import VideoInfo
 
@@ -22,7 +23,8 @@ def look_of(number: int = 0, failed: str = "", **facts: Any) -> ClipLook:
     """Build the inspection of a file with the given facts; by default 4 s long, 100 frames."""
     path = Path(f"/v/{number}.avi")
     if failed:
-        return ClipLook(None, Failure(str(path), "probe", "VideoError", f"{path}: {failed}."))
+        error = VideoError(path, failed, stage="probe")
+        return ClipLook(None, Failure.from_error(error, video=path))
     flags = {name: facts.pop(name) for name in ("black", "frozen") if name in facts}
     defaults = {"duration_s": 4.0, "width": 320, "height": 240, "rotation_deg": 0, "fps": 25.0}
     defaults |= {"frame_count": 100, "codec": "h264", "pixel_format": "yuv420p"}

@@ -25,7 +25,7 @@ from vidclass.video.scan import COARSE_SIDE, scan_video
 _SAMPLING = SamplingConfig(frames=STRIP_FRAMES)
 _GEOMETRY = GeometryConfig(crop="whole", size=96)
 # A folder of pictures has no stream to scan; of a longer one, so many are decoded.
-_ALL_FRAMES = SamplingConfig(policy="head", frames=MAX_FRAMES)
+_ALL_FRAMES = SamplingConfig(policy="first", frames=MAX_FRAMES)
 _COARSE = GeometryConfig(crop="whole", size=COARSE_SIDE)
 
 Rows = list[tuple[int, Clip]]
@@ -107,7 +107,7 @@ def strips_of(clips: Sequence[Clip], rows: Collection[int], progress: Progress) 
 
 def failed(clip: Clip, error: VidclassError, info: VideoInfo | None = None) -> ClipLook:
     """What there is to say of a clip that cannot be read."""
-    return ClipLook(info, Failure.of(clip.video, error, span=clip.span))
+    return ClipLook(info, Failure.from_error(error, video=clip.video, span=clip.span))
 
 
 def _look_at_file(rows: Rows, *, deep: bool, drawn: Collection[int]) -> dict[int, ClipLook]:
@@ -209,12 +209,10 @@ class LedgerEntry:
 
     Attributes:
         failure: The row of the ledger.
-        cause: Its message without the file's name and the hint.
         now: Why it cannot be read now; empty where it can.
     """
 
     failure: Failure
-    cause: str
     now: str
 
 
@@ -229,20 +227,14 @@ def try_again(failures: Sequence[Failure], progress: Progress) -> list[LedgerEnt
     now: dict[str, str] = {}
     with closing(run_each(_read, videos)) as results:
         for count, done in enumerate(results, 1):
-            failure = done.error and Failure.of(done.item, done.error)
-            now[done.item] = cause_of(failure) if failure else ""
+            failure = done.error and Failure.from_error(done.error, video=done.item)
+            now[done.item] = failure.cause if failure else ""
             progress("ledger", count, len(videos))
-    return [LedgerEntry(failure, cause_of(failure), now[failure.video]) for failure in failures]
+    return [LedgerEntry(failure, now[failure.video]) for failure in failures]
 
 
 def _read(video: str) -> None:
     decode_clip(Path(video), span=Span(), sampling=_LEDGER_SAMPLING, geometry=_LEDGER_GEOMETRY)
-
-
-def cause_of(failure: Failure) -> str:
-    """The message without the file's name in front and the hint at the end."""
-    text = failure.message.removeprefix(f"{failure.video}: ")
-    return text.removesuffix(failure.hint).strip().removesuffix(".")
 
 
 class Judge:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from vidclass._core.text import counted
 from vidclass.audit.duplicates import Duplicates
-from vidclass.audit.inspection import ClipLook, cause_of
+from vidclass.audit.inspection import ClipLook
 from vidclass.data.checks import refuse_contradictions, refuse_leaks, refuse_unknown_labels
 from vidclass.data.manifest import Manifest
 from vidclass.errors import ManifestError
@@ -71,7 +71,7 @@ def unreadable(looks: Sequence[ClipLook]) -> list[Finding]:
     by_cause: defaultdict[str, list[tuple[int, Failure]]] = defaultdict(list)
     for row, look in enumerate(looks):
         if look.failure is not None:
-            by_cause[cause_of(look.failure)].append((row, look.failure))
+            by_cause[look.failure.cause].append((row, look.failure))
     return [
         Finding(
             "unreadable",

@@ -56,8 +56,7 @@ def as_json(audit: Audit) -> dict[str, Any]:
         "suspects": [{**asdict(one), "video": videos[one.row]} for one in audit.suspects],
         "failures": [asdict(failure) for failure in audit.failures],
         "ledger": [
-            {**asdict(entry.failure), "cause": entry.cause, "readable_now": not entry.now,
-             "now": entry.now}
+            {**asdict(entry.failure), "readable_now": not entry.now, "now": entry.now}
             for entry in audit.ledger
         ],
         "videos": [_look(row, look, audit) for row, look in enumerate(audit.looks)],
@@ -238,7 +237,7 @@ def _ledger(audit: Audit) -> list[tuple[str, list[Any]]]:
     """The entries by cause, the most frequent first."""
     causes: defaultdict[str, list[Any]] = defaultdict(list)
     for entry in audit.ledger:
-        causes[entry.cause].append(entry)
+        causes[entry.failure.cause].append(entry)
     return sorted(causes.items(), key=lambda item: -len(item[1]))
 
 

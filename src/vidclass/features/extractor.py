@@ -66,7 +66,7 @@ class OpenedNetwork:
 
 
 @dataclass(frozen=True)
-class FeatureMaker:
+class FeatureExtractor:
     """Whatever makes features: a backbone of this machine, or the one inside a bundle.
 
     Attributes:
@@ -91,9 +91,9 @@ class FeatureMaker:
         return window_count(self.config.sampling.total_frames, self.window)
 
 
-def feature_maker(
+def feature_extractor(
     config: FeatureConfig, manifest: Manifest | None = None, *, progress: Progress = no_progress
-) -> FeatureMaker:
+) -> FeatureExtractor:
     """What makes the features that `config` asks for; the network is opened only when needed.
 
     Args:
@@ -116,7 +116,7 @@ def feature_maker(
     # Another FFmpeg may give other pixels.
     parts = [FEATURE_FORMAT, settings, spec.fingerprint(), version("av")]
     parts += [] if int8 is None else [int8.identity]
-    return FeatureMaker(
+    return FeatureExtractor(
         config,
         hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32],
         get_backbone(config.backbone).width,

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from vidclass.data.manifest import Manifest
 from vidclass.features.extract import Extraction, extract
-from vidclass.features.extractor import FeatureMaker, feature_maker
+from vidclass.features.extractor import FeatureExtractor, feature_extractor
 from vidclass.runtime.openvino import core
 from vidclass.sweeping.config import Point, SweepConfig
 from vidclass.sweeping.cost import FeatureCost, HeadCost, feature_costs, head_cost
@@ -74,10 +74,10 @@ class Runner:
             VidclassError: the combination, or the clips, cannot be used.
         """
         config = self.config.run_config(point)
-        maker = feature_maker(config.features, self.manifest, progress=self.progress)
-        keep(precision=maker.config.precision, setting=maker.fingerprint)
-        extraction = self._extract(maker)
-        cost, ms_per_clip = self._measure(maker, extraction, point.head, keep)
+        extractor = feature_extractor(config.features, self.manifest, progress=self.progress)
+        keep(precision=extractor.config.precision, setting=extractor.fingerprint)
+        extraction = self._extract(extractor)
+        cost, ms_per_clip = self._measure(extractor, extraction, point.head, keep)
         done: list[FoldResult] = []
 
         def on_fold(fold: FoldResult) -> None:
@@ -103,11 +103,11 @@ class Runner:
         self._keep_result(result, keep, training_s=time.monotonic() - begun)
         return result.accuracy_mean, ms_per_clip
 
-    def _extract(self, maker: FeatureMaker) -> Extraction:
-        first = maker.fingerprint not in self._features
+    def _extract(self, extractor: FeatureExtractor) -> Extraction:
+        first = extractor.fingerprint not in self._features
         extraction = extract(
             self.manifest,
-            maker,
+            extractor,
             store_folder=self.store_folder,
             progress=self.progress,
             strict=self.strict,
@@ -120,21 +120,21 @@ class Runner:
         return extraction
 
     def _measure(
-        self, maker: FeatureMaker, extraction: Extraction, head: str, keep: Keep
+        self, extractor: FeatureExtractor, extraction: Extraction, head: str, keep: Keep
     ) -> tuple[HeadCost, float]:
         """The cost of the head, and milliseconds a clip, for now.
 
         Other settings are measured at other times, when the machine may be busier or less so:
         `costs_together` will compare them.
         """
-        if maker.fingerprint not in self._features:
-            (self._features[maker.fingerprint],) = feature_costs([(maker, extraction)])
-        features = self._features[maker.fingerprint]
-        frames = maker.steps
-        form = (head, frames, maker.width, len(self.manifest.labels))
+        if extractor.fingerprint not in self._features:
+            (self._features[extractor.fingerprint],) = feature_costs([(extractor, extraction)])
+        features = self._features[extractor.fingerprint]
+        frames = extractor.steps
+        form = (head, frames, extractor.width, len(self.manifest.labels))
         if form not in self._heads:
             self._heads[form] = head_cost(
-                head, frames=frames, width=maker.width, classes=len(self.manifest.labels)
+                head, frames=frames, width=extractor.width, classes=len(self.manifest.labels)
             )
         cost = self._heads[form]
         keep(
@@ -153,9 +153,9 @@ class Runner:
         settings = {}
         for point in points:
             config = self.config.run_config(point).features
-            maker = feature_maker(config, self.manifest, progress=self.progress)
-            if maker.fingerprint not in settings:
-                settings[maker.fingerprint] = (maker, self._extract(maker))
+            extractor = feature_extractor(config, self.manifest, progress=self.progress)
+            if extractor.fingerprint not in settings:
+                settings[extractor.fingerprint] = (extractor, self._extract(extractor))
         costs = feature_costs(list(settings.values()), self.progress)
         return {name: round(cost.ms, 4) for name, cost in zip(settings, costs, strict=True)}
 

@@ -210,7 +210,7 @@ def _save(
         model.model.save_weights(weights)
         written.append(weights.name)
         view = views[member.view]
-        trained.append(TrainedMember(member.head, weights, view.maker, view.mirror_maker))
+        trained.append(TrainedMember(member.head, weights, view.extractor, view.mirror_extractor))
     names.write_choices(out, fitted.choices)
     bundle = out / names.BUNDLE
     write_bundle(
