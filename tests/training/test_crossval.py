@@ -75,7 +75,7 @@ def extracted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             }
             keys = [str(row) if str(row) in made else None for row in range(len(manifest))]
             error = VideoError("bad.avi", "it is empty")
-            failures = [Failure.of("bad.avi", error) for _ in failing]
+            failures = [Failure.from_error(error, video="bad.avi") for _ in failing]
             return Extraction(manifest, keys, Kept(made), failures, 0)
 
         def extractor(config: FeatureConfig, *rest: object, **more: object) -> FeatureExtractor:
@@ -244,5 +244,5 @@ def test_two_views_and_mirror_images_are_averaged(extracted: Callable[..., None]
 
 def test_labels_to_swap_must_exist(extracted: Callable[..., None]) -> None:
     config = CONFIG.model_copy(update={"flip": True, "swap_labels": {"a": "c"}})
-    with pytest.raises(ConfigError, match=r"label to swap='c' is not one of \['a', 'b'\]"):
+    with pytest.raises(ConfigError, match=r"label in swap_labels='c' is not one of \['a', 'b'\]"):
         run(twelve(FOLDS), config)

@@ -52,7 +52,7 @@ def backbones_command(
 ) -> None:
     """List the pretrained networks that frames can go through."""
     from vidclass.backbones.registry import backbones, get_backbone
-    from vidclass.cli.console import show, print_notes, write_json
+    from vidclass.cli.console import print_notes, show, write_json
 
     chosen = [get_backbone(name) for name in dict.fromkeys(names or backbones)]
     speeds = _measure_all(chosen) if measure else {}

@@ -34,7 +34,8 @@ def check_command(
     ledger: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="The ledger of an earlier run: report which of its videos are readable now."
+            metavar="FILE",
+            help="The ledger of an earlier run: report which of its videos are readable now.",
         ),
     ] = None,
     store_folder: StoreFolder = None,
@@ -44,10 +45,8 @@ def check_command(
     source: SourceOptions,
 ) -> None:
     """Inspect every clip and report everything wrong or odd."""
-    from vidclass.audit.page import write_page
-    from vidclass.audit.record import as_json
-    from vidclass.audit.run import check
-    from vidclass.audit.source import read_for_check
+    from vidclass.audit.report import as_json, write_page
+    from vidclass.audit.run import check, read_for_check
     from vidclass.cli.check_tables import report_audit
     from vidclass.cli.console import ledger_beside, progress_bars, write_json
 

@@ -44,7 +44,7 @@ def get_command(
     ] = None,
 ) -> None:
     """Download and unpack a public data set; a broken download is continued."""
-    from vidclass.cli.console import progress_bars, say, print_notes
+    from vidclass.cli.console import print_notes, progress_bars, say
     from vidclass.datasets.catalogue import datasets
     from vidclass.datasets.get import get_dataset
 

@@ -94,7 +94,7 @@ def _require_unset(**options: object) -> None:
 
 
 def _with_near_duplicates(manifest: Manifest, out: Path, store_folder: Path | None) -> Manifest:
-    """Return `manifest` with nearly the same clips in one group, by features of the default preset."""
+    """Put near duplicates, by features of the default preset, into one group."""
     from vidclass.cli.console import closing_line, ledger_beside, progress_bars
     from vidclass.features.extract import extract
     from vidclass.features.extractor import feature_extractor

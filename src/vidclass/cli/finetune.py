@@ -96,7 +96,7 @@ def finetune_command(
         flip=flip,
         remat=remat,
         seed=seed,
-        swap_labels=parse_swap_labels(swap_labels or []),
+        swap_labels=parse_swap_labels(swap_labels or ()),
         **without_none(
             unfreeze=unfreeze,
             epochs=epochs,

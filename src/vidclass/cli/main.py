@@ -27,7 +27,7 @@ from vidclass.cli import (
 )
 from vidclass.cli.option_names import OptionNames, in_options, running
 from vidclass.cli.options import expand_groups
-from vidclass.errors import ConfigError, VideoError, VidclassError
+from vidclass.errors import ConfigError, VidclassError, VideoError
 from vidclass.version import __version__
 
 FAILED, WRONG, INTERRUPTED = 1, 2, 130

@@ -17,8 +17,9 @@ from typing import Any
 
 _NAME = r"[a-z_]\w*(?:\.[a-z_]\w*)*"
 _QUOTED = r"""(?<!\w)(?:'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")"""
+_BARE = r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?|[A-Za-z_][\w-]*"
 # A bare value ends where the sentence goes on, so that nothing inside a path is one.
-_VALUE = rf"(?:{_QUOTED}|\[[^]\n]*\]|\([^)\n]*\)|\{{[^}}\n]*\}}|-?\w[\w.+-]*?)"
+_VALUE = rf"(?:{_QUOTED}|\[[^]\n]*\]|\([^)\n]*\)|\{{[^}}\n]*\}}|{_BARE})"
 _END = r"(?=[\s,;:)\]]|\.(?:\s|$)|$)"
 _MENTION = (
     rf"`(?P<ticked>{_NAME})(?:=(?P<ticked_value>[^`\n]*))?`"

@@ -140,7 +140,7 @@ class SourceOptions(OptionGroup):
         typer.Argument(
             metavar="SOURCE",
             help="A folder with one sub-folder per class, a CSV/TSV/JSONL/Parquet file, or the "
-            "lists or annotations of another tool (docs/sources.md).",
+            "lists or annotations of another tool (docs/how-to/sources.md).",
             show_default=False,
         ),
     ]
@@ -150,13 +150,13 @@ class SourceOptions(OptionGroup):
     ] = None
     format: Annotated[
         str | None,
-        typer.Option(help="Format of the source, if it is not recognised (docs/sources.md)."),
+        typer.Option(
+            help="Format of the source, if it is not recognised (docs/how-to/sources.md)."
+        ),
     ] = None
     official_split: Annotated[
         int | None,
-        typer.Option(
-            min=1, help="Number of the official split of UCF101 or HMDB51.  [default: 1]"
-        ),
+        typer.Option(min=1, help="Number of the official split of UCF101 or HMDB51.  [default: 1]"),
     ] = None
     labels: Annotated[
         Path | None, typer.Option(help="File of class names, for lists of class numbers.")
@@ -260,9 +260,9 @@ class FeatureOptions(OptionGroup):
             "sees them all.  [default: 1]",
         ),
     ] = None
-    crop: Annotated[
-        str | None, typer.Option(help="centre (square) or whole (squeezed frame).")
-    ] = None
+    crop: Annotated[str | None, typer.Option(help="centre (square) or whole (squeezed frame).")] = (
+        None
+    )
     size: Annotated[
         int | None, typer.Option(help="Side of the input in pixels.  [default: the backbone's own]")
     ] = None
@@ -289,7 +289,7 @@ class FeatureOptions(OptionGroup):
 
 @dataclass(frozen=True, kw_only=True)
 class TaskOptions(OptionGroup):
-    """What labels mean, where the clips alone do not say it (docs/labels.md)."""
+    """What labels mean, where the clips alone do not say it (docs/how-to/labels.md)."""
 
     none_label: Annotated[
         str | None,
@@ -370,7 +370,7 @@ class TrainingOptions(OptionGroup):
             "--set",
             metavar="KEY=VALUE",
             help="Any training setting, may be repeated: ema=0.99, loss=focal, augment.mixup=0.2 "
-            "(see docs/training.md).",
+            "(see docs/how-to/training.md).",
         ),
     ] = None
     flip: Annotated[
@@ -408,6 +408,6 @@ class TrainingOptions(OptionGroup):
             },
             split=split,
             flip=self.flip,
-            swap_labels=parse_swap_labels(self.swap_labels or []),
+            swap_labels=parse_swap_labels(self.swap_labels or ()),
             task=self.task.config_fields(multi_label=multi_label),
         )

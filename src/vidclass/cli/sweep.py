@@ -20,7 +20,7 @@ from vidclass.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from vidclass.sweeping.space import SweepSpace
+    from vidclass.sweeping.config import SweepSpace
 
 
 def _axis(name: str, help: str) -> Any:
@@ -56,7 +56,8 @@ def sweep_command(
         int, typer.Option(min=1, help="Combinations to try, those of earlier calls included.")
     ] = 30,
     timeout_s: Annotated[
-        float | None, typer.Option("--timeout-s", help="Seconds after which no further trial begins.")
+        float | None,
+        typer.Option("--timeout-s", help="Seconds after which no further trial begins."),
     ] = None,
     sampler: Annotated[
         str,
@@ -88,9 +89,9 @@ def sweep_command(
     """Try many settings on the same folds: accuracy against cost, and a command line for each."""
     from vidclass.cli.console import progress_bars, stopping, write_json
     from vidclass.cli.sweep_tables import report_sweep
+    from vidclass.sweeping.config import SweepConfig
     from vidclass.sweeping.record import LEDGER, as_json
     from vidclass.sweeping.run import sweep
-    from vidclass.sweeping.settings import SweepConfig
 
     space = _space(
         backbone=backbone,
@@ -108,7 +109,7 @@ def sweep_command(
         remeasure=remeasure,
         folds=folds,
         seed=seed,
-        command=_train_command(source, execution.store_folder),
+        command=train_prefix(source, execution.store_folder),
         **grouping.keywords(),
         **without_none(timeout_s=timeout_s, epochs=epochs, weights=weights),
     )
@@ -121,7 +122,7 @@ def sweep_command(
 
 
 def _space(**axes: str | None) -> SweepSpace:
-    from vidclass.sweeping.space import SweepSpace
+    from vidclass.sweeping.config import SweepSpace
 
     return SweepSpace.checked(
         **{name: split_list(text) for name, text in axes.items() if text is not None}
@@ -144,10 +145,10 @@ def split_list(text: str) -> list[str]:
     return [part.strip() for part in parts if part.strip()]
 
 
-def _train_command(source: SourceOptions, store: Path | None) -> tuple[str, ...]:
+def train_prefix(source: SourceOptions, store_folder: Path | None) -> tuple[str, ...]:
     """Return the beginning of a `vidclass train` command that reads the same source."""
     words = ["vidclass", "train", source.path]
-    for name, value in (source.given() | without_none(store=store)).items():
+    for name, value in (source.given() | without_none(store=store_folder)).items():
         words.append(f"--{name.replace('_', '-')}")
         if value is not True:
             words.append(str(value))

@@ -9,13 +9,12 @@ from rich.box import SIMPLE_HEAD
 from rich.measure import Measurement
 from rich.table import Table
 
-from vidclass.cli.console import closing_line, out, say, show, print_notes
+from vidclass.cli.console import closing_line, out, print_notes, say, show
 from vidclass.cli.tables import percent
 from vidclass.sweeping.record import FIGURE, LEDGER, TABLE
 
 if TYPE_CHECKING:
-    from vidclass.sweeping.result import SweepResult
-    from vidclass.sweeping.rows import Row
+    from vidclass.sweeping.result import Row, SweepResult
 
 # These are shown only where a sweep tries more than one value.
 _OPTIONAL = ("sampling", "crop", "precision")

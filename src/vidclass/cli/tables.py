@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from vidclass.cli.console import closing_line, say, show, print_notes
+from vidclass.cli.console import closing_line, print_notes, say, show
 from vidclass.tasks.hierarchy import HierarchyMetrics
 from vidclass.tasks.multilabel import MultiLabelMetrics
 from vidclass.training import run_folder as names
@@ -62,9 +62,9 @@ def multilabel_summary(metrics: MultiLabelMetrics) -> str:
     low, high = metrics.accuracy_interval
     more = f"; {metrics.failed} more failed" if metrics.failed else ""
     return (
-        f"mAP {percent(metrics.mean_average_precision)}, F1 {percent(metrics.micro_f1)} (micro) and "
-        f"{percent(metrics.macro_f1)} (macro), all labels right {percent(metrics.exact_match)} (95 % "
-        f"interval {percent(low)} to {percent(high)}), first label right "
+        f"mAP {percent(metrics.mean_average_precision)}, F1 {percent(metrics.micro_f1)} (micro) "
+        f"and {percent(metrics.macro_f1)} (macro), all labels right {percent(metrics.exact_match)} "
+        f"(95 % interval {percent(low)} to {percent(high)}), first label right "
         f"{percent(metrics.label_accuracy)} on {metrics.videos} clips{more}"
     )
 

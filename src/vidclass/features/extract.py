@@ -180,7 +180,7 @@ class _Ledger:
         if isinstance(error, VideoError) and error.path != str(clip.video):
             # It was met in a copy, or under another name.
             error = _renamed(error, clip)
-        return Failure.of(clip.video, error, span=clip.span)
+        return Failure.from_error(error, video=clip.video, span=clip.span)
 
 
 def _renamed(error: VideoError, clip: Clip) -> VideoError:
