@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vidclass.data.components import components
+from vidclass.data.groups import components
 from vidclass.data.groups import fill_groups, keep_together, unite
 from vidclass.data.manifest import Manifest
 from vidclass.data.rows import Rows
@@ -19,7 +19,7 @@ from vidclass.errors import ConfigError, ManifestError
 def rows_of(
     videos: Sequence[str], groups: Sequence[str | None] = (), labels: Sequence[str] = ()
 ) -> Rows:
-    return Rows.of(
+    return Rows.from_columns(
         {
             "video": [f"/data/set/{video}" for video in videos],
             "label": labels or [video.split("/")[0] for video in videos],
