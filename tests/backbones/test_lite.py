@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+
 from make_lite_references import (
     REAL_CLIPS,
     pixels_sha256,
@@ -15,8 +17,6 @@ from make_lite_references import (
     reference_file,
     synthetic_pictures,
 )
-from numpy.typing import NDArray
-
 from vidclass.backbones import lite_weights
 from vidclass.backbones.efficientnet_lite import (
     _blocks,
@@ -28,7 +28,7 @@ from vidclass.backbones.lite_weights import LITES
 from vidclass.backbones.torch_checkpoint import read_torch_checkpoint
 from vidclass.config import FeatureConfig, GeometryConfig
 from vidclass.errors import WeightsError
-from vidclass.features.extractor import backbone_recipe
+from vidclass.features.extractor import backbone_spec
 from vidclass.runtime.ir import ensure_ir
 from vidclass.runtime.openvino_network import OpenVinoNetwork
 
@@ -55,7 +55,7 @@ def pictures(name: str) -> NDArray[np.uint8]:
 @pytest.fixture(scope="module")
 def network(name: str) -> OpenVinoNetwork:
     config = FeatureConfig(backbone=name, geometry=GeometryConfig(size=LITES[name].size))
-    files = ensure_ir(backbone_recipe(config))
+    files = ensure_ir(backbone_spec(config))
     assert files.parity < TOLERANCE
     return OpenVinoNetwork.from_files(files.xml, files.bin)
 

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vidclass._core.text import counted, did_you_mean, listed
+from vidclass.data.clip import clean_label, clean_text
 from vidclass.data.groups import group_in_name
 from vidclass.data.manifest import Manifest
-from vidclass.data.clip import clean_label, clean_text
-from vidclass.data.rows import Rows, SCHEMA
+from vidclass.data.rows import SCHEMA, Rows
 from vidclass.errors import ConfigError, LeakError, ManifestError
 
 

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vidclass.data.balance import GroupClasses, best_assignment, complete_split, fill_missing_classes
+from vidclass.data.balance import (
+    GroupClasses,
+)
 from vidclass.data.manifest import Manifest
 from vidclass.data.rows import Rows
 from vidclass.data.splits import fold_assignments, split_clips, tail_validation
@@ -167,7 +169,7 @@ def test_too_few_groups_are_named_with_what_is_needed() -> None:
     message = (
         r"2 classes too small for train, validation, test: at least 3 groups a class are needed, "
         r"but 'pair' has 2 groups \(4 clips\), 'thin' has 1 group \(5 clips\)\. Add recordings, "
-        r"drop the class, or split inside groups with --allow-leak\."
+        r"drop the class, or split inside groups with allow_leak=True\."
     )
     with pytest.raises(SplitError, match=message):
         split_clips(manifest)
@@ -320,7 +322,7 @@ def test_folds_that_cannot_be_made() -> None:
         SplitError, match=r"1 class too small for 5 folds: .* 'b' has 3 groups \(6 c"
     ):
         fold_assignments(manifest, folds=5, seed=0)
-    with pytest.raises(SplitError, match=r"Use --folds 3, add recordings or drop the class"):
+    with pytest.raises(SplitError, match=r"Use folds=3, add recordings or drop the class"):
         fold_assignments(manifest, folds=4, seed=0)
     with pytest.raises(SplitError, match=r"\. Add recordings or drop the class"):
         fold_assignments(grouped({"a": [2] * 5, "b": [2]}), folds=2, seed=0)
@@ -330,16 +332,16 @@ def test_folds_that_cannot_be_made() -> None:
 
 def test_gaps_are_filled_by_the_smallest_spare_unit() -> None:
     units = GroupClasses.from_labels(list("aaaabb"), list("112334"))
-    part = fill_gaps(units, np.zeros(4, dtype=np.int64), 2)
-    assert (units.held(part, 2) > 0).all()
+    part = fill_missing_classes(units, np.zeros(4, dtype=np.int64), 2)
+    assert (units.groups_per_split(part, 2) > 0).all()
     # One unit with both classes is enough for both gaps.
     units = GroupClasses.from_labels(list("abab"), list("1122"))
-    assert sorted(fill_gaps(units, np.zeros(2, dtype=np.int64), 2)) == [0, 1]
+    assert sorted(fill_missing_classes(units, np.zeros(2, dtype=np.int64), 2)) == [0, 1]
 
 
 def test_one_move_can_complete_train_for_two_classes() -> None:
     units = GroupClasses.from_labels(list("ababc"), list("11223"))
-    part = complete(units, np.array([1, 1, 0]), 2, target=0)
+    part = complete_split(units, np.array([1, 1, 0]), 2, target=0)
     assert sorted(part[:2]) == [0, 1]
 
 
@@ -351,6 +353,6 @@ def test_a_hopeless_draw_is_repeated_and_the_nearest_kept() -> None:
         calls.append(1)
         return rng.integers(2, size=2)
 
-    part = fewest_gaps(units, 2, seed=0, draw=draw)
+    part = best_assignment(units, 2, seed=0, draw=draw)
     assert len(calls) == 20
     assert part.shape == (2,)

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vidclass.data.balance import GroupClasses
-from vidclass.data.manifest import Manifest
 from vidclass.data.clip import join_labels, labels_in
+from vidclass.data.manifest import Manifest
 from vidclass.data.rows import Rows
 from vidclass.data.split_summary import SplitCount, split_summary
 from vidclass.data.splits import fold_assignments, split_clips, with_folds
@@ -105,10 +105,10 @@ def test_folds_of_any_structure(clips: list[Clip], folds: int, random: object) -
 def test_units_count_a_clip_for_each_of_its_classes() -> None:
     units = GroupClasses.from_labels(["a|b", "a", "b|c"], ["x", "x", "y"])
     assert units.labels == ["a", "b", "c"]
-    assert units.class_sizes.tolist() == [2, 2, 1]
+    assert units.clips_per_class.tolist() == [2, 2, 1]
     assert [classes.tolist() for classes in units.classes] == [[0, 1], [1, 2]]
     assert [clips.tolist() for clips in units.clips] == [[2, 1], [1, 1]]
-    assert units.per_class().tolist() == [1, 2, 1]
+    assert units.groups_per_class().tolist() == [1, 2, 1]
 
 
 def test_a_class_that_only_occurs_beside_others_is_known() -> None:

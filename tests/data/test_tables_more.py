@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from vidclass.data.checks import require_single_labels
-from vidclass.data.media_files import IMAGE_EXTENSIONS, is_image_sequence
 from vidclass.data.manifest import Manifest
+from vidclass.data.media_files import IMAGE_EXTENSIONS, is_image_sequence
 from vidclass.errors import ManifestError
 from vidclass.video.image_sequence import CODECS
 
@@ -76,7 +76,9 @@ def test_labels_with_bars_are_several(write: Write) -> None:
 def test_rows_are_joined_only_when_that_is_asked_for(write: Write) -> None:
     write("1.mp4")
     table = write("clips.csv", "video,label\n1.mp4,run\n1.mp4,wave\n")
-    with pytest.raises(ManifestError, match=r"two labels: .* Keep one, or pass --multi-label if b"):
+    with pytest.raises(
+        ManifestError, match=r"two labels: .* Keep one, or pass multi_label=True if b"
+    ):
         Manifest.from_source(table)
     manifest = Manifest.from_source(table, multi_label=True)
     assert [clip.label for clip in manifest.clips()] == ["run|wave"]

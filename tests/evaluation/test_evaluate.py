@@ -20,7 +20,7 @@ from vidclass.types import Failure
 
 
 def listed(videos: list[Path], labels: list[str]) -> Manifest:
-    return Manifest(Rows.of({"video": [str(v) for v in videos], "label": labels}).table)
+    return Manifest(Rows.from_columns({"video": [str(v) for v in videos], "label": labels}).table)
 
 
 @pytest.mark.slow
@@ -60,7 +60,7 @@ HOSTILE = [
 
 
 def test_the_page_stands_alone_and_escapes_what_it_is_given(tmp_path: Path) -> None:
-    failure = Failure("<img src=x>.avi", "probe", "VideoError", "it is <b>empty</b>")
+    failure = Failure("<img src=x>.avi", "probe", "VideoError", "it is <b>empty</b>", "empty")
     path = tmp_path / "new" / "page.html"
     write_page(path, result_of(HOSTILE, [failure]), title="x.vidclass on <clips>")
     text = path.read_text(encoding="utf-8")

@@ -136,9 +136,7 @@ def find_unknown_labels(table: pl.DataFrame) -> list[Issue]:
     return issues
 
 
-def require_no_leaks(
-    table: pl.DataFrame, group_ids: pl.Series, *, column: str = "split"
-) -> None:
+def require_no_leaks(table: pl.DataFrame, group_ids: pl.Series, *, column: str = "split") -> None:
     """Require each group to be on one side of the given splits or folds; see `find_leaks`.
 
     Raises:

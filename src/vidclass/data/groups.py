@@ -196,9 +196,7 @@ def merge_groups(
         The table with a group for each set of merged clips, and how many clips are in those.
         Merged groups share a name made of theirs.
     """
-    merged = table.select("group", "video").with_columns(
-        id=ids, component=components(ids, keys)
-    )
+    merged = table.select("group", "video").with_columns(id=ids, component=components(ids, keys))
     by_component = merged.group_by("component").agg(
         pl.col("group").drop_nulls().unique().sort(),
         pl.col("video").min(),

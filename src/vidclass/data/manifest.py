@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ import polars as pl
 from vidclass._core.files import replacing
 from vidclass.data import checks
 from vidclass.data.clip import Clip, labels_in
-from vidclass.data.groups import fill_groups, group_ids
+from vidclass.data.groups import fill_groups, group_ids, merge_groups
 from vidclass.data.rows import SPLITS, Rows
 from vidclass.data.sources import read_source
 from vidclass.errors import LeakError, require_choice
@@ -59,7 +59,8 @@ class Manifest:
         """Read labelled clips from a folder of classes, a table, or lists of other tools.
 
         Args:
-            source: File or folder; its format is recognized by its content (docs/sources.md).
+            source: File or folder; its format is recognized by its content, see
+                docs/how-to/sources.md.
             root: Folder of the videos, if they are not beside the list.
             format: Name of the format, to skip recognition.
             official_split: Number of one of the data set's official splits; None for the first.
@@ -150,6 +151,21 @@ class Manifest:
             return self
         rows = fill_groups(Rows(self.table, self.notes), groups=groups, pattern=group_pattern)
         return Manifest(rows.table, tuple(dict.fromkeys(rows.notes)))
+
+    def with_merged_groups(
+        self, keys: pl.Series, *, name: Callable[[str], str]
+    ) -> tuple[Manifest, int]:
+        """Merge the groups of clips that share a key.
+
+        Args:
+            keys: (N,) of any type; null is shared with no clip.
+            name: Names a new group after the path of its first video.
+
+        Returns:
+            The clips with a group for each merged set, and how many clips are in those sets.
+        """
+        table, count = merge_groups(self.table, self.group_ids, keys, name=name)
+        return Manifest(table, self.notes), count
 
     def with_splits(self, splits: Sequence[str | None]) -> Manifest:
         """Return the clips with other splits, (N,)."""

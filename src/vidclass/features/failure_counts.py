@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TypedDict
 
 from vidclass._core.text import counted, listed
+from vidclass.data.clip import labels_in
 from vidclass.data.manifest import Manifest
-from vidclass.data.rows import labels_in
 
 _MOST_CLASSES = 10
 

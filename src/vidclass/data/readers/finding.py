@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vidclass._core.text import counted, listed, quoted
+from vidclass.data.clip import LABEL_SEPARATOR, clean_text, join_labels, labels_in
 from vidclass.data.media_files import is_image_sequence
 from vidclass.data.readers.options import ReadOptions
-from vidclass.data.clip import LABEL_SEPARATOR, clean_text, join_labels, labels_in
-from vidclass.data.rows import Rows, SPLIT_WORDS
+from vidclass.data.rows import SPLIT_WORDS, Rows
 from vidclass.errors import ManifestError
 
 

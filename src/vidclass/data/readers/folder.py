@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vidclass._core.text import counted, listed, quoted
-from vidclass.data.media_files import is_image_sequence
-from vidclass.data.media_files import VIDEO_EXTENSIONS
+from vidclass.data.clip import clean_label
+from vidclass.data.media_files import VIDEO_EXTENSIONS, is_image_sequence
 from vidclass.data.readers import table
 from vidclass.data.readers.finding import rates_of
 from vidclass.data.readers.options import ReadOptions
-from vidclass.data.clip import clean_label
-from vidclass.data.rows import Rows, SPLIT_WORDS
+from vidclass.data.rows import SPLIT_WORDS, Rows
 from vidclass.errors import ManifestError
 
 

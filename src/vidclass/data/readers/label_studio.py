@@ -33,6 +33,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vidclass._core.text import counted, listed, quoted
+from vidclass.data.clip import join_labels
 from vidclass.data.readers.finding import Finder, Found, class_name, given_fps, rows_of
 from vidclass.data.readers.label_studio_tasks import (
     Annotation,
@@ -43,7 +44,6 @@ from vidclass.data.readers.label_studio_tasks import (
 )
 from vidclass.data.readers.options import ReadOptions
 from vidclass.data.readers.strict import first_entry, number_in, refuse, shown
-from vidclass.data.clip import join_labels
 from vidclass.data.rows import Rows
 from vidclass.errors import ManifestError
 

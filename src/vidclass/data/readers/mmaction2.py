@@ -27,6 +27,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vidclass.data.clip import join_labels
 from vidclass.data.media_files import VIDEO_EXTENSIONS
 from vidclass.data.readers.class_names import ClassNames
 from vidclass.data.readers.finding import (
@@ -40,8 +41,7 @@ from vidclass.data.readers.finding import (
 )
 from vidclass.data.readers.options import ReadOptions
 from vidclass.data.readers.strict import first_line, read_text, refuse, shown
-from vidclass.data.clip import join_labels
-from vidclass.data.rows import Rows, SPLITS
+from vidclass.data.rows import SPLITS, Rows
 from vidclass.errors import ManifestError
 
 EXTENSIONS = frozenset({".txt", ".csv"})

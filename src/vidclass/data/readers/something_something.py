@@ -40,7 +40,7 @@ from vidclass.data.readers.strict import (
     refuse,
     shown,
 )
-from vidclass.data.rows import Rows, SPLITS
+from vidclass.data.rows import SPLITS, Rows
 from vidclass.errors import ManifestError
 
 FOLDERS = ("20bn-something-something-v2", "20bn-something-something-v1", "videos")

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from vidclass._core.text import did_you_mean, listed
+from vidclass.data.clip import clean_label, clean_text
 from vidclass.data.readers.cells import Cells, read_cells
 from vidclass.data.readers.columns import find_columns
 from vidclass.data.readers.finding import Finder, rates_of
 from vidclass.data.readers.options import ReadOptions
-from vidclass.data.clip import clean_label, clean_text
-from vidclass.data.rows import Rows, SPLIT_WORDS
+from vidclass.data.rows import SPLIT_WORDS, Rows
 from vidclass.errors import ManifestError
 
 EXTENSIONS = frozenset({".csv", ".tsv", ".jsonl", ".parquet"})

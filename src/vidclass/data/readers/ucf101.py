@@ -10,10 +10,10 @@ import re
 from pathlib import Path, PurePosixPath
 
 from vidclass._core.text import listed, quoted
+from vidclass.data.clip import clean_text
 from vidclass.data.readers.cells import text_lines
 from vidclass.data.readers.finding import Finder
 from vidclass.data.readers.options import ReadOptions
-from vidclass.data.clip import clean_text
 from vidclass.data.rows import Rows
 from vidclass.errors import ManifestError
 

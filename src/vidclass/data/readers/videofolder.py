@@ -12,7 +12,7 @@ import polars as pl
 
 from vidclass.data.readers import table
 from vidclass.data.readers.options import ReadOptions
-from vidclass.data.rows import Rows, SPLIT_WORDS
+from vidclass.data.rows import SPLIT_WORDS, Rows
 from vidclass.errors import ManifestError
 
 
