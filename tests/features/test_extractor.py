@@ -48,7 +48,7 @@ def test_an_extractor_opens_nothing_by_itself(monkeypatch: pytest.MonkeyPatch) -
         {"geometry": GeometryConfig(size=33)},
         {"geometry": GeometryConfig(size=32, crop="whole")},
         {"sampling": SamplingConfig(frames=19)},
-        {"sampling": SamplingConfig(policy="head")},
+        {"sampling": SamplingConfig(policy="first")},
         {"sampling": SamplingConfig(policy="stride", stride_s=0.3)},
     ],
 )

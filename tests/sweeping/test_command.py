@@ -23,7 +23,7 @@ from vidclass.sweeping.settings import SweepConfig
 from vidclass.training import run as training
 
 ROW = row(
-    3, 0.5, 9.0, frames=6, size=160, head="gru(units=32, dropout=0.2)", sampling="head",
+    3, 0.5, 9.0, frames=6, size=160, head="gru(units=32, dropout=0.2)", sampling="first",
     crop="whole", precision="auto",
 )  # fmt: skip
 

@@ -72,10 +72,10 @@ def test_text_from_a_command_line_becomes_numbers() -> None:
 def test_a_point_is_a_whole_run_configuration() -> None:
     config = SweepConfig(weights="random", epochs=3, seed=5, group_pattern="(p)", groups="parent")
     run = config.run_config(
-        point(size=160, head="gru", frames=6, sampling="head", crop="whole", precision="f32")
+        point(size=160, head="gru", frames=6, sampling="first", crop="whole", precision="f32")
     )
     assert (run.features.geometry.size, run.features.geometry.crop) == (160, "whole")
-    assert (run.features.sampling.policy, run.features.sampling.frames) == ("head", 6)
+    assert (run.features.sampling.policy, run.features.sampling.frames) == ("first", 6)
     assert (run.features.precision, run.features.weights, run.head) == ("f32", "random", "gru")
     assert (run.training.epochs, run.training.seed) == (3, 5)
     assert (run.split.groups, run.split.group_pattern) == ("parent", "(p)")

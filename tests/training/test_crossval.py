@@ -244,5 +244,5 @@ def test_two_views_and_mirror_images_are_averaged(extracted: Callable[..., None]
 
 def test_labels_to_swap_must_exist(extracted: Callable[..., None]) -> None:
     config = CONFIG.model_copy(update={"flip": True, "swap_labels": {"a": "c"}})
-    with pytest.raises(ConfigError, match=r"label to swap='c' is not one of \['a', 'b'\]"):
+    with pytest.raises(ConfigError, match=r"label in swap_labels='c' is not one of \['a', 'b'\]"):
         run(twelve(FOLDS), config)

@@ -150,14 +150,6 @@ def test_swapped_classes(swap: dict[str, str], expected: list[int]) -> None:
     assert swapped_classes(["left", "right", "up", "wave"], swap).tolist() == expected
 
 
-@pytest.mark.parametrize(
-    ("swap", "message"),
-    [
-        ({"left": "rigth"}, r"label to swap='rigth' .*Did you mean 'right'"),
-        ({"left": "left"}, "give each pair once, of two labels"),
-        ({"left": "right", "right": "left"}, "give each pair once"),
-    ],
-)
-def test_what_cannot_be_swapped_is_named(swap: dict[str, str], message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        swapped_classes(["left", "right", "wave"], swap)
+def test_a_label_to_swap_must_exist() -> None:
+    with pytest.raises(ConfigError, match=r"label in swap_labels='rigth' .*Did you mean 'right'"):
+        swapped_classes(["left", "right", "wave"], {"left": "rigth"})

@@ -21,7 +21,7 @@ from vidclass.video.scan import COARSE_SIDE, scan_video
 _SAMPLING = SamplingConfig(frames=STRIP_FRAMES)
 _GEOMETRY = GeometryConfig(crop="whole", size=96)
 # A folder of pictures has no stream to scan; of a longer one, so many are decoded.
-_ALL_FRAMES = SamplingConfig(policy="head", frames=MAX_FRAMES)
+_ALL_FRAMES = SamplingConfig(policy="first", frames=MAX_FRAMES)
 _COARSE = GeometryConfig(crop="whole", size=COARSE_SIDE)
 
 Rows = list[tuple[int, Clip]]

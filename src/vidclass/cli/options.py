@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from vidclass.errors import ConfigError
-
 RunOrBundle = Annotated[
     Path, typer.Argument(help="A run folder, or a bundle (.vidclass).", show_default=False)
 ]
@@ -90,21 +88,6 @@ HeadName = Annotated[
         "'auto(mean, gru)' those named.  [default: auto]",
     ),
 ]
-
-
-def label_pairs(texts: list[str] | None) -> dict[str, str]:
-    """The pairs of `--swap-labels A=B`.
-
-    Raises:
-        ConfigError: one has another form.
-    """
-    pairs: dict[str, str] = {}
-    for text in texts or ():
-        one, equals, other = text.partition("=")
-        if not (one and equals and other):
-            raise ConfigError(f"--swap-labels {text!r}: write two labels as left=right.")
-        pairs[one] = other
-    return pairs
 
 
 def chosen(**options: object) -> dict[str, object]:

@@ -52,7 +52,7 @@ def sweep_command(
     ] = None,
     heads: Annotated[str | None, _axis("--heads", "Heads.  [default: mean,temporal,gru]")] = None,
     sampling: Annotated[
-        str | None, _axis("--sampling", "uniform, head, random, stride.  [default: uniform]")
+        str | None, _axis("--sampling", "uniform, first, random, stride.  [default: uniform]")
     ] = None,
     crop: Annotated[str | None, _axis("--crop", "centre, whole.  [default: centre]")] = None,
     precision: Annotated[

@@ -50,7 +50,7 @@ class SweepSpace(FrozenConfig):
     ] = (OWN,)
     head: _Names = ("mean", "temporal", "gru")
     sampling: Annotated[
-        tuple[Literal["uniform", "head", "stride", "random"], ...],
+        tuple[Literal["uniform", "first", "stride", "random"], ...],
         Field(min_length=1),
         AfterValidator(_each_once),
     ] = ("uniform",)
