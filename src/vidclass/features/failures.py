@@ -72,7 +72,10 @@ class FailureCounts:
         """Return sentences for the user; none if no clip failed."""
         if not self.clips:
             return ()
-        shares = [f"{n} of {self.total_by_class[name]} of {name!r}" for name, n in self.by_class.items()]
+        shares = [
+            f"{count} of {self.total_by_class[name]} of {name!r}"
+            for name, count in self.by_class.items()
+        ]
         verb = "is" if self.clips == 1 else "are"
         return (
             f"{counted(self.clips, 'clip')} failed and {verb} in no score: "
