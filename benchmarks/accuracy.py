@@ -7,8 +7,8 @@
         --heads temporal --variant "" --variant ema=0.9 --variant "loss=focal focal_gamma=1"
 
 Features are made once for each precision and stored; every number is over folds that share no
-group.  The seeds are the same for every row.  A variant is settings of training (docs/training.md)
-with spaces between them.
+group.  The seeds are the same for every row.  A variant is settings of training
+(docs/how-to/training.md) with spaces between them.
 """
 
 from __future__ import annotations

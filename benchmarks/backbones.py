@@ -20,7 +20,7 @@ from vidclass.backbones.registry import backbones, get_backbone
 from vidclass.cli.backbone_speed import measure
 from vidclass.config import FeatureConfig, GeometryConfig
 from vidclass.errors import RuntimeRouteError
-from vidclass.features.extractor import backbone_recipe
+from vidclass.features.extractor import backbone_spec
 from vidclass.runtime.ir import ensure_ir
 
 
@@ -58,7 +58,7 @@ def _measured(name: str, size: int) -> dict[str, Any]:
     config = FeatureConfig(backbone=name, weights="random", precision="f32", geometry=geometry)
     started = time.monotonic()
     try:
-        parity = ensure_ir(backbone_recipe(config)).parity
+        parity = ensure_ir(backbone_spec(config)).parity
     except RuntimeRouteError:
         parity = None
     made_s = time.monotonic() - started

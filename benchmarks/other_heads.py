@@ -3,7 +3,7 @@
     python benchmarks/other_heads.py ../shared/data/ucf11_9class/groups.csv --seeds 3 \
         --heads perceiver,state_space,attention,transformer,tcn
 
-The options are those of benchmarks/accuracy.py.  docs/accuracy.md has the figures.
+The options are those of benchmarks/accuracy.py.  docs/explanation/accuracy.md has the figures.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 import vidclass
 from vidclass.features.decoding import decode_for
-from vidclass.features.extractor import backbone_recipe
+from vidclass.features.extractor import backbone_spec
 from vidclass.runtime.hardware import resolve_precision
 from vidclass.runtime.ir import ensure_ir
 from vidclass.runtime.openvino import core, ov
@@ -76,7 +76,7 @@ def pooled_clips(
 
 def last_map(config: Any) -> Any:
     """A function from frames to the map (B,1280,h,w) that the backbone averages."""
-    model = core().read_model(ensure_ir(backbone_recipe(config)).xml)
+    model = core().read_model(ensure_ir(backbone_spec(config)).xml)
     means = [op for op in model.get_ordered_ops() if op.get_type_name() == "ReduceMean"]
     value = means[-1].input_value(0)
     cut = ov.Model([ov.opset13.result(value)], model.get_parameters(), "map")

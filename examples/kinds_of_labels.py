@@ -2,8 +2,8 @@
 
     python examples/kinds_of_labels.py ../shared/data/ucf11_9class/groups.csv labels/
 
-Writes one CSV for each kind of classifier that docs/labels.md measures, out of nine classes of
-UCF11.  Groups and folds stay those of the source.
+Writes one CSV for each kind of classifier that docs/how-to/labels.md measures, out of nine classes
+of UCF11.  Groups and folds stay those of the source.
 """
 
 from __future__ import annotations

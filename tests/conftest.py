@@ -10,6 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from tiny_pictures import BITS, number_picture
@@ -21,10 +22,18 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 _TICKS_PER_S = 1000
 
 
+@pytest.fixture(scope="session")
+def common_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this test run that all its worker processes share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+
+
 @pytest.fixture(scope="session", autouse=True)
-def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A cache of this session's own: the user's stays untouched, networks are made once."""
-    folder = tmp_path_factory.mktemp("cache")
+def session_cache(common_folder: Path) -> Iterator[Path]:
+    """A cache of this test run's own: the user's stays untouched, networks are made once."""
+    folder = common_folder / "cache"
+    folder.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VIDCLASS_CACHE", str(folder))
         yield folder
@@ -127,15 +136,15 @@ def _write_silence(container: av.container.OutputContainer, stream: av.AudioStre
 
 
 @pytest.fixture(scope="session")
-def tiny_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_set(common_folder: Path) -> Path:
     """A folder of two classes, five groups each; read only."""
     from tiny_set import write_set
 
-    return write_set(tmp_path_factory.mktemp("tiny_set"))
+    return once(common_folder / "tiny_set", write_set)
 
 
 @pytest.fixture(scope="session")
-def tiny_run(tiny_set: Path, session_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_run(tiny_set: Path, session_cache: Path, common_folder: Path) -> Path:
     """The folder of a finished run on `tiny_set`; read only."""
     from tiny_set import QUICK
     from vidclass.data.manifest import Manifest
@@ -144,5 +153,15 @@ def tiny_run(tiny_set: Path, session_cache: Path, tmp_path_factory: pytest.TempP
 
     training = {"epochs": 30, "learning_rate": 0.01}
     config = run_config(features=QUICK, head="temporal", training=training)
-    folder = tmp_path_factory.mktemp("runs") / "tiny"
-    return train(Manifest.from_source(tiny_set), folder, config).folder
+    manifest = Manifest.from_source(tiny_set)
+    return once(common_folder / "tiny_run", lambda folder: train(manifest, folder, config))
+
+
+def once(folder: Path, make: Callable[[Path], object]) -> Path:
+    """Make a folder in the first worker process that asks for it; the others wait."""
+    whole = folder.with_suffix(".whole")
+    with FileLock(folder.with_suffix(".lock")):
+        if not whole.exists():
+            make(folder)
+            whole.touch()
+    return folder

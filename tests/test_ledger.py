@@ -14,7 +14,7 @@ from vidclass.ledger import read_ledger, write_ledger
 from vidclass.types import Failure, Span
 
 ERROR = VideoError("ä.avi", "it is empty", hint="Get it again.", stage="probe")
-WHOLE = Failure.of("ä.avi", ERROR)
+WHOLE = Failure.from_error(ERROR, video="ä.avi")
 
 
 def test_it_is_there_only_with_failures(tmp_path: Path) -> None:
@@ -25,6 +25,7 @@ def test_it_is_there_only_with_failures(tmp_path: Path) -> None:
         "stage": "probe",
         "error_type": "VideoError",
         "message": "ä.avi: it is empty. Get it again.",
+        "cause": "it is empty",
         "hint": "Get it again.",
     }
     assert "ä.avi" in path.read_text(encoding="utf-8")
@@ -35,7 +36,7 @@ def test_it_is_there_only_with_failures(tmp_path: Path) -> None:
 
 def test_a_part_of_a_video_is_named(tmp_path: Path) -> None:
     path = tmp_path / "ledger.jsonl"
-    part = Failure.of("a.avi", ERROR, span=Span(1.5, None))
+    part = Failure.from_error(ERROR, video="a.avi", span=Span(1.5, None))
     write_ledger(path, [part, WHOLE])
     first, second = map(json.loads, path.read_text(encoding="utf-8").splitlines())
     assert (first["start_s"], first["stop_s"]) == (1.5, None)
@@ -51,7 +52,7 @@ TEXT = st.text(st.characters(codec=None))  # file names hold lone surrogates, me
     st.lists(
         st.builds(
             Failure,
-            *[TEXT] * 5,
+            *[TEXT] * 6,
             st.floats(0, 1e6),
             st.none() | st.floats(0, 1e6),
         )
@@ -67,9 +68,9 @@ def test_what_is_written_is_read(
 
 def test_rows_without_a_hint_and_with_more_are_read(tmp_path: Path) -> None:
     path = tmp_path / "ledger.jsonl"
-    row = {"video": "a", "stage": "", "error_type": "E", "message": "m"}
+    row = {"video": "a", "stage": "", "error_type": "E", "message": "m", "cause": "c"}
     path.write_text(f"{json.dumps(row)}\n\n{json.dumps(row | {'later': 1})}\n")
-    assert read_ledger(path) == [Failure("a", "", "E", "m")] * 2
+    assert read_ledger(path) == [Failure("a", "", "E", "m", "c")] * 2
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,10 @@ def test_rows_without_a_hint_and_with_more_are_read(tmp_path: Path) -> None:
         ("video,label", "Expecting value"),
         ("[]", "should be a dictionary"),
         ('{"video": "a"}', "stage=.*Field required"),
-        ('{"video": 1, "stage": "", "error_type": "", "message": ""}', "video=1: .*valid string"),
+        (
+            '{"video": 1, "stage": "", "error_type": "", "message": "", "cause": ""}',
+            "video=1: .*valid string",
+        ),
     ],
 )
 def test_another_file_is_refused_by_its_row(tmp_path: Path, line: str, problem: str) -> None:

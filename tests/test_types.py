@@ -65,13 +65,19 @@ def test_a_span_is_the_whole_video_unless_told() -> None:
 
 def test_a_row_of_the_ledger_tells_what_a_video_error_knows() -> None:
     error = VideoError("a.avi", "is empty", hint="Get it again.", stage="probe")
-    assert Failure.of("a.avi", error) == Failure(
-        "a.avi", "probe", "VideoError", "a.avi: is empty. Get it again.", "Get it again."
+    assert Failure.from_error(error, video="a.avi") == Failure(
+        "a.avi",
+        "probe",
+        "VideoError",
+        "a.avi: is empty. Get it again.",
+        "is empty",
+        "Get it again.",
     )
 
 
 def test_a_row_of_the_ledger_holds_other_errors() -> None:
-    assert Failure.of("a.avi", ConfigError("no")) == Failure("a.avi", "", "ConfigError", "no", "")
+    row = Failure("a.avi", "", "ConfigError", "no.", "no", "")
+    assert Failure.from_error(ConfigError("no."), video="a.avi") == row
 
 
 def test_no_progress_shows_nothing(capfd: pytest.CaptureFixture[str]) -> None:

@@ -26,8 +26,8 @@ from vidclass._core.parallel import run_each
 from vidclass.data.manifest import Clip, Manifest
 from vidclass.features.decoding import decode_for
 from vidclass.features.extract import Extraction, extract
-from vidclass.features.extractor import FeatureMaker, feature_maker
-from vidclass.features.pipeline import make_features
+from vidclass.features.extractor import FeatureExtractor, feature_extractor
+from vidclass.features.pipeline import stream_features
 from vidclass.types import FrameBatch
 
 WARM_CLIPS = 4
@@ -43,9 +43,9 @@ def main() -> None:
         for name in ("backbone", "weights", "precision", "frames", "size")
     }
     config = vidclass.run_config(features=features | {"policy": arguments.sampling}).features
-    maker = feature_maker(config, manifest)
+    extractor = feature_extractor(config, manifest)
     part = {"extract": extract_part, "decode": decode_part, "network": network_part}
-    result = part[arguments.part](manifest, maker, arguments.features)
+    result = part[arguments.part](manifest, extractor, arguments.features)
     tell(result | {"versions": versions("openvino", "av", "numpy")})
 
 
@@ -64,14 +64,16 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def extract_part(manifest: Manifest, maker: FeatureMaker, kept: str | None) -> dict[str, Any]:
+def extract_part(
+    manifest: Manifest, extractor: FeatureExtractor, kept: str | None
+) -> dict[str, Any]:
     """The whole way, with a network that is open already."""
-    opened = maker.open()
-    maker = replace(maker, open=lambda: opened)
-    with stored(Manifest(manifest.table.head(WARM_CLIPS)), maker):
+    opened = extractor.open()
+    extractor = replace(extractor, open=lambda: opened)
+    with stored(Manifest(manifest.table.head(WARM_CLIPS)), extractor):
         pass
     started = time.perf_counter()
-    with stored(manifest, maker) as extraction:
+    with stored(manifest, extractor) as extraction:
         seconds = time.perf_counter() - started
         rows, clips = extraction.readable()
     if kept:
@@ -83,26 +85,26 @@ def extract_part(manifest: Manifest, maker: FeatureMaker, kept: str | None) -> d
 
 
 @contextmanager
-def stored(manifest: Manifest, maker: FeatureMaker) -> Iterator[Extraction]:
+def stored(manifest: Manifest, extractor: FeatureExtractor) -> Iterator[Extraction]:
     """Extract into a store that is thrown away."""
     with tempfile.TemporaryDirectory() as store:
-        yield extract(manifest, maker, store_folder=Path(store))
+        yield extract(manifest, extractor, store_folder=Path(store))
 
 
-def decode_part(manifest: Manifest, maker: FeatureMaker, _: str | None) -> dict[str, Any]:
+def decode_part(manifest: Manifest, extractor: FeatureExtractor, _: str | None) -> dict[str, Any]:
     """Decoding alone, on all cores."""
     rows = manifest.clips()
-    count_frames(decoded(rows[:WARM_CLIPS], maker))
-    return timed(lambda: {"clips": len(rows), "frames": count_frames(decoded(rows, maker))})
+    count_frames(decoded(rows[:WARM_CLIPS], extractor))
+    return timed(lambda: {"clips": len(rows), "frames": count_frames(decoded(rows, extractor))})
 
 
-def network_part(manifest: Manifest, maker: FeatureMaker, _: str | None) -> dict[str, Any]:
+def network_part(manifest: Manifest, extractor: FeatureExtractor, _: str | None) -> dict[str, Any]:
     """The network alone, fed as the extraction feeds it, on all cores."""
-    network = maker.open().network
-    batches = list(decoded(manifest.clips(), maker))
+    network = extractor.open().network
+    batches = list(decoded(manifest.clips(), extractor))
 
     def through(some: list[FrameBatch]) -> dict[str, Any]:
-        with closing(make_features(some, lambda batch: batch, network, video_of=id)) as done:
+        with closing(stream_features(some, lambda batch: batch, network, video_of=id)) as done:
             made = [one.result for one in done if one.result is not None]
         return {"clips": len(made), "frames": sum(len(one.features.features) for one in made)}
 
@@ -110,11 +112,11 @@ def network_part(manifest: Manifest, maker: FeatureMaker, _: str | None) -> dict
     return timed(lambda: through(batches))
 
 
-def decoded(rows: list[Clip], maker: FeatureMaker) -> Iterator[FrameBatch]:
+def decoded(rows: list[Clip], extractor: FeatureExtractor) -> Iterator[FrameBatch]:
     """The frames of each clip."""
 
     def decode(row: Clip) -> FrameBatch:
-        return decode_for(maker.config, row.video, row.span)
+        return decode_for(extractor.config, row.video, row.span)
 
     with closing(run_each(decode, rows)) as all_done:
         yield from (done.result for done in all_done if done.result is not None)

@@ -18,12 +18,11 @@ if TYPE_CHECKING:
     from vidclass.data.manifest import Manifest
     from vidclass.evaluation.evaluate import evaluate
     from vidclass.features.extract import extract
-    from vidclass.features.extractor import feature_maker
+    from vidclass.features.extractor import feature_extractor
     from vidclass.finetuning.finetune import finetune
     from vidclass.inference.classifier import Classifier
+    from vidclass.sweeping.config import SweepConfig, SweepSpace
     from vidclass.sweeping.run import sweep
-    from vidclass.sweeping.settings import SweepConfig
-    from vidclass.sweeping.space import SweepSpace
     from vidclass.training.crossval import cross_validate
     from vidclass.training.presets import run_config
     from vidclass.training.run import train
@@ -39,7 +38,7 @@ __all__ = [
     "cross_validate",
     "evaluate",
     "extract",
-    "feature_maker",
+    "feature_extractor",
     "finetune",
     "run_config",
     "sweep",
@@ -56,13 +55,13 @@ _HOMES = {
     "Bundle": "vidclass.bundle.read",
     "Classifier": "vidclass.inference.classifier",
     "Manifest": "vidclass.data.manifest",
-    "SweepConfig": "vidclass.sweeping.settings",
-    "SweepSpace": "vidclass.sweeping.space",
+    "SweepConfig": "vidclass.sweeping.config",
+    "SweepSpace": "vidclass.sweeping.config",
     "check": "vidclass.audit.run",
     "cross_validate": "vidclass.training.crossval",
     "evaluate": "vidclass.evaluation.evaluate",
     "extract": "vidclass.features.extract",
-    "feature_maker": "vidclass.features.extractor",
+    "feature_extractor": "vidclass.features.extractor",
     "finetune": "vidclass.finetuning.finetune",
     "run_config": "vidclass.training.presets",
     "sweep": "vidclass.sweeping.run",

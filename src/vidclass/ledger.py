@@ -75,5 +75,5 @@ def _from_line(path: Path, number: int, line: str) -> Failure:
         wrong = str(error)
     raise ConfigError(
         f"{path} is not a ledger: row {number} is wrong ({wrong}). A ledger has a JSON object a "
-        "row, with the texts video, stage, error_type and message"
+        "row, with the texts video, stage, error_type, message and cause"
     )

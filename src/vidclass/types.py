@@ -75,26 +75,43 @@ class ClipFeatures:
 
 @dataclass(frozen=True)
 class Failure:
-    """One row of the ledger: a clip that could not be processed, and why.
+    """Ledger row for a clip that could not be processed.
 
-    `start_s` and `stop_s` are those of the clip, as in `Span`: the whole video unless told.
+    Attributes:
+        video: Path of the video.
+        stage: Stage that failed: `probe`, `decode` or `extract`; empty if unknown.
+        error_type: Class name of the error.
+        message: The whole message.
+        cause: What is wrong, without the file's name and the hint.
+        hint: What to do about it; may be empty.
+        start_s: Start of the clip in its video.
+        stop_s: End of the clip; None for the end of the video.
     """
 
     video: str
     stage: str
     error_type: str
     message: str
+    cause: str
     hint: str = ""
     start_s: float = 0.0
     stop_s: float | None = None
 
     @classmethod
-    def of(cls, video: object, error: VidclassError, *, span: Span = Span()) -> Failure:  # noqa: B008
-        """The row for `error` on `video`, or on a span of it."""
-        stage = error.stage if isinstance(error, VideoError) else ""
-        hint = error.hint if isinstance(error, VideoError) else ""
-        kind = type(error).__name__
-        return cls(str(video), stage, kind, str(error), hint, span.start_s, span.stop_s)
+    def from_error(
+        cls,
+        error: VidclassError,
+        *,
+        video: object,
+        span: Span = Span(),  # noqa: B008  # frozen
+    ) -> Failure:
+        """Return the ledger row for `error` on `video`, or on a span of it."""
+        if isinstance(error, VideoError):
+            stage, cause, hint = error.stage, error.cause, error.hint
+        else:
+            stage, cause, hint = "", str(error).removesuffix("."), ""
+        name = type(error).__name__
+        return cls(str(video), stage, name, str(error), cause, hint, span.start_s, span.stop_s)
 
 
 # Called with the name of a stage, how much of it is done, and how much there is.

@@ -24,7 +24,7 @@ from vidclass.backbones.loading import weights_owner
 from vidclass.backbones.registry import get_backbone
 from vidclass.config import FeatureConfig
 from vidclass.errors import ConfigError, WeightsError
-from vidclass.features.extractor import backbone_recipe, open_backbone
+from vidclass.features.extractor import backbone_spec, open_backbone
 from vidclass.runtime.ir import PARITY_TOLERANCE
 from vidclass.runtime.network_spec import probe_inputs
 
@@ -85,7 +85,7 @@ def test_all_run_through_openvino(kind: str, saved: Any) -> None:
     config = FeatureConfig(backbone=saved(kind), geometry={"size": SIZE}, precision="f32")
     opened = open_backbone(config)
     assert (opened.route, opened.note) == ("openvino", "")
-    pictures = probe_inputs(backbone_recipe(config))["frames"]
+    pictures = probe_inputs(backbone_spec(config))["frames"]
     made = opened.network.run(frames=pictures)
     expected = np.asarray(
         get_backbone(saved(kind)).build(size=SIZE, weights="pretrained")(pictures.astype("float32"))

@@ -28,7 +28,7 @@ from vidclass.backbones.lite_weights import LITES
 from vidclass.backbones.torch_checkpoint import read_torch_checkpoint
 from vidclass.config import FeatureConfig, GeometryConfig
 from vidclass.errors import WeightsError
-from vidclass.features.extractor import backbone_recipe
+from vidclass.features.extractor import backbone_spec
 from vidclass.runtime.ir import ensure_ir
 from vidclass.runtime.openvino_network import OpenVinoNetwork
 
@@ -55,7 +55,7 @@ def pictures(name: str) -> NDArray[np.uint8]:
 @pytest.fixture(scope="module")
 def network(name: str) -> OpenVinoNetwork:
     config = FeatureConfig(backbone=name, geometry=GeometryConfig(size=LITES[name].size))
-    files = ensure_ir(backbone_recipe(config))
+    files = ensure_ir(backbone_spec(config))
     assert files.parity < TOLERANCE
     return OpenVinoNetwork.from_files(files.xml, files.bin)
 

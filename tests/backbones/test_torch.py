@@ -24,7 +24,7 @@ from vidclass.backbones.hugging_face import ALIASES
 from vidclass.backbones.registry import build_backbone, get_backbone
 from vidclass.config import FeatureConfig, GeometryConfig
 from vidclass.errors import ConfigError, WeightsError
-from vidclass.features.extractor import backbone_recipe, feature_maker
+from vidclass.features.extractor import backbone_spec, feature_extractor
 from vidclass.runtime.ir import PARITY_TOLERANCE
 from vidclass.runtime.network_spec import probe_inputs
 
@@ -108,14 +108,14 @@ def test_openvino_gives_pytorchs_numbers_for_any_batch(kind: str, folders: dict[
     for weights, size in (("pretrained", 32), ("random", 32 if kind in VIDEO_KINDS else 48)):
         geometry = GeometryConfig(size=size)
         config = FeatureConfig(backbone=name, weights=weights, precision="f32", geometry=geometry)
-        maker, recipe = feature_maker(config), backbone_recipe(config)
-        opened, frames = maker.open(), probe_inputs(recipe)["frames"]
-        files = maker.ir()
+        extractor, spec = feature_extractor(config), backbone_spec(config)
+        opened, frames = extractor.open(), probe_inputs(spec)["frames"]
+        files = extractor.ir()
         assert opened.route == "openvino"
         assert files is not None
         assert files.parity <= PARITY_TOLERANCE
         found = opened.network.run(frames=frames)
-        assert found.shape == (3, maker.width)
+        assert found.shape == (3, extractor.width)
         np.testing.assert_allclose(opened.network.run(frames=frames[:1]), found[:1], atol=1e-5)
 
 
@@ -271,4 +271,4 @@ def test_models_of_timm_are_read_from_their_folder(
     for side in (size, 96):
         geometry = GeometryConfig(size=side)
         config = FeatureConfig(backbone=backbone.name, precision="f32", geometry=geometry)
-        assert feature_maker(config).open().route == "openvino"
+        assert feature_extractor(config).open().route == "openvino"

@@ -21,7 +21,7 @@ from vidclass.errors import BundleError, RuntimeRouteError, WeightsError
 from vidclass.evaluation.evaluate import evaluate
 from vidclass.features import extractor
 from vidclass.features.decoding import padded
-from vidclass.features.extractor import feature_maker
+from vidclass.features.extractor import feature_extractor
 from vidclass.heads.registry import load_head
 from vidclass.inference.classifier import Classifier
 from vidclass.types import ClipFeatures
@@ -215,9 +215,9 @@ def test_a_bundle_is_replaced_only_by_a_whole_one(
 ) -> None:
     path = tmp_path / "x.vidclass"
     path.write_bytes(b"old")
-    maker = Bundle.load(tiny_run / "model.vidclass").maker()
+    extractor = Bundle.load(tiny_run / "model.vidclass").extractor()
     (tmp_path / "w.h5").write_bytes(b"no weights")
-    member = TrainedMember("temporal", tmp_path / "w.h5", maker)
+    member = TrainedMember("temporal", tmp_path / "w.h5", extractor)
     with pytest.raises(WeightsError, match=r"w\.h5 does not hold weights of the head temporal"):
         write_bundle(path, [member], labels=["a", "b"], data_fingerprint="d", trained_on=1)
     assert path.read_bytes() == b"old"
@@ -228,7 +228,7 @@ def test_a_bundle_is_replaced_only_by_a_whole_one(
 def test_a_backbone_without_an_openvino_form_stays_outside(
     tiny_run: Path, tiny_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(recipe: object) -> object:
+    def refuse(spec: object) -> object:
         raise RuntimeRouteError("it differs")
 
     monkeypatch.setattr(extractor, "ensure_ir", refuse)
@@ -237,7 +237,7 @@ def test_a_backbone_without_an_openvino_form_stays_outside(
         tmp_path / "x.vidclass",
         [
             TrainedMember(
-                "temporal", tiny_run / "head.weights.h5", feature_maker(whole.info.features)
+                "temporal", tiny_run / "head.weights.h5", feature_extractor(whole.info.features)
             )
         ],
         labels=whole.labels,

@@ -90,7 +90,7 @@ def test_one_run_over_all_of_them(tiny_video: TinyVideo, tmp_path: Path) -> None
     assert list(found) == sorted(bad.name for bad in BAD)  # the order of the table
     for bad in BAD:
         row = found[bad.name]
-        assert list(row) == ["video", "stage", "error_type", "message", "hint"]
+        assert list(row) == ["video", "stage", "error_type", "message", "cause", "hint"]
         assert row["video"] == str(tmp_path / bad.name)
         assert (row["stage"], row["error_type"]) == ("probe", "VideoError")
         assert row["message"].startswith(f"{row['video']}: ")

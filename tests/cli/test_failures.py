@@ -17,7 +17,7 @@ from tiny_set import QUICK, QUICK_OPTIONS, write_set
 from vidclass.cli.main import app
 from vidclass.data.manifest import Manifest
 from vidclass.features.extract import extract
-from vidclass.features.extractor import feature_maker
+from vidclass.features.extractor import feature_extractor
 from vidclass.inference.classifier import Classifier
 from vidclass.ledger import read_ledger
 from vidclass.training.presets import run_config
@@ -187,7 +187,7 @@ def test_predict_ends_with_a_closing_line_and_leaves_no_old_ledger(
 def test_a_damaged_clip_changes_no_other(tiny_run: Path, clips: Path, tmp_path: Path) -> None:
     config = run_config(features=QUICK).features
     both = Manifest.from_source(clips)
-    with_damage = extract(both, feature_maker(config), store_folder=tmp_path / "a")
+    with_damage = extract(both, feature_extractor(config), store_folder=tmp_path / "a")
     classifier = Classifier.load(tiny_run / "model.vidclass")
     mixed = {
         item.video: item.scores for item in classifier.predict_each(map(str, clips.rglob("*.avi")))
@@ -195,7 +195,9 @@ def test_a_damaged_clip_changes_no_other(tiny_run: Path, clips: Path, tmp_path: 
     for video in (failure.video for failure in with_damage.failures):
         assert mixed.pop(video) == {}
         Path(video).unlink()
-    alone = extract(Manifest.from_source(clips), feature_maker(config), store_folder=tmp_path / "b")
+    alone = extract(
+        Manifest.from_source(clips), feature_extractor(config), store_folder=tmp_path / "b"
+    )
     good = [clip for clip in with_damage.clips if clip is not None]
     for clip, other in zip(good, alone.clips, strict=True):
         assert other is not None

@@ -19,7 +19,7 @@ import sys, time
 from pathlib import Path
 marker, after = Path(sys.argv[1]), int(sys.argv[2])
 sys.path.insert(0, sys.argv[3])
-from fake_network import FakeMaker, MeanColour
+from fake_network import FakeExtractor, MeanColour
 from vidclass.cli.main import app
 from vidclass.features import extractor
 
@@ -30,9 +30,9 @@ class Watched(MeanColour):
         time.sleep(0.02)
         return super().run(**inputs)
 
-fake = FakeMaker()
+fake = FakeExtractor()
 fake.network = Watched()
-extractor.feature_maker = lambda *_, **__: fake.maker()
+extractor.feature_extractor = lambda *_, **__: fake.extractor()
 app(sys.argv[4:])
 """
 

@@ -186,7 +186,7 @@ def test_notes_are_told_once_and_brackets_are_no_markup(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     console.tell_notes(["see [bold]x[/bold]", "see [bold]x[/bold]", "b"])
-    console.closing_line(1, [Failure("v", "", "E", "[red]v: bad")], Path("l.jsonl"))
+    console.closing_line(1, [Failure("v", "", "E", "[red]v: bad", "bad")], Path("l.jsonl"))
     console.say("[red]a")
     printed = capsys.readouterr()
     assert printed.out == "[red]a\n"

@@ -16,6 +16,7 @@ from vidclass.config import (
     SamplingConfig,
     SplitConfig,
     TrainingConfig,
+    parse_swap_labels,
 )
 from vidclass.errors import ConfigError
 
@@ -58,13 +59,13 @@ def test_settings_are_frozen(kind: type[FrozenConfig]) -> None:
         (
             SamplingConfig,
             {"policy": "unifrom"},
-            r"policy='unifrom': .*'head', 'stride' or 'ran",
+            r"policy='unifrom': .*'first', 'stride' or 'ran",
         ),
         (SamplingConfig, {"views": 0}, r"views=0: .*greater than or equal to 1"),
         (SamplingConfig, {"frames": 100, "views": 41}, r"frames times views is 4100, more than"),
         (
             SamplingConfig,
-            {"policy": "head", "views": 2},
+            {"policy": "first", "views": 2},
             r"views is used only by policy='uniform' and policy='random'",
         ),
         (SamplingConfig, {"seed": 7}, r"seed is used only by policy='random'"),
@@ -95,7 +96,7 @@ def test_all_wrong_values_are_in_one_line() -> None:
         SamplingConfig.checked(policy="x", frames=0)
 
 
-@pytest.mark.parametrize("policy", ["uniform", "head"])
+@pytest.mark.parametrize("policy", ["uniform", "first"])
 def test_a_stride_that_would_be_ignored_is_an_error(policy: str) -> None:
     message = r"^settings=.*stride_s is used only by policy='stride'"
     with pytest.raises(ConfigError, match=message):
@@ -107,7 +108,7 @@ def test_a_stride_is_used_by_its_policy() -> None:
 
 
 def test_the_default_stride_may_be_repeated() -> None:
-    assert SamplingConfig.checked(policy="head", stride_s=0.2).policy == "head"
+    assert SamplingConfig.checked(policy="first", stride_s=0.2).policy == "first"
 
 
 def test_something_that_is_no_settings_at_all_is_refused() -> None:
@@ -115,21 +116,8 @@ def test_something_that_is_no_settings_at_all_is_refused() -> None:
         FeatureConfig.checked(sampling=3)
 
 
-def test_settings_that_came_later_leave_old_descriptions_as_they_were() -> None:
-    # Fingerprints of stored features, and bundles, are made of these.
-    assert SamplingConfig().model_dump() == {"policy": "uniform", "frames": 20, "stride_s": 0.2}
-    later = SamplingConfig(policy="random", views=3, seed=5)
-    assert later.model_dump(mode="json") == {
-        "policy": "random",
-        "frames": 20,
-        "stride_s": 0.2,
-        "views": 3,
-        "seed": 5,
-    }
-    assert (
-        FeatureConfig.model_validate(FeatureConfig(sampling=later).model_dump()).sampling == later
-    )
-    assert later.total_frames == 60
+def test_the_views_of_a_sample_count_as_frames() -> None:
+    assert SamplingConfig(policy="random", views=3, seed=5).total_frames == 60
 
 
 @pytest.mark.parametrize(
@@ -148,8 +136,34 @@ def test_other_things_to_unfreeze_are_refused(given: object) -> None:
         FinetuneConfig.checked(unfreeze=given)
 
 
-def test_labels_are_swapped_only_by_a_mirror_and_once_each() -> None:
-    with pytest.raises(ConfigError, match="swap_labels is used only with flip"):
-        FinetuneConfig.checked(swap_labels=[("left", "right")])
-    with pytest.raises(ConfigError, match=r"swap_labels has \['left'\] more than once"):
-        FinetuneConfig.checked(flip=True, swap_labels=[("left", "right"), ("left", "up")])
+@pytest.mark.parametrize("kind", [RunConfig, FinetuneConfig])
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"swap_labels": {"left": "right"}}, "swap_labels={'left': 'right'} is used only with"),
+        ({"flip": True, "swap_labels": {"left": "left"}}, r"\['left'\] more than once: give each"),
+        ({"flip": True, "swap_labels": {"left": "up", "right": "up"}}, r"\['up'\] more than once"),
+        ({"flip": True, "swap_labels": {"a": "b", "b": "a"}}, r"\['a', 'b'\] more than once"),
+    ],
+)
+def test_labels_are_swapped_only_by_a_mirror_and_once_each(
+    kind: type[FrozenConfig], values: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        kind.checked(**values)
+
+
+def test_pairs_of_labels_are_parsed_without_their_blanks() -> None:
+    assert parse_swap_labels(["a=b", " c d = e "]) == {"a": "b", "c d": "e"}
+    assert parse_swap_labels([]) == {}
+
+
+@pytest.mark.parametrize("text", ["", "a", "a=", " = b"])
+def test_a_text_that_is_no_pair_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=f"swap_labels={text!r}: write two labels, as in left="):
+        parse_swap_labels([text])
+
+
+def test_a_label_in_two_pairs_is_refused() -> None:
+    with pytest.raises(ConfigError, match="swap_labels='a=c': 'a' is in another pair, too"):
+        parse_swap_labels(["a=b", "a=c"])

@@ -13,7 +13,7 @@ from vidclass.backbones.keras_applications import APPLICATIONS
 from vidclass.backbones.lite_weights import LITES
 from vidclass.backbones.registry import Backbone, backbones
 from vidclass.config import FeatureConfig, GeometryConfig
-from vidclass.features.extractor import backbone_recipe
+from vidclass.features.extractor import backbone_spec
 from vidclass.runtime.ir import PARITY_TOLERANCE, ensure_ir
 from vidclass.runtime.network_spec import probe_inputs
 from vidclass.runtime.openvino_network import OpenVinoNetwork
@@ -84,10 +84,10 @@ def test_every_family_is_tried() -> None:
 @pytest.mark.parametrize("name", TRIED)
 def test_openvino_gives_kerass_numbers_for_any_batch(name: str) -> None:
     geometry = GeometryConfig(size=TRIED[name])
-    recipe = backbone_recipe(FeatureConfig(backbone=name, weights="random", geometry=geometry))
-    files = ensure_ir(recipe)
+    spec = backbone_spec(FeatureConfig(backbone=name, weights="random", geometry=geometry))
+    files = ensure_ir(spec)
     network = OpenVinoNetwork.from_files(files.xml, files.bin)
-    pictures = probe_inputs(recipe)["frames"]
+    pictures = probe_inputs(spec)["frames"]
     features = network.run(frames=pictures)
     assert files.parity <= PARITY_TOLERANCE
     assert features.shape == (len(pictures), backbones[name].width)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vidclass.bundle.write import head_recipe
+from vidclass.bundle.write import head_spec
 from vidclass.heads.registry import build_head, heads, load_head
 from vidclass.runtime.ir import ensure_ir
 from vidclass.runtime.openvino_network import OpenVinoNetwork
@@ -159,7 +159,7 @@ def test_the_openvino_form_gives_the_same_numbers(
 ) -> None:
     weights = tmp_path / "head.weights.h5"
     model.save_weights(weights)
-    files = ensure_ir(head_recipe(name, frames=T, width=D, classes=K, weights=weights))
+    files = ensure_ir(head_spec(name, frames=T, width=D, classes=K, weights=weights))
     network = OpenVinoNetwork.from_files(files.xml, files.bin)
     for lengths in ([0, 1, 2, 3, 4, 5, 6], [4]):  # the batch is free
         inputs = clips(lengths, seed=5)

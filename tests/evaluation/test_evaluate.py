@@ -60,7 +60,7 @@ HOSTILE = [
 
 
 def test_the_page_stands_alone_and_escapes_what_it_is_given(tmp_path: Path) -> None:
-    failure = Failure("<img src=x>.avi", "probe", "VideoError", "it is <b>empty</b>")
+    failure = Failure("<img src=x>.avi", "probe", "VideoError", "it is <b>empty</b>", "empty")
     path = tmp_path / "new" / "page.html"
     write_page(path, result_of(HOSTILE, [failure]), title="x.vidclass on <clips>")
     text = path.read_text(encoding="utf-8")

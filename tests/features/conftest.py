@@ -8,14 +8,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from fake_network import FakeMaker
+from fake_network import FakeExtractor
 from vidclass.data.manifest import Manifest
 from vidclass.data.rows import SCHEMA
 
 
 @pytest.fixture
-def fake() -> FakeMaker:
-    return FakeMaker()
+def fake() -> FakeExtractor:
+    return FakeExtractor()
 
 
 @pytest.fixture

@@ -10,23 +10,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fake_network import FakeMaker
+from fake_network import FakeExtractor
 from vidclass.errors import VideoError
 from vidclass.features.decoding import decode_for, padded
 from vidclass.types import ClipFeatures, Span
 
 
 def test_frames_are_decoded_as_the_settings_say(
-    fake: FakeMaker, tiny_video: Callable[..., Path]
+    fake: FakeExtractor, tiny_video: Callable[..., Path]
 ) -> None:
-    decoded = decode_for(fake.maker(frames=3).config, tiny_video(), Span(0.2, 0.8))
+    decoded = decode_for(fake.extractor(frames=3).config, tiny_video(), Span(0.2, 0.8))
     assert decoded.frames.shape == (3, 16, 16, 3)
     assert ((decoded.timestamps_s >= 0.2) & (decoded.timestamps_s < 0.8)).all()
 
 
-def test_a_video_that_cannot_be_read_is_an_error(fake: FakeMaker, tmp_path: Path) -> None:
+def test_a_video_that_cannot_be_read_is_an_error(fake: FakeExtractor, tmp_path: Path) -> None:
     with pytest.raises(VideoError, match="missing.avi"):
-        decode_for(fake.maker().config, tmp_path / "missing.avi", Span())
+        decode_for(fake.extractor().config, tmp_path / "missing.avi", Span())
 
 
 @given(lengths=st.lists(st.integers(0, 6), min_size=1, max_size=5), frames=st.integers(1, 5))

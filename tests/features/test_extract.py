@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fake_network import FakeMaker, MeanColour
+from fake_network import FakeExtractor, MeanColour
 from vidclass.data.manifest import Manifest
 from vidclass.errors import VideoError
 from vidclass.features import extract as extract_module
@@ -40,14 +40,14 @@ def videos(tiny_video: Write) -> list[Path]:
 
 
 def test_features_are_those_of_each_clip_in_order(
-    videos: list[Path], fake: FakeMaker, manifest_of: MakeManifest, tmp_path: Path
+    videos: list[Path], fake: FakeExtractor, manifest_of: MakeManifest, tmp_path: Path
 ) -> None:
     manifest = manifest_of(videos)
-    done = extract(manifest, fake.maker(), store_folder=tmp_path)
+    done = extract(manifest, fake.extractor(), store_folder=tmp_path)
     assert (done.ok, done.reused, done.failures, done.notes) == (3, 0, [], ())
     assert done.manifest is manifest
     for video, clip in zip(videos, done.clips, strict=True):
-        batch = decode_for(fake.maker().config, video, Span())
+        batch = decode_for(fake.extractor().config, video, Span())
         expected = MeanColour().run(frames=batch.frames).astype(np.float16)
         assert clip is not None
         np.testing.assert_array_equal(clip.features, expected)
@@ -56,72 +56,72 @@ def test_features_are_those_of_each_clip_in_order(
 
 def test_a_second_run_decodes_nothing(
     videos: list[Path],
-    fake: FakeMaker,
+    fake: FakeExtractor,
     manifest_of: MakeManifest,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    first = extract(manifest_of(videos), fake.maker(), store_folder=tmp_path)
+    first = extract(manifest_of(videos), fake.extractor(), store_folder=tmp_path)
     monkeypatch.setattr(extract_module, "decode_for", must_not_decode)
-    again = extract(manifest_of(videos[::-1]), fake.maker(), store_folder=tmp_path)
+    again = extract(manifest_of(videos[::-1]), fake.extractor(), store_folder=tmp_path)
     assert (again.ok, again.reused, fake.opened) == (3, 3, 1)
-    assert same(extract(manifest_of(videos), fake.maker(), store_folder=tmp_path), first)
+    assert same(extract(manifest_of(videos), fake.extractor(), store_folder=tmp_path), first)
 
 
 def test_the_default_store_is_in_the_cache(
     videos: list[Path],
-    fake: FakeMaker,
+    fake: FakeExtractor,
     manifest_of: MakeManifest,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("VIDCLASS_CACHE", str(tmp_path / "cache"))
-    extract(manifest_of(videos), fake.maker())
+    extract(manifest_of(videos), fake.extractor())
     assert (tmp_path / "cache" / "features" / "settings.v2.lance").is_dir()
 
 
 def test_a_moved_video_is_found_again(
-    videos: list[Path], fake: FakeMaker, manifest_of: MakeManifest, tmp_path: Path
+    videos: list[Path], fake: FakeExtractor, manifest_of: MakeManifest, tmp_path: Path
 ) -> None:
-    first = extract(manifest_of(videos[:1]), fake.maker(), store_folder=tmp_path / "store")
+    first = extract(manifest_of(videos[:1]), fake.extractor(), store_folder=tmp_path / "store")
     moved = tmp_path / "elsewhere" / "other name.avi"
     moved.parent.mkdir()
     videos[0].rename(moved)
-    again = extract(manifest_of([moved]), fake.maker(), store_folder=tmp_path / "store")
+    again = extract(manifest_of([moved]), fake.extractor(), store_folder=tmp_path / "store")
     assert again.reused == 1
     assert same(again, first)
 
 
 def test_an_edited_video_is_made_again(
-    fake: FakeMaker, manifest_of: MakeManifest, tiny_video: Write, tmp_path: Path
+    fake: FakeExtractor, manifest_of: MakeManifest, tiny_video: Write, tmp_path: Path
 ) -> None:
     video = tiny_video(frames=5)
-    first = extract(manifest_of([video]), fake.maker(), store_folder=tmp_path)
+    first = extract(manifest_of([video]), fake.extractor(), store_folder=tmp_path)
     tiny_video(frames=9)
-    again = extract(manifest_of([video]), fake.maker(), store_folder=tmp_path)
+    again = extract(manifest_of([video]), fake.extractor(), store_folder=tmp_path)
     assert again.reused == 0
     assert not same(again, first)
 
 
 def test_other_settings_have_a_store_of_their_own(
-    videos: list[Path], fake: FakeMaker, manifest_of: MakeManifest, tmp_path: Path
+    videos: list[Path], fake: FakeExtractor, manifest_of: MakeManifest, tmp_path: Path
 ) -> None:
-    extract(manifest_of(videos), fake.maker(), store_folder=tmp_path)
-    other = fake.maker(frames=2, fingerprint="other")
+    extract(manifest_of(videos), fake.extractor(), store_folder=tmp_path)
+    other = fake.extractor(frames=2, fingerprint="other")
     again = extract(manifest_of(videos), other, store_folder=tmp_path)
     assert again.reused == 0
     assert [clip is not None and len(clip.features) for clip in again.clips] == [2, 2, 2]
 
 
 def test_spans_of_one_video_are_different_clips(
-    fake: FakeMaker, manifest_of: MakeManifest, tiny_video: Write, tmp_path: Path
+    fake: FakeExtractor, manifest_of: MakeManifest, tiny_video: Write, tmp_path: Path
 ) -> None:
     video = tiny_video(frames=25)
     spans = [(0.0, None), (0.0, 0.4), (0.4, None), (0.4, 0.8)]
-    done = extract(manifest_of([video] * 4, spans), fake.maker(), store_folder=tmp_path)
+    done = extract(manifest_of([video] * 4, spans), fake.extractor(), store_folder=tmp_path)
     assert len({clip.timestamps_s.tobytes() for clip in done.clips if clip is not None}) == 4
     partly = extract(
-        manifest_of([video] * 2, [(0.4, 0.8), (0.1, 0.8)]), fake.maker(), store_folder=tmp_path
+        manifest_of([video] * 2, [(0.4, 0.8), (0.1, 0.8)]), fake.extractor(), store_folder=tmp_path
     )
     assert (partly.ok, partly.reused) == (2, 1)
 
@@ -138,14 +138,14 @@ def test_a_clips_key_hangs_on_bytes_and_span() -> None:
 
 
 def test_copies_of_a_video_are_computed_once(
-    videos: list[Path], fake: FakeMaker, manifest_of: MakeManifest, tmp_path: Path
+    videos: list[Path], fake: FakeExtractor, manifest_of: MakeManifest, tmp_path: Path
 ) -> None:
     copy = tmp_path / "copy.avi"
     shutil.copy(videos[0], copy)
     manifest = manifest_of([videos[0], copy, videos[1]])
-    done = extract(manifest, fake.maker(), store_folder=tmp_path / "store")
+    done = extract(manifest, fake.extractor(), store_folder=tmp_path / "store")
     assert (done.ok, done.reused, sum(fake.network.batches)) == (3, 0, 8)
-    assert same(extract(manifest, fake.maker(), store_folder=tmp_path / "store"), done)
+    assert same(extract(manifest, fake.extractor(), store_folder=tmp_path / "store"), done)
 
 
 def bad_files(folder: Path) -> list[Path]:
@@ -160,11 +160,11 @@ def bad_files(folder: Path) -> list[Path]:
 
 
 def test_what_cannot_be_read_is_in_the_ledger_and_nowhere_else(
-    videos: list[Path], fake: FakeMaker, manifest_of: MakeManifest, tmp_path: Path
+    videos: list[Path], fake: FakeExtractor, manifest_of: MakeManifest, tmp_path: Path
 ) -> None:
     bad = bad_files(tmp_path)
     manifest = manifest_of([bad[0], videos[0], *bad[1:], videos[1]])
-    done = extract(manifest, fake.maker(), store_folder=tmp_path / "store")
+    done = extract(manifest, fake.extractor(), store_folder=tmp_path / "store")
     assert (done.ok, done.reused) == (2, 0)
     assert [clip is not None for clip in done.clips] == [False, True] + [False] * 5 + [True]
     assert [Path(failure.video) for failure in done.failures] == bad
@@ -180,12 +180,12 @@ def test_what_cannot_be_read_is_in_the_ledger_and_nowhere_else(
 
 
 def test_a_failed_clip_is_tried_again(
-    fake: FakeMaker, manifest_of: MakeManifest, tiny_video: Write, tmp_path: Path
+    fake: FakeExtractor, manifest_of: MakeManifest, tiny_video: Write, tmp_path: Path
 ) -> None:
     video = tmp_path / "tiny.avi"
-    assert extract(manifest_of([video]), fake.maker(), store_folder=tmp_path / "s").ok == 0
+    assert extract(manifest_of([video]), fake.extractor(), store_folder=tmp_path / "s").ok == 0
     tiny_video()
-    assert extract(manifest_of([video]), fake.maker(), store_folder=tmp_path / "s").ok == 1
+    assert extract(manifest_of([video]), fake.extractor(), store_folder=tmp_path / "s").ok == 1
 
 
 @pytest.mark.parametrize(("index", "message"), [(0, "no such file"), (2, "text.avi")])
@@ -193,27 +193,27 @@ def test_strict_raises_the_first_failure(
     index: int,
     message: str,
     videos: list[Path],
-    fake: FakeMaker,
+    fake: FakeExtractor,
     manifest_of: MakeManifest,
     tmp_path: Path,
 ) -> None:
     manifest = manifest_of([videos[0], bad_files(tmp_path)[index], videos[1]])
     store = tmp_path / "store"
     with pytest.raises(VideoError, match=message):
-        extract(manifest, fake.maker(), store_folder=store, strict=True)
+        extract(manifest, fake.extractor(), store_folder=store, strict=True)
     # A file that cannot be hashed is found before any clip is made, another one on its turn.
-    kept = extract(manifest_of(videos[:1]), fake.maker(), store_folder=store).reused
+    kept = extract(manifest_of(videos[:1]), fake.extractor(), store_folder=store).reused
     assert kept == (0 if index == 0 else 1)
 
 
 def test_progress_tells_of_both_stages(
-    videos: list[Path], fake: FakeMaker, manifest_of: MakeManifest, tmp_path: Path
+    videos: list[Path], fake: FakeExtractor, manifest_of: MakeManifest, tmp_path: Path
 ) -> None:
     told: list[tuple[str, int, int]] = []
     manifest = manifest_of([*videos, videos[0]], [(0.0, None)] * 3 + [(0.08, None)])
     extract(
         manifest,
-        fake.maker(),
+        fake.extractor(),
         store_folder=tmp_path,
         progress=lambda stage, done, total: told.append((stage, done, total)),
     )
@@ -231,7 +231,7 @@ class Interrupted(MeanColour):
 
 
 def test_an_interrupted_run_keeps_every_finished_clip(
-    fake: FakeMaker,
+    fake: FakeExtractor,
     manifest_of: MakeManifest,
     tiny_video: Write,
     tmp_path: Path,
@@ -243,22 +243,24 @@ def test_an_interrupted_run_keeps_every_finished_clip(
     manifest = manifest_of([tiny_video(frames=count + 5)] * count, spans)
     fake.network = Interrupted()
     with pytest.raises(KeyboardInterrupt):
-        extract(manifest, fake.maker(), store_folder=tmp_path)
+        extract(manifest, fake.extractor(), store_folder=tmp_path)
     fake.network = MeanColour()
-    again = extract(manifest, fake.maker(), store_folder=tmp_path)
+    again = extract(manifest, fake.extractor(), store_folder=tmp_path)
     assert (again.ok, again.reused) == (count, 12)
     assert sum(fake.network.batches) == 8 * 4
 
 
 def test_the_slower_route_is_noted_when_it_was_used(
-    videos: list[Path], fake: FakeMaker, manifest_of: MakeManifest, tmp_path: Path
+    videos: list[Path], fake: FakeExtractor, manifest_of: MakeManifest, tmp_path: Path
 ) -> None:
     fake.route = "keras"
-    first = extract(manifest_of(videos), fake.maker(), store_folder=tmp_path)
+    first = extract(manifest_of(videos), fake.extractor(), store_folder=tmp_path)
     assert first.notes == ("it runs in Keras",)
-    assert extract(manifest_of(videos), fake.maker(), store_folder=tmp_path).notes == ()
+    assert extract(manifest_of(videos), fake.extractor(), store_folder=tmp_path).notes == ()
 
 
-def test_no_clips_are_no_work(fake: FakeMaker, manifest_of: MakeManifest, tmp_path: Path) -> None:
-    done = extract(manifest_of([]), fake.maker(), store_folder=tmp_path)
+def test_no_clips_are_no_work(
+    fake: FakeExtractor, manifest_of: MakeManifest, tmp_path: Path
+) -> None:
+    done = extract(manifest_of([]), fake.extractor(), store_folder=tmp_path)
     assert (done.ok, done.clips, done.failures, fake.opened) == (0, [], [], 0)

@@ -11,8 +11,8 @@ import pytest
 from vidclass.backbones.registry import get_backbone
 from vidclass.config import FeatureConfig, GeometryConfig, SamplingConfig
 from vidclass.errors import ConfigError, RuntimeRouteError, WeightsError
-from vidclass.features import extractor
-from vidclass.features.extractor import backbone_recipe, feature_maker, open_backbone
+from vidclass.features import extractor as extractor_module
+from vidclass.features.extractor import backbone_spec, feature_extractor, open_backbone
 from vidclass.runtime import hardware, keras_network
 from vidclass.runtime.network_spec import probe_inputs
 
@@ -25,18 +25,18 @@ SMALL = FeatureConfig(
 
 
 def test_a_recipe_names_the_backbone_with_its_size_and_weights() -> None:
-    recipe = backbone_recipe(SMALL)
-    assert recipe.arguments == {"name": "MobileNetV3Small", "size": 32, "weights": "random"}
-    assert recipe.frames
-    assert recipe.identity == get_backbone("MobileNetV3Small").weights_id("random")
+    spec = backbone_spec(SMALL)
+    assert spec.arguments == {"name": "MobileNetV3Small", "size": 32, "weights": "random"}
+    assert spec.frames
+    assert spec.identity == get_backbone("MobileNetV3Small").weights_id("random")
 
 
-def test_a_maker_opens_nothing_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(extractor, "open_backbone", lambda config, int8: ("opened", config))
-    maker = feature_maker(SMALL)
-    assert (maker.config, maker.width) == (SMALL, 576)
-    assert maker.fingerprint == feature_maker(SMALL).fingerprint
-    assert maker.open() == ("opened", SMALL)
+def test_an_extractor_opens_nothing_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extractor_module, "open_backbone", lambda config, int8: ("opened", config))
+    extractor = feature_extractor(SMALL)
+    assert (extractor.config, extractor.width) == (SMALL, 576)
+    assert extractor.fingerprint == feature_extractor(SMALL).fingerprint
+    assert extractor.open() == ("opened", SMALL)
 
 
 @pytest.mark.parametrize(
@@ -48,29 +48,29 @@ def test_a_maker_opens_nothing_by_itself(monkeypatch: pytest.MonkeyPatch) -> Non
         {"geometry": GeometryConfig(size=33)},
         {"geometry": GeometryConfig(size=32, crop="whole")},
         {"sampling": SamplingConfig(frames=19)},
-        {"sampling": SamplingConfig(policy="head")},
+        {"sampling": SamplingConfig(policy="first")},
         {"sampling": SamplingConfig(policy="stride", stride_s=0.3)},
     ],
 )
-def test_a_makers_fingerprint_changes_with_every_setting(change: dict[str, Any]) -> None:
+def test_an_extractors_fingerprint_changes_with_every_setting(change: dict[str, Any]) -> None:
     other = SMALL.model_copy(update=change)
-    assert feature_maker(other).fingerprint != feature_maker(SMALL).fingerprint
+    assert feature_extractor(other).fingerprint != feature_extractor(SMALL).fingerprint
 
 
-def test_a_makers_fingerprint_changes_with_the_format(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = feature_maker(SMALL).fingerprint
-    monkeypatch.setattr(extractor, "FEATURE_FORMAT", -1)
-    assert feature_maker(SMALL).fingerprint != before
+def test_an_extractors_fingerprint_changes_with_the_format(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = feature_extractor(SMALL).fingerprint
+    monkeypatch.setattr(extractor_module, "FEATURE_FORMAT", -1)
+    assert feature_extractor(SMALL).fingerprint != before
 
 
 def test_an_unknown_backbone_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"backbone='lite0' is not one of"):
-        feature_maker(FeatureConfig(backbone="lite0"))
+        feature_extractor(FeatureConfig(backbone="lite0"))
 
 
 def test_a_missing_weights_file_is_refused() -> None:
     with pytest.raises(WeightsError, match=r"weights='mine.h5' of efficientnet_lite0 is neither"):
-        feature_maker(FeatureConfig(weights="mine.h5"))
+        feature_extractor(FeatureConfig(weights="mine.h5"))
 
 
 def refuse(error: Exception) -> Callable[[object], None]:
@@ -81,29 +81,31 @@ def refuse(error: Exception) -> Callable[[object], None]:
 
 
 def test_a_refused_network_runs_in_keras_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(extractor, "ensure_ir", refuse(RuntimeRouteError("it differs by 0.3")))
+    monkeypatch.setattr(
+        extractor_module, "ensure_ir", refuse(RuntimeRouteError("it differs by 0.3"))
+    )
     monkeypatch.setattr(keras_network, "KerasNetwork", lambda *given: given)
     opened = open_backbone(SMALL)
     assert opened.route == "keras"
     assert opened.note == "MobileNetV3Small runs in Keras, several times slower: it differs by 0.3"
-    assert opened.network == (backbone_recipe(SMALL), "f32")
-    assert feature_maker(SMALL).ir() is None
+    assert opened.network == (backbone_spec(SMALL), "f32")
+    assert feature_extractor(SMALL).ir() is None
 
 
 def test_missing_weights_do_not_lead_to_keras(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(extractor, "ensure_ir", refuse(WeightsError("not here")))
+    monkeypatch.setattr(extractor_module, "ensure_ir", refuse(WeightsError("not here")))
     with pytest.raises(WeightsError, match="not here"):
         open_backbone(SMALL)
 
 
 def test_a_gpu_is_used_when_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (extractor, hardware):
+    for module in (extractor_module, hardware):
         monkeypatch.setattr(module, "gpu_at_hand", lambda: True)
     monkeypatch.setattr(keras_network, "KerasNetwork", lambda *given: given)
-    maker = feature_maker(SMALL.model_copy(update={"precision": "auto"}))
-    assert maker.config.precision == "bf16"
-    opened = maker.open()
-    assert (opened.route, opened.network) == ("gpu", (backbone_recipe(SMALL), "bf16"))
+    extractor = feature_extractor(SMALL.model_copy(update={"precision": "auto"}))
+    assert extractor.config.precision == "bf16"
+    opened = extractor.open()
+    assert (opened.route, opened.network) == ("gpu", (backbone_spec(SMALL), "bf16"))
 
 
 def test_auto_is_what_the_processor_has(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,16 +113,16 @@ def test_auto_is_what_the_processor_has(monkeypatch: pytest.MonkeyPatch) -> None
     made = {}
     for has, resolved in ((True, "bf16"), (False, "f32")):
         monkeypatch.setattr(hardware, "has_bf16", lambda has=has: has)
-        made[resolved] = feature_maker(auto)
+        made[resolved] = feature_extractor(auto)
         assert made[resolved].config.precision == resolved
-        named = feature_maker(SMALL.model_copy(update={"precision": resolved}))
+        named = feature_extractor(SMALL.model_copy(update={"precision": resolved}))
         assert named.fingerprint == made[resolved].fingerprint
     assert made["f32"].fingerprint != made["bf16"].fingerprint
 
 
 @pytest.mark.slow
 def test_emulated_bfloat16_is_said_aloud(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(extractor, "has_bf16", lambda: False)
+    monkeypatch.setattr(extractor_module, "has_bf16", lambda: False)
     opened = open_backbone(SMALL.model_copy(update={"precision": "bf16"}))
     assert opened.route == "openvino"
     assert opened.note.startswith("this processor has no bfloat16: it is emulated")
@@ -128,13 +130,13 @@ def test_emulated_bfloat16_is_said_aloud(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_int8_needs_clips() -> None:
     with pytest.raises(ConfigError, match=r"precision='int8' is calibrated on clips, and none are"):
-        feature_maker(SMALL.model_copy(update={"precision": "int8"}))
+        feature_extractor(SMALL.model_copy(update={"precision": "int8"}))
 
 
 @pytest.mark.slow
 def test_the_default_backbone_runs_through_openvino() -> None:
     opened = open_backbone(FeatureConfig(precision="f32"))
     assert (opened.route, opened.note) == ("openvino", "")
-    outputs = opened.network.run(**probe_inputs(backbone_recipe(FeatureConfig())))
+    outputs = opened.network.run(**probe_inputs(backbone_spec(FeatureConfig())))
     assert outputs.shape == (3, 1280)
     assert np.isfinite(outputs).all()

@@ -16,7 +16,7 @@ from typing import Any
 import av
 import pytest
 
-from fake_network import FakeMaker
+from fake_network import FakeExtractor
 from vidclass.data.manifest import Manifest
 from vidclass.errors import StoppedError, VideoError
 from vidclass.features import extract as extract_module
@@ -41,11 +41,13 @@ def bad(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(fake: FakeMaker, manifest_of: MakeManifest, tmp_path: Path) -> Callable[..., Extraction]:
+def run(
+    fake: FakeExtractor, manifest_of: MakeManifest, tmp_path: Path
+) -> Callable[..., Extraction]:
     def extracted(*videos: Path, **options: Any) -> Extraction:
         spans = options.pop("spans", None)
         manifest = manifest_of(list(videos), spans)
-        return extract(manifest, fake.maker(), store_folder=tmp_path / "store", **options)
+        return extract(manifest, fake.extractor(), store_folder=tmp_path / "store", **options)
 
     return extracted
 
@@ -129,11 +131,11 @@ def test_strict_stops_at_a_remembered_failure(
 
 
 def test_other_settings_try_for_themselves(
-    fake: FakeMaker, manifest_of: MakeManifest, bad: Path, tmp_path: Path, decoded: list[str]
+    fake: FakeExtractor, manifest_of: MakeManifest, bad: Path, tmp_path: Path, decoded: list[str]
 ) -> None:
     for name in ("a", "b"):
-        maker = fake.maker(fingerprint=name)
-        extract(manifest_of([bad]), maker, store_folder=tmp_path / "store")
+        extractor = fake.extractor(fingerprint=name)
+        extract(manifest_of([bad]), extractor, store_folder=tmp_path / "store")
     assert len(decoded) == 2
 
 
@@ -262,10 +264,10 @@ def test_two_processes_lose_nothing(tmp_path: Path) -> None:
 
 
 def test_failures_go_with_their_table(
-    fake: FakeMaker, manifest_of: MakeManifest, bad: Path, tmp_path: Path
+    fake: FakeExtractor, manifest_of: MakeManifest, bad: Path, tmp_path: Path
 ) -> None:
     store = tmp_path / "store"
-    extract(manifest_of([bad]), fake.maker(fingerprint="a" * 32), store_folder=store)
+    extract(manifest_of([bad]), fake.extractor(fingerprint="a" * 32), store_folder=store)
     kept = record_path(store, "a" * 32)
     os.utime(kept, (0, 0))
     assert kept.exists()

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fake_network import FakeMaker
+from fake_network import FakeExtractor
 from vidclass._core.files import sha256_of
 from vidclass.errors import ConfigError, VideoError
 from vidclass.features import identity as keys_module
@@ -95,13 +95,13 @@ def test_an_unchanged_file_is_not_opened(tmp_path: Path, opened: list[str]) -> N
 def test_a_second_extraction_opens_no_video(
     tmp_path: Path,
     tiny_video: Callable[..., Path],
-    fake: FakeMaker,
+    fake: FakeExtractor,
     manifest_of: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     videos = [tiny_video(f"{frames}.avi", frames=frames) for frames in (5, 9)]
     manifest = manifest_of([*videos, tmp_path / "none.avi"])
-    first = extract(manifest, fake.maker(), store_folder=tmp_path / "store")
+    first = extract(manifest, fake.extractor(), store_folder=tmp_path / "store")
 
     real = Path.open
 
@@ -111,7 +111,7 @@ def test_a_second_extraction_opens_no_video(
 
     monkeypatch.setattr(Path, "open", refuse)
     monkeypatch.setattr("av.open", refuse)
-    again = extract(manifest, fake.maker(), store_folder=tmp_path / "store")
+    again = extract(manifest, fake.extractor(), store_folder=tmp_path / "store")
     assert (again.ok, again.reused, again.failures) == (2, 2, first.failures)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from fake_network import FakeMaker
+from fake_network import FakeExtractor
 from tiny_pictures import write_pictures
 from vidclass.config import SamplingConfig
 from vidclass.data.manifest import Manifest
@@ -21,7 +21,7 @@ from vidclass.errors import VideoError
 from vidclass.features import identity as keys_module
 from vidclass.features.decoding import decode_for
 from vidclass.features.extract import extract
-from vidclass.features.extractor import FeatureMaker
+from vidclass.features.extractor import FeatureExtractor
 from vidclass.features.identity import FileFacts, clip_key, hash_video, identify
 from vidclass.types import Span
 
@@ -154,11 +154,11 @@ def folders_manifest(*rows: tuple[Path, float | None]) -> Manifest:
 
 
 def test_features_of_a_folder_go_by_its_rate(
-    folder: Path, tiny_video: TinyVideo, fake: FakeMaker, tmp_path: Path
+    folder: Path, tiny_video: TinyVideo, fake: FakeExtractor, tmp_path: Path
 ) -> None:
     video = tiny_video("v.avi")
     rows = [(folder, 10.0), (folder, 5.0), (folder, None), (video, None), (video, 25.0)]
-    result = extract(folders_manifest(*rows), fake.maker(), store_folder=tmp_path / "store")
+    result = extract(folders_manifest(*rows), fake.extractor(), store_folder=tmp_path / "store")
     assert [key is not None for key in result.keys] == [True, True, False, True, False]
     slow, slower = result.clips[0], result.clips[1]
     assert slow is not None and slower is not None
@@ -167,34 +167,36 @@ def test_features_of_a_folder_go_by_its_rate(
     messages = [failure.message for failure in result.failures]
     assert "how many a second is not said" in messages[0]
     assert "knows its own times, but fps=25 is given" in messages[1]
-    again = extract(folders_manifest(*rows), fake.maker(), store_folder=tmp_path / "store")
+    again = extract(folders_manifest(*rows), fake.extractor(), store_folder=tmp_path / "store")
     assert again.reused == 3
 
 
-def random_maker(fake: FakeMaker, **sampling: Any) -> FeatureMaker:
-    maker = fake.maker()
+def random_extractor(fake: FakeExtractor, **sampling: Any) -> FeatureExtractor:
+    extractor = fake.extractor()
     chosen = SamplingConfig(policy="random", **{"frames": 4, **sampling})
-    return dataclasses.replace(maker, config=maker.config.model_copy(update={"sampling": chosen}))
+    return dataclasses.replace(
+        extractor, config=extractor.config.model_copy(update={"sampling": chosen})
+    )
 
 
 def test_a_drawn_clip_is_always_the_same(
-    tiny_video: TinyVideo, fake: FakeMaker, manifest_of: Callable[..., Manifest], tmp_path: Path
+    tiny_video: TinyVideo, fake: FakeExtractor, manifest_of: Callable[..., Manifest], tmp_path: Path
 ) -> None:
     video = tiny_video("v.avi", frames=200)
-    maker = random_maker(fake)
-    found = extract(manifest_of([video]), maker, store_folder=tmp_path / "store").clips[0]
+    extractor = random_extractor(fake)
+    found = extract(manifest_of([video]), extractor, store_folder=tmp_path / "store").clips[0]
     assert found is not None
     copy = tmp_path / "other name.avi"
     copy.write_bytes(video.read_bytes())
     # As in prediction, where nobody has hashed the video.
-    decoded = decode_for(maker.config, copy, Span())
+    decoded = decode_for(extractor.config, copy, Span())
     np.testing.assert_array_equal(decoded.timestamps_s, found.timestamps_s)
 
 
-def test_seed_clip_and_span_draw_otherwise(tiny_video: TinyVideo, fake: FakeMaker) -> None:
+def test_seed_clip_and_span_draw_otherwise(tiny_video: TinyVideo, fake: FakeExtractor) -> None:
     def times_s(name: str, seed: int, span: Span = Span()) -> tuple[float, ...]:  # noqa: B008
         video = tiny_video(name, frames=250, options={"g": "250"} if name == "b.avi" else {})
-        return tuple(decode_for(random_maker(fake, seed=seed).config, video, span).timestamps_s)
+        return tuple(decode_for(random_extractor(fake, seed=seed).config, video, span).timestamps_s)
 
     drawn = [
         times_s("a.avi", 0),
@@ -208,8 +210,8 @@ def test_seed_clip_and_span_draw_otherwise(tiny_video: TinyVideo, fake: FakeMake
         assert (np.array(times) // 2.5).astype(int).tolist() == [0, 1, 2, 3]
 
 
-def test_views_give_that_many_more_frames(tiny_video: TinyVideo, fake: FakeMaker) -> None:
+def test_views_give_that_many_more_frames(tiny_video: TinyVideo, fake: FakeExtractor) -> None:
     video = tiny_video("v.avi", frames=100)
-    batch = decode_for(random_maker(fake, frames=4, views=3).config, video, Span())
+    batch = decode_for(random_extractor(fake, frames=4, views=3).config, video, Span())
     assert len(batch.frames) == 12
     assert (batch.timestamps_s * 12 // 4).astype(int).tolist() == list(range(12))

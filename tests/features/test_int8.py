@@ -14,7 +14,7 @@ from vidclass.data.manifest import Manifest
 from vidclass.errors import RuntimeRouteError
 from vidclass.features import extractor
 from vidclass.features import int8 as module
-from vidclass.features.extractor import backbone_recipe, feature_maker
+from vidclass.features.extractor import backbone_spec, feature_extractor
 from vidclass.features.int8 import int8_for_clips
 from vidclass.runtime.ir_files import IrFiles
 from vidclass.runtime.quantize import Int8Ir
@@ -32,7 +32,7 @@ class Quantiser:
         self.entries: list[Int8Ir] = []
         self.asked: list[dict[str, Any]] = []
 
-    def make_int8(self, recipe: object, **asked: Any) -> Int8Ir:
+    def make_int8(self, spec: object, **asked: Any) -> Int8Ir:
         self.asked.append(asked)
         files = IrFiles(Path("model.xml"), Path("model.bin"), 0.0)
         name = f"int8-{len(self.asked)}"
@@ -45,7 +45,7 @@ class Quantiser:
 def quantiser(monkeypatch: pytest.MonkeyPatch) -> Quantiser:
     fake = Quantiser()
     monkeypatch.setattr(module, "make_int8", fake.make_int8)
-    monkeypatch.setattr(module, "int8_entries", lambda recipe: list(fake.entries))
+    monkeypatch.setattr(module, "int8_entries", lambda spec: list(fake.entries))
     monkeypatch.setattr(module, "require_nncf", lambda: None)
     return fake
 
@@ -56,7 +56,7 @@ def videos(tiny_video: Callable[..., Path]) -> list[Path]:
 
 
 def int8_of(manifest: Manifest) -> Int8Ir:
-    return int8_for_clips(backbone_recipe(CONFIG), CONFIG, manifest, progress=no_progress)
+    return int8_for_clips(backbone_spec(CONFIG), CONFIG, manifest, progress=no_progress)
 
 
 def test_frames_to_calibrate_and_to_check_come_from_different_clips(
@@ -64,9 +64,7 @@ def test_frames_to_calibrate_and_to_check_come_from_different_clips(
 ) -> None:
     told: list[tuple[str, int, int]] = []
     manifest = manifest_of(videos)
-    int8_for_clips(
-        backbone_recipe(CONFIG), CONFIG, manifest, progress=lambda *now: told.append(now)
-    )
+    int8_for_clips(backbone_spec(CONFIG), CONFIG, manifest, progress=lambda *now: told.append(now))
     (asked,) = quantiser.asked
     # There are few clips: each gives all the frames it has, up to the 20 that are sampled.
     assert asked["calibrate"].shape[1:] == asked["check"].shape[1:] == (32, 32, 3)
@@ -132,20 +130,20 @@ def test_a_network_too_far_from_float32_is_refused_each_time(
     assert len(quantiser.asked) == 1
 
 
-def test_a_maker_is_known_by_its_int8_network(
+def test_an_extractor_is_known_by_its_int8_network(
     quantiser: Quantiser,
     videos: list[Path],
     manifest_of: MakeManifest,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(extractor, "_opened", lambda files, precision: (files, precision))
-    first = feature_maker(CONFIG, manifest_of(videos))
-    assert first.fingerprint == feature_maker(CONFIG, manifest_of(videos)).fingerprint
+    first = feature_extractor(CONFIG, manifest_of(videos))
+    assert first.fingerprint == feature_extractor(CONFIG, manifest_of(videos)).fingerprint
     assert first.ir() == quantiser.entries[0].ir
     opened = first.open()
     assert (opened.network, opened.route) == ((quantiser.entries[0].ir, "int8"), "openvino")
     quantiser.entries.clear()
-    assert feature_maker(CONFIG, manifest_of(videos)).fingerprint != first.fingerprint
+    assert feature_extractor(CONFIG, manifest_of(videos)).fingerprint != first.fingerprint
 
 
 def test_a_refusal_names_the_backbone(
@@ -155,4 +153,4 @@ def test_a_refusal_names_the_backbone(
     with pytest.raises(
         RuntimeRouteError, match=r"efficientnet_lite0 cannot run in int8: in int8 this network's"
     ):
-        feature_maker(CONFIG, manifest_of(videos))
+        feature_extractor(CONFIG, manifest_of(videos))

@@ -20,10 +20,10 @@ from vidclass.features import pipeline
 from vidclass.types import FrameBatch
 
 
-def make_features(
+def stream_features(
     items: Iterable[int], decode: Callable[[int], FrameBatch], network: Any
-) -> Generator[Done[int, pipeline.MadeClip], None, None]:
-    return pipeline.make_features(items, decode, network, video_of=lambda item: f"{item}.avi")
+) -> Generator[Done[int, pipeline.ExtractedClip], None, None]:
+    return pipeline.stream_features(items, decode, network, video_of=lambda item: f"{item}.avi")
 
 
 def batch(frames: int, seed: int = 1) -> FrameBatch:
@@ -53,7 +53,7 @@ def test_each_clip_gets_its_own_features_whatever_shares_its_batches(
 ) -> None:
     network = MeanColour()
     network.batch_frames, network.parallel = size, parallel
-    results = list(make_features(range(len(lengths)), decode_from(lengths), network))
+    results = list(stream_features(range(len(lengths)), decode_from(lengths), network))
     assert [done.item for done in results] == list(range(len(lengths)))
     for done, length in zip(results, lengths, strict=True):
         if length is None:
@@ -85,7 +85,7 @@ class Constant(MeanColour):
 
 @pytest.mark.parametrize(("value", "kept"), [(1e6, 65504), (-1e6, -65504), (0.1, 0.1)])
 def test_features_stay_within_float16(value: float, kept: float) -> None:
-    (done,) = make_features([0], lambda _: batch(2), Constant(value))
+    (done,) = stream_features([0], lambda _: batch(2), Constant(value))
     assert done.result is not None
     features = done.result.features.features
     assert features.dtype == np.float16
@@ -96,7 +96,7 @@ def test_features_stay_within_float16(value: float, kept: float) -> None:
 def test_numbers_that_are_not_finite_fail_the_clip_and_no_other(value: float) -> None:
     dark = FrameBatch(np.zeros((3, 4, 5, 3), np.uint8), np.arange(3.0))
     clips = [dark, batch(2), dark]
-    results = list(make_features([0, 1, 2], lambda number: clips[number], Constant(value)))
+    results = list(stream_features([0, 1, 2], lambda number: clips[number], Constant(value)))
     assert [done.result is not None for done in results] == [True, False, True]
     error = results[1].error
     assert isinstance(error, VideoError)
@@ -114,7 +114,7 @@ class Broken(MeanColour):
 
 def test_a_network_that_fails_ends_the_work() -> None:
     with pytest.raises(RuntimeRouteError, match="out of order"):
-        list(make_features([0], lambda _: batch(2), Broken()))
+        list(stream_features([0], lambda _: batch(2), Broken()))
 
 
 def test_decoding_waits_for_the_network() -> None:
@@ -128,7 +128,7 @@ def test_decoding_waits_for_the_network() -> None:
             decoded += 1
         return batch(4)
 
-    results = make_features(range(10_000), decode, MeanColour())
+    results = stream_features(range(10_000), decode, MeanColour())
     for count in range(1, 20):
         next(results)
         time.sleep(0.005)
@@ -152,4 +152,4 @@ def test_decoding_and_network_overlap() -> None:
             rendezvous.wait()
         return batch(4)
 
-    assert len(list(make_features(range(4), decode, Waiting()))) == 4
+    assert len(list(stream_features(range(4), decode, Waiting()))) == 4

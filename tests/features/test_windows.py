@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from vidclass.backbones.registry import Backbone, backbones, build_backbone
 from vidclass.config import FeatureConfig, SamplingConfig
 from vidclass.errors import ConfigError
-from vidclass.features.extractor import FeatureMaker, backbone_recipe, feature_maker
-from vidclass.features.pipeline import make_features
+from vidclass.features.extractor import FeatureExtractor, backbone_spec, feature_extractor
+from vidclass.features.pipeline import stream_features
 from vidclass.features.windows import network_input, network_times_s, window_count, window_rows
 from vidclass.runtime.network_spec import probe_inputs
 from vidclass.types import FrameBatch
@@ -54,7 +54,7 @@ class FirstAndLast:
 def test_each_window_of_each_clip_has_its_features() -> None:
     network = FirstAndLast()
     lengths = [10, 3, 8]
-    done = list(make_features(lengths, clip, network, video_of=str, window=4))
+    done = list(stream_features(lengths, clip, network, video_of=str, window=4))
     found = [one.result.features for one in done if one.result is not None]
     assert [one.features.tolist() for one in found] == [
         [[0, 3], [4, 7], [6, 9]],
@@ -86,19 +86,19 @@ def windowed(monkeypatch: pytest.MonkeyPatch) -> str:
 
 def test_what_is_made_of_a_windowed_backbone(windowed: str) -> None:
     config = FeatureConfig(backbone=windowed, sampling=SamplingConfig(frames=10), precision="f32")
-    maker = feature_maker(config)
-    assert (maker.window, maker.steps, maker.width) == (4, 3, 4)
-    recipe = backbone_recipe(config)
-    assert recipe.arguments["window"] == 4
-    assert probe_inputs(recipe)["frames"].shape == (3, 4, 224, 224, 3)
-    per_frame = backbone_recipe(FeatureConfig(weights="random"))
+    extractor = feature_extractor(config)
+    assert (extractor.window, extractor.steps, extractor.width) == (4, 3, 4)
+    spec = backbone_spec(config)
+    assert spec.arguments["window"] == 4
+    assert probe_inputs(spec)["frames"].shape == (3, 4, 224, 224, 3)
+    per_frame = backbone_spec(FeatureConfig(weights="random"))
     assert "window" not in per_frame.arguments  # fingerprints of before hold
     with pytest.raises(ConfigError, match=r"precision='int8': windowed sees several frames"):
-        feature_maker(config.model_copy(update={"precision": "int8"}))
+        feature_extractor(config.model_copy(update={"precision": "int8"}))
     with pytest.raises(ConfigError, match="window=1: windowed sees 4 frames at once"):
         build_backbone(windowed, 16, "random")
 
 
-def test_a_maker_of_single_frames_has_a_step_for_each() -> None:
+def test_an_extractor_of_single_frames_has_a_step_for_each() -> None:
     config = FeatureConfig(sampling=SamplingConfig(frames=7, views=2))
-    assert FeatureMaker(config, "f", 4, lambda: pytest.fail("opened")).steps == 14
+    assert FeatureExtractor(config, "f", 4, lambda: pytest.fail("opened")).steps == 14

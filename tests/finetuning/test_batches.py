@@ -54,7 +54,7 @@ def test_frames_jitter_by_epoch_and_are_the_same_again(data: TuneData) -> None:
     np.testing.assert_array_equal(reader().plainly(item).frames, expected)
 
 
-@pytest.mark.parametrize(("policy", "can"), [("uniform", True), ("random", True), ("head", False)])
+@pytest.mark.parametrize(("policy", "can"), [("uniform", True), ("random", True), ("first", False)])
 def test_only_frames_of_equal_parts_can_jitter(policy: str, can: bool, data: TuneData) -> None:
     sampling = SamplingConfig(policy=policy, frames=4)  # type: ignore[arg-type]
     assert can_jitter(sampling) == can

@@ -187,7 +187,7 @@ def test_what_cannot_be_fine_tuned_is_refused(
     strange = write_set(tmp_path / "strange", labels=("dark", "grey"), groups=3)
     with pytest.raises(ManifestError, match=r"does not know these labels: \['grey'\]\. It knows"):
         finetune(tiny_run, Manifest.from_source(strange), tmp_path / "run")
-    config = FinetuneConfig(flip=True, swap_labels=(("dark", "left"),))
+    config = FinetuneConfig(flip=True, swap_labels={"dark": "left"})
     with pytest.raises(ConfigError, match=r"swap_labels names \['left'\], but the run's labels"):
         finetune(tiny_run, manifest, tmp_path / "run", config)
     assert not (tmp_path / "run").exists()

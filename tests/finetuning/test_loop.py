@@ -130,7 +130,7 @@ def test_two_devices_give_the_losses_of_one(
 
 def test_a_checkpoint_keeps_every_bit(tmp_path: Path) -> None:
     state = TuneState("abc", epoch=2, step=1, loss=0.1 + 0.2, history=[{"loss": float("nan")}])
-    state.failures["key"] = Failure("a.avi", "decode", "VideoError", "a.avi: broken")
+    state.failures["key"] = Failure("a.avi", "decode", "VideoError", "a.avi: broken", "broken")
     arrays = [np.array([0.1, -0.0], np.float32), np.array(3, np.int32)]
     path = tmp_path / names.TUNE_CHECKPOINT
     assert read_checkpoint(path) is None

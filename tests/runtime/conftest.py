@@ -1,4 +1,4 @@
-"""Recipes of made networks that child processes can build."""
+"""Specs of made networks that child processes can build."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ import pytest
 
 from vidclass.runtime.ir import ensure_ir
 from vidclass.runtime.ir_files import IrFiles
-from vidclass.runtime.network_spec import NetworkRecipe
+from vidclass.runtime.network_spec import NetworkSpec
 
 
 @pytest.fixture(scope="session")
-def made() -> Iterator[Callable[..., NetworkRecipe]]:
-    """The recipe of a network in `made_networks`, with the path that lets children import it."""
+def made() -> Iterator[Callable[..., NetworkSpec]]:
+    """The spec of a network in `made_networks`, with the path that lets children import it."""
 
-    def recipe(name: str, **more: int) -> NetworkRecipe:
+    def spec(name: str, **more: int) -> NetworkSpec:
         arguments = {"frames": 5, "width": 3} if name == "head" else {"size": 32, **more}
-        return NetworkRecipe(f"made_networks:{name}", arguments, "test", frames=name != "head")
+        return NetworkSpec(f"made_networks:{name}", arguments, "test", frames=name != "head")
 
     here = str(Path(__file__).parents[1] / "support")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join([here, os.environ.get("PYTHONPATH", "")]))
-        yield recipe
+        yield spec
 
 
 @pytest.fixture(scope="session")
-def tiny_ir(made: Callable[..., NetworkRecipe], session_cache: Path) -> IrFiles:
+def tiny_ir(made: Callable[..., NetworkSpec], session_cache: Path) -> IrFiles:
     """The IR of the tiny network, made once."""
     return ensure_ir(made("tiny"))

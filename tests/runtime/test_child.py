@@ -13,30 +13,30 @@ import pytest
 
 from vidclass.runtime import child
 from vidclass.runtime.ir import ensure_ir
-from vidclass.runtime.network_spec import NetworkRecipe, probe_inputs
+from vidclass.runtime.network_spec import NetworkSpec, probe_inputs
 from vidclass.runtime.openvino_network import OpenVinoNetwork
 
 
-def write_task(folder: Path, task: str, recipe: NetworkRecipe) -> str:
+def write_task(folder: Path, task: str, spec: NetworkSpec) -> str:
     file = folder / f"{task}.json"
-    file.write_text(json.dumps({"task": task, "recipe": asdict(recipe)}))
+    file.write_text(json.dumps({"task": task, "spec": asdict(spec)}))
     return str(file)
 
 
 @pytest.mark.parametrize("name", ["tiny", "head"])
 def test_the_reference_is_what_keras_says(
-    name: str, tmp_path: Path, made: Callable[..., NetworkRecipe]
+    name: str, tmp_path: Path, made: Callable[..., NetworkSpec]
 ) -> None:
-    recipe = made(name)
-    given = probe_inputs(recipe)
-    inputs = given["frames"].astype("float32") if recipe.frames else given
-    assert child.main(write_task(tmp_path, "reference", recipe)) == 0
-    expected = np.asarray(recipe.build()(inputs))
+    spec = made(name)
+    given = probe_inputs(spec)
+    inputs = given["frames"].astype("float32") if spec.frames else given
+    assert child.main(write_task(tmp_path, "reference", spec)) == 0
+    expected = np.asarray(spec.build()(inputs))
     np.testing.assert_allclose(np.load(tmp_path / "reference.npy"), expected, atol=1e-5)
 
 
 def test_an_expected_error_is_written_down(
-    tmp_path: Path, made: Callable[..., NetworkRecipe]
+    tmp_path: Path, made: Callable[..., NetworkSpec]
 ) -> None:
     assert child.main(write_task(tmp_path, "reference", made("without_weights"))) == 1
     assert json.loads((tmp_path / "reference.error.json").read_text()) == {
@@ -46,7 +46,7 @@ def test_an_expected_error_is_written_down(
 
 
 def test_a_defect_is_raised_and_written_down(
-    tmp_path: Path, made: Callable[..., NetworkRecipe]
+    tmp_path: Path, made: Callable[..., NetworkSpec]
 ) -> None:
     with pytest.raises(ZeroDivisionError, match="a defect of size 32"):
         child.main(write_task(tmp_path, "reference", made("defective")))
@@ -88,10 +88,10 @@ def test_nothing_lasts_where_the_disk_is_full(
 
 
 @pytest.mark.slow
-def test_reshapes_keep_the_batch(made: Callable[..., NetworkRecipe]) -> None:
-    recipe = made("squeezing")
-    files = ensure_ir(recipe)
-    inputs = probe_inputs(recipe)
+def test_reshapes_keep_the_batch(made: Callable[..., NetworkSpec]) -> None:
+    spec = made("squeezing")
+    files = ensure_ir(spec)
+    inputs = probe_inputs(spec)
     network = OpenVinoNetwork.from_files(files.xml, files.bin)
     together = network.run(**inputs)
     assert files.parity < 1e-5

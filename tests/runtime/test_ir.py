@@ -18,10 +18,10 @@ from vidclass.errors import RuntimeRouteError, WeightsError
 from vidclass.runtime import ir
 from vidclass.runtime.ir import ensure_ir
 from vidclass.runtime.ir_files import IrFiles
-from vidclass.runtime.network_spec import NetworkRecipe, probe_inputs
+from vidclass.runtime.network_spec import NetworkSpec, probe_inputs
 from vidclass.runtime.openvino_network import OpenVinoNetwork
 
-Made = Callable[..., NetworkRecipe]
+Made = Callable[..., NetworkSpec]
 
 
 def must_not_run(*_: Any) -> None:
@@ -39,7 +39,7 @@ def copies(tiny_ir: IrFiles, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -
     """Every making of an IR copies the session's one; the list holds the folders."""
     made: list[Path] = []
 
-    def copy(_: NetworkRecipe, folder: Path) -> None:
+    def copy(_: NetworkSpec, folder: Path) -> None:
         made.append(folder)
         shutil.copytree(tiny_ir.xml.parent, folder, dirs_exist_ok=True)
 
@@ -66,7 +66,7 @@ def test_an_entry_holds_the_ir_and_its_facts_alone(tiny_ir: IrFiles, made: Made)
     assert {path.name for path in folder.iterdir()} == {"ir.json", "model.xml", "model.bin"}
     assert [path.name for path in folder.parent.glob(".*")] == []
     facts = json.loads((folder / "ir.json").read_text())
-    assert facts["recipe"]["builder"] == made("tiny").builder
+    assert facts["spec"]["builder"] == made("tiny").builder
     assert facts["parity"] == tiny_ir.parity
 
 
@@ -170,14 +170,14 @@ def test_two_processes_at_once_both_get_the_same_ir(
     script = (
         "import shutil, sys, time\n"
         "from vidclass.runtime import ir\n"
-        "from vidclass.runtime.network_spec import NetworkRecipe\n"
-        "def copy(recipe, folder):\n"
+        "from vidclass.runtime.network_spec import NetworkSpec\n"
+        "def copy(spec, folder):\n"
         "    print('making', flush=True)\n"
         "    sys.stdin.readline()\n"
         "    shutil.copytree(sys.argv[1], folder, dirs_exist_ok=True)\n"
         "ir._make = copy\n"
-        "recipe = NetworkRecipe('made_networks:tiny', {'size': 32}, identity='test', frames=True)\n"
-        "print(ir.ensure_ir(recipe).xml)"
+        "spec = NetworkSpec('made_networks:tiny', {'size': 32}, identity='test', frames=True)\n"
+        "print(ir.ensure_ir(spec).xml)"
     )
     command = [sys.executable, "-c", script, str(tiny_ir.xml.parent)]
     pipe = subprocess.PIPE
@@ -196,9 +196,9 @@ def test_two_processes_really_make_the_same_ir_at_once(
 ) -> None:
     script = (
         "from vidclass.runtime import ir\n"
-        "from vidclass.runtime.network_spec import NetworkRecipe\n"
-        "recipe = NetworkRecipe('made_networks:tiny', {'size': 32}, identity='test', frames=True)\n"
-        "print(ir.ensure_ir(recipe).xml)"
+        "from vidclass.runtime.network_spec import NetworkSpec\n"
+        "spec = NetworkSpec('made_networks:tiny', {'size': 32}, identity='test', frames=True)\n"
+        "print(ir.ensure_ir(spec).xml)"
     )
     command = [sys.executable, "-c", script]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
@@ -219,17 +219,17 @@ def refused(own_cache: Path) -> list[str]:
 def test_a_network_with_other_numbers_is_refused_and_remembered(
     made: Made, own_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = made("other_numbers_by_backend")
+    spec = made("other_numbers_by_backend")
     message = (
         r"the OpenVINO form of made_networks:other_numbers_by_backend with {'size': 32} differs "
         r"from Keras by 0\.\d+ of its largest output, allowed: 0\.0001"
     )
     with pytest.raises(RuntimeRouteError, match=message) as caught:
-        ensure_ir(recipe)
+        ensure_ir(spec)
     assert refused(own_cache) == [str(caught.value)]
     monkeypatch.setattr(ir, "_make", must_not_run)
     with pytest.raises(RuntimeRouteError, match=message):
-        ensure_ir(recipe)
+        ensure_ir(spec)
 
 
 @pytest.mark.slow
@@ -333,8 +333,8 @@ def test_the_reference_waits_for_weights_to_be_fetched(
     assert events.index("reference") > 3
 
 
-def export(recipe: NetworkRecipe, folder: Path) -> OpenVinoNetwork:
-    child = ir._start("export", recipe, folder, "openvino")
+def export(spec: NetworkSpec, folder: Path) -> OpenVinoNetwork:
+    child = ir._start("export", spec, folder, "openvino")
     assert child.wait() == 0, (folder / "export.log").read_text()
     return OpenVinoNetwork.from_files(folder / "model.xml", folder / "model.bin")
 
@@ -358,8 +358,8 @@ def test_a_head_is_exported_with_its_two_inputs(made: Made, tmp_path: Path) -> N
 
 @pytest.mark.slow
 def test_a_head_that_cannot_be_exported_is_not_tried_again(made: Made, tmp_path: Path) -> None:
-    recipe = NetworkRecipe(made("defective").builder, {"size": 3}, "test", frames=False)
-    child = ir._start("export", recipe, tmp_path, "openvino")
+    spec = NetworkSpec(made("defective").builder, {"size": 3}, "test", frames=False)
+    child = ir._start("export", spec, tmp_path, "openvino")
     assert child.wait() == 1
     log = (tmp_path / "export.log").read_text()
     assert log.count("ZeroDivisionError: a defect of size 3") == 1

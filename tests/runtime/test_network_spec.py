@@ -1,4 +1,4 @@
-"""Recipes name networks; their fingerprints change with whatever changes the network."""
+"""Specs name networks; their fingerprints change with whatever changes the network."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from vidclass.runtime import network_spec as recipe_module
-from vidclass.runtime.network_spec import NetworkRecipe, probe_inputs
+from vidclass.runtime.network_spec import NetworkSpec, probe_inputs
 
-RECIPE = NetworkRecipe("made_networks:tiny", {"size": 32, "scale": 1.0}, "weights-1", True)
+SPEC = NetworkSpec("made_networks:tiny", {"size": 32, "scale": 1.0}, "weights-1", True)
 
 
 @pytest.mark.parametrize(
@@ -24,39 +24,39 @@ RECIPE = NetworkRecipe("made_networks:tiny", {"size": 32, "scale": 1.0}, "weight
     ],
 )
 def test_a_fingerprint_changes_with_every_part(change: dict[str, Any]) -> None:
-    assert replace(RECIPE, **change).fingerprint() != RECIPE.fingerprint()
+    assert replace(SPEC, **change).fingerprint() != SPEC.fingerprint()
 
 
 def test_a_fingerprint_does_not_change_with_the_order_of_arguments() -> None:
-    other = replace(RECIPE, arguments={"scale": 1.0, "size": 32})
-    assert other.fingerprint() == RECIPE.fingerprint()
+    other = replace(SPEC, arguments={"scale": 1.0, "size": 32})
+    assert other.fingerprint() == SPEC.fingerprint()
 
 
 def test_a_fingerprint_changes_with_the_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = RECIPE.fingerprint()
+    before = SPEC.fingerprint()
     monkeypatch.setattr(recipe_module, "version", lambda _: "0.0")
-    assert RECIPE.fingerprint() != before
+    assert SPEC.fingerprint() != before
 
 
 def test_a_recipe_builds_its_network() -> None:
-    assert RECIPE.build().output_shape == (None, 4)
+    assert SPEC.build().output_shape == (None, 4)
 
 
 @pytest.mark.parametrize("size", [8, 33, 224])
 def test_a_backbone_is_probed_with_three_different_pictures(size: int) -> None:
-    frames = probe_inputs(replace(RECIPE, arguments={"size": size}))["frames"]
+    frames = probe_inputs(replace(SPEC, arguments={"size": size}))["frames"]
     assert frames.shape == (3, size, size, 3)
     assert frames.dtype == np.uint8
     assert len({frame.tobytes() for frame in frames}) == 3
     assert all(frame.std() > 20 for frame in frames)
-    again = probe_inputs(replace(RECIPE, arguments={"size": size}))["frames"]
+    again = probe_inputs(replace(SPEC, arguments={"size": size}))["frames"]
     np.testing.assert_array_equal(frames, again)
 
 
 @pytest.mark.parametrize(("frames", "lengths"), [(7, [0, 1, 3, 7]), (1, [0, 1, 1, 1])])
 def test_a_head_is_probed_with_clips_of_all_lengths(frames: int, lengths: list[int]) -> None:
-    recipe = replace(RECIPE, arguments={"frames": frames, "width": 6}, frames=False)
-    inputs = probe_inputs(recipe)
+    spec = replace(SPEC, arguments={"frames": frames, "width": 6}, frames=False)
+    inputs = probe_inputs(spec)
     assert inputs["mask"].sum(1).tolist() == lengths
     assert inputs["features"].shape == (4, frames, 6)
     assert inputs["features"].dtype == np.float32

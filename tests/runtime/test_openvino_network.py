@@ -14,7 +14,7 @@ import pytest
 from vidclass.errors import RuntimeRouteError
 from vidclass.runtime.ir_files import IrFiles
 from vidclass.runtime.keras_network import KerasNetwork
-from vidclass.runtime.network_spec import NetworkRecipe, probe_inputs
+from vidclass.runtime.network_spec import NetworkSpec, probe_inputs
 from vidclass.runtime.openvino_network import OpenVinoNetwork
 
 
@@ -29,7 +29,7 @@ def test_a_network_without_its_weights_is_refused(tiny_ir: IrFiles) -> None:
 
 
 def test_files_and_bytes_give_the_same_network(
-    tiny_ir: IrFiles, made: Callable[..., NetworkRecipe]
+    tiny_ir: IrFiles, made: Callable[..., NetworkSpec]
 ) -> None:
     inputs = probe_inputs(made("tiny"))
     by_files = OpenVinoNetwork.from_files(tiny_ir.xml, tiny_ir.bin).run(**inputs)
@@ -37,7 +37,7 @@ def test_files_and_bytes_give_the_same_network(
     np.testing.assert_array_equal(by_files, by_bytes.run(**inputs))
 
 
-def test_outputs_are_the_callers_own(tiny_ir: IrFiles, made: Callable[..., NetworkRecipe]) -> None:
+def test_outputs_are_the_callers_own(tiny_ir: IrFiles, made: Callable[..., NetworkSpec]) -> None:
     inputs = probe_inputs(made("tiny"))
     network = OpenVinoNetwork.from_files(tiny_ir.xml, tiny_ir.bin)
     first = network.run(**inputs)
@@ -48,7 +48,7 @@ def test_outputs_are_the_callers_own(tiny_ir: IrFiles, made: Callable[..., Netwo
 
 
 def test_both_routes_give_the_same_features(
-    tiny_ir: IrFiles, made: Callable[..., NetworkRecipe]
+    tiny_ir: IrFiles, made: Callable[..., NetworkSpec]
 ) -> None:
     inputs = probe_inputs(made("tiny"))
     by_keras = KerasNetwork(made("tiny")).run(**inputs)
@@ -113,7 +113,7 @@ def cosines(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
     return (ours * theirs).sum(1) / lengths
 
 
-def test_bfloat16_stays_near_float32(tiny_ir: IrFiles, made: Callable[..., NetworkRecipe]) -> None:
+def test_bfloat16_stays_near_float32(tiny_ir: IrFiles, made: Callable[..., NetworkSpec]) -> None:
     inputs = probe_inputs(made("tiny"))
     float32 = OpenVinoNetwork.from_files(tiny_ir.xml, tiny_ir.bin).run(**inputs)
     for network in (
@@ -127,7 +127,7 @@ def test_bfloat16_stays_near_float32(tiny_ir: IrFiles, made: Callable[..., Netwo
 
 
 def test_keras_compiles_for_one_size_of_batch(
-    tiny_ir: IrFiles, made: Callable[..., NetworkRecipe]
+    tiny_ir: IrFiles, made: Callable[..., NetworkSpec]
 ) -> None:
     network = KerasNetwork(made("tiny"))
     frames = np.random.default_rng(0).integers(0, 256, (network.batch_frames, 32, 32, 3), np.uint8)
@@ -137,7 +137,7 @@ def test_keras_compiles_for_one_size_of_batch(
         np.testing.assert_array_equal(part, whole[:count])
 
 
-def test_a_precision_of_one_network_does_not_stick(made: Callable[..., NetworkRecipe]) -> None:
+def test_a_precision_of_one_network_does_not_stick(made: Callable[..., NetworkSpec]) -> None:
     import keras
 
     KerasNetwork(made("tiny"), "bf16")

@@ -13,7 +13,7 @@ import pytest
 from vidclass.errors import ConfigError, RuntimeRouteError
 from vidclass.runtime import quantize
 from vidclass.runtime.ir_files import IrFiles
-from vidclass.runtime.network_spec import NetworkRecipe
+from vidclass.runtime.network_spec import NetworkSpec
 from vidclass.runtime.openvino_network import OpenVinoNetwork
 from vidclass.runtime.quantize import Int8Ir, int8_entries, make_int8
 
@@ -22,14 +22,14 @@ pytestmark = pytest.mark.skipif(find_spec("nncf") is None, reason="needs the ext
 
 
 @pytest.fixture(scope="module")
-def int8(made: Callable[..., NetworkRecipe], tiny_ir: IrFiles) -> Int8Ir:
+def int8(made: Callable[..., NetworkSpec], tiny_ir: IrFiles) -> Int8Ir:
     """The tiny network in int8."""
     return make_int8(made("tiny"), clips=["b", "a"], calibrate=FRAMES[:8], check=FRAMES[8:])
 
 
 @pytest.mark.slow
 def test_an_int8_network_is_small_and_near_to_float32(
-    int8: Int8Ir, tiny_ir: IrFiles, made: Callable[..., NetworkRecipe]
+    int8: Int8Ir, tiny_ir: IrFiles, made: Callable[..., NetworkSpec]
 ) -> None:
     assert "FakeQuantize" in int8.ir.xml.read_text()
     assert 0.98 < int8.cosine_min <= int8.cosine_mean <= 1
@@ -42,7 +42,7 @@ def test_an_int8_network_is_small_and_near_to_float32(
 
 @pytest.mark.slow
 def test_it_is_found_again_and_known_by_its_clips(
-    int8: Int8Ir, made: Callable[..., NetworkRecipe]
+    int8: Int8Ir, made: Callable[..., NetworkSpec]
 ) -> None:
     assert int8.clips == {"a", "b"}
     assert int8 in int8_entries(made("tiny"))
@@ -51,7 +51,7 @@ def test_it_is_found_again_and_known_by_its_clips(
 
 @pytest.mark.slow
 def test_a_damaged_entry_is_not_used(
-    made: Callable[..., NetworkRecipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    made: Callable[..., NetworkSpec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VIDCLASS_CACHE", str(tmp_path))
     made_now = make_int8(made("tiny"), clips=["c"], calibrate=FRAMES[:2], check=FRAMES[2:4])
@@ -63,7 +63,7 @@ def test_a_damaged_entry_is_not_used(
 
 @pytest.mark.slow
 def test_a_failing_child_is_an_error_that_shows_its_last_words(
-    made: Callable[..., NetworkRecipe], tiny_ir: IrFiles
+    made: Callable[..., NetworkSpec], tiny_ir: IrFiles
 ) -> None:
     wrong = FRAMES[:2, :16]
     with pytest.raises(RuntimeRouteError, match=r"quantising a network failed in a child process:"):
@@ -91,7 +91,7 @@ def test_cosines_of_zeros_are_defined() -> None:
 
 
 def test_without_nncf_int8_is_refused(
-    made: Callable[..., NetworkRecipe], monkeypatch: pytest.MonkeyPatch
+    made: Callable[..., NetworkSpec], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(quantize, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"precision='int8' needs NNCF: pip install 'vidclass\["):

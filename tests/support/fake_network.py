@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidclass.config import FeatureConfig, GeometryConfig, SamplingConfig
-from vidclass.features.extractor import FeatureMaker, OpenedNetwork
+from vidclass.features.extractor import FeatureExtractor, OpenedNetwork
 
 WIDTH = 6
 
@@ -28,19 +28,19 @@ class MeanColour:
         return np.concatenate([frames.mean((1, 2)), frames.std((1, 2))], axis=1)
 
 
-class FakeMaker:
-    """Makes FeatureMakers around one MeanColour, and counts how often it is opened."""
+class FakeExtractor:
+    """Makes FeatureExtractors around one MeanColour, and counts how often it is opened."""
 
     def __init__(self) -> None:
         self.network: Any = MeanColour()
         self.route: Literal["openvino", "keras"] = "openvino"
         self.opened = 0
 
-    def maker(self, *, frames: int = 4, fingerprint: str = "settings") -> FeatureMaker:
+    def extractor(self, *, frames: int = 4, fingerprint: str = "settings") -> FeatureExtractor:
         config = FeatureConfig(
             sampling=SamplingConfig(frames=frames), geometry=GeometryConfig(size=16)
         )
-        return FeatureMaker(config, fingerprint, WIDTH, self._open)
+        return FeatureExtractor(config, fingerprint, WIDTH, self._open)
 
     def _open(self) -> OpenedNetwork:
         self.opened += 1

@@ -8,8 +8,7 @@ import sys
 import zlib
 from pathlib import Path
 
-import pytest
-
+from system_packages import lack_system_package
 from vidclass.datasets import rar
 
 MAGIC4, MAGIC5 = b"Rar!\x1a\x07\x00", b"Rar!\x1a\x07\x01\x00"
@@ -93,9 +92,9 @@ def rar_of(tree: dict[str, bytes], *, version: int = 4) -> bytes:
 
 
 def need_rar_tool() -> None:
-    """Skip where nothing unpacks RAR."""
+    """Skip where nothing unpacks RAR, or fail: see `lack_system_package`."""
     if not rar.rar_tools():
-        pytest.skip("no tool that unpacks RAR is installed: bsdtar, unar, 7z or unrar")
+        lack_system_package("no tool that unpacks RAR is installed: bsdtar, unar, 7z or unrar")
 
 
 FAKE = """#!{python}

@@ -12,7 +12,7 @@ from vidclass.config import FeatureConfig, GeometryConfig, SamplingConfig
 from vidclass.data.manifest import Manifest
 from vidclass.errors import JobFailedError
 from vidclass.features.extract import extract
-from vidclass.features.extractor import FeatureMaker, OpenedNetwork
+from vidclass.features.extractor import FeatureExtractor, OpenedNetwork
 from vidclass.sweeping import cost as module
 from vidclass.sweeping.cost import fair_costs_s, feature_costs, head_cost
 from vidclass.types import FloatArray, UInt8Array
@@ -32,21 +32,23 @@ class Counting:
         return inputs["frames"].astype(np.float32).mean((1, 2))
 
 
-def maker(network: Counting, route: Literal["openvino", "keras"] = "openvino") -> FeatureMaker:
+def extractor(
+    network: Counting, route: Literal["openvino", "keras"] = "openvino"
+) -> FeatureExtractor:
     config = FeatureConfig(sampling=SamplingConfig(frames=3), geometry=GeometryConfig(size=16))
 
     def open_it() -> OpenedNetwork:
         network.opened += 1
         return OpenedNetwork(network, route)
 
-    return FeatureMaker(config, "settings", 3, open_it)
+    return FeatureExtractor(config, "settings", 3, open_it)
 
 
 def test_a_few_clips_are_decoded_and_computed_in_every_round(
     tiny_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network = Counting()
-    made = maker(network)
+    made = extractor(network)
     extraction = extract(Manifest.from_source(tiny_set), made, store_folder=tmp_path)
     assert network.frames == 30
     # Each round begins with one clip that is not counted; then six clips take so many seconds.
@@ -66,21 +68,21 @@ def test_settings_take_turns_and_slow_networks_are_opened_once(
     tiny_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quick, slow = Counting(), Counting()
-    makers = maker(quick), replace(maker(slow, "keras"), fingerprint="other")
+    extractors = extractor(quick), replace(extractor(slow, "keras"), fingerprint="other")
     clips = Manifest.from_source(tiny_set)
-    settings = [(made, extract(clips, made, store_folder=tmp_path)) for made in makers]
+    settings = [(made, extract(clips, made, store_folder=tmp_path)) for made in extractors]
     quick.opened = slow.opened = 0
     turns: list[str] = []
     original = module._seconds_a_clip
 
-    def watched(maker: FeatureMaker, *rest: Any) -> float:
-        turns.append(maker.fingerprint)
-        return original(maker, *rest)
+    def watched(extractor: FeatureExtractor, *rest: Any) -> float:
+        turns.append(extractor.fingerprint)
+        return original(extractor, *rest)
 
     monkeypatch.setattr(module, "_seconds_a_clip", watched)
     # The two differ in nothing that a network depends on, so give one another size.
-    config = makers[1].config.model_copy(update={"geometry": GeometryConfig(size=24)})
-    settings[1] = (replace(makers[1], config=config), settings[1][1])
+    config = extractors[1].config.model_copy(update={"geometry": GeometryConfig(size=24)})
+    settings[1] = (replace(extractors[1], config=config), settings[1][1])
     costs = feature_costs(settings)
     assert turns[::2] == ["settings", "other", "other", "settings"] * 2 + ["settings", "other"]
     assert (quick.opened, slow.opened) == (5, 1)
@@ -93,7 +95,7 @@ def test_what_cannot_be_read_is_not_measured(tiny_set: Path, tmp_path: Path) -> 
     for path in sorted(clips.rglob("*.avi"))[:8]:
         path.write_bytes(b"")
     network = Counting()
-    made = maker(network)
+    made = extractor(network)
     extraction = extract(Manifest.from_source(clips), made, store_folder=tmp_path / "store")
     (found,) = feature_costs([(made, extraction)])
     assert found.ms > 0

@@ -13,7 +13,7 @@ from vidclass.data.rows import Rows
 from vidclass.errors import ConfigError, JobFailedError, SplitError, VideoError
 from vidclass.features import several
 from vidclass.features.extract import Extraction
-from vidclass.features.extractor import FeatureMaker
+from vidclass.features.extractor import FeatureExtractor
 from vidclass.training import ensemble, views
 from vidclass.training.crossval import CrossValidation, cross_validate
 from vidclass.training.out_of_fold import FoldResult, HeldOut
@@ -67,7 +67,7 @@ def extracted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def install(
         failing: tuple[int, ...] = (), classes: list[int] | None = None, noise: float = 0.3
     ) -> None:
-        def extract(manifest: Manifest, maker: object, **rest: object) -> Extraction:
+        def extract(manifest: Manifest, extractor: object, **rest: object) -> Extraction:
             made = {
                 str(row): features_of_row(row, (classes or [0, 1] * len(manifest))[row], noise)
                 for row in range(len(manifest))
@@ -75,14 +75,16 @@ def extracted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             }
             keys = [str(row) if str(row) in made else None for row in range(len(manifest))]
             error = VideoError("bad.avi", "it is empty")
-            failures = [Failure.of("bad.avi", error) for _ in failing]
+            failures = [Failure.from_error(error, video="bad.avi") for _ in failing]
             return Extraction(manifest, keys, Kept(made), failures, 0)
 
-        def maker(config: FeatureConfig, *rest: object, **more: object) -> FeatureMaker:
-            return FeatureMaker(config, config.model_dump_json(), D, lambda: pytest.fail("opened"))
+        def extractor(config: FeatureConfig, *rest: object, **more: object) -> FeatureExtractor:
+            return FeatureExtractor(
+                config, config.model_dump_json(), D, lambda: pytest.fail("opened")
+            )
 
         monkeypatch.setattr(several, "extract", extract)
-        monkeypatch.setattr(views, "feature_maker", maker)
+        monkeypatch.setattr(views, "feature_extractor", extractor)
 
     install()
     return install
@@ -242,5 +244,5 @@ def test_two_views_and_mirror_images_are_averaged(extracted: Callable[..., None]
 
 def test_labels_to_swap_must_exist(extracted: Callable[..., None]) -> None:
     config = CONFIG.model_copy(update={"flip": True, "swap_labels": {"a": "c"}})
-    with pytest.raises(ConfigError, match=r"label to swap='c' is not one of \['a', 'b'\]"):
+    with pytest.raises(ConfigError, match=r"label in swap_labels='c' is not one of \['a', 'b'\]"):
         run(twelve(FOLDS), config)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from vidclass.backbones.registry import backbones
-from vidclass.config import RunConfig, TrainingConfig
+from vidclass.config import GeometryConfig, RunConfig, SamplingConfig, TrainingConfig
 from vidclass.errors import ConfigError
 from vidclass.training.presets import (
     CANDIDATES,
@@ -23,7 +23,7 @@ def test_the_keras_example_is_what_the_example_does() -> None:
     config = run_config("keras-example")
     assert config == keras_example()
     sampling, geometry = config.features.sampling, config.features.geometry
-    assert (sampling.policy, sampling.frames) == ("head", 20)
+    assert (sampling.policy, sampling.frames) == ("first", 20)
     assert (geometry.crop, geometry.size) == ("centre", 224)
     assert (config.features.backbone, config.features.weights) == ("InceptionV3", "pretrained")
     assert config.head == "gru"
@@ -91,7 +91,7 @@ def test_the_accurate_preset_averages_two_networks() -> None:
 
 def test_labels_swap_only_with_flips() -> None:
     assert run_config(flip=True, swap_labels={"left": "right"}).swap_labels == {"left": "right"}
-    with pytest.raises(ConfigError, match="does nothing without flip"):
+    with pytest.raises(ConfigError, match="is used only with flip=True"):
         run_config(swap_labels={"left": "right"})
 
 
@@ -120,12 +120,9 @@ def test_every_feature_and_split_option_arrives() -> None:
         features={"policy": "stride", "stride_s": 0.5, "frames": 7, "crop": "whole", "size": 64},
         split={"validation_tail": 0.3, "allow_leak": True},
     )
-    assert config.features.sampling.model_dump() == {
-        "policy": "stride",
-        "stride_s": 0.5,
-        "frames": 7,
-    }
-    assert config.features.geometry.model_dump() == {"crop": "whole", "size": 64}
+    sampling = SamplingConfig(policy="stride", stride_s=0.5, frames=7)
+    assert config.features.sampling == sampling
+    assert config.features.geometry == GeometryConfig(crop="whole", size=64)
     assert (config.split.validation_tail, config.split.allow_leak) == (0.3, True)
 
 
@@ -137,8 +134,8 @@ def test_every_feature_and_split_option_arrives() -> None:
         ({"features": {"backbone": "InceptionV4"}}, "backbone='InceptionV4'.*'InceptionV3'"),
         ({"features": {"frames": 0}}, "frames=0: .*greater than or equal to 1"),
         (
-            {"features": {"policy": "first"}},
-            "policy='first': .*'uniform', 'head', 'stride' or 'random'",
+            {"features": {"policy": "last"}},
+            "policy='last': .*'uniform', 'first', 'stride' or 'random'",
         ),
         ({"features": {"stride_s": 0.5}}, "stride_s is used only by policy='stride'"),
         ({"features": {"crop": "center"}}, "crop='center': .*'centre' or 'whole'"),

@@ -17,7 +17,7 @@ from vidclass.errors import JobFailedError, RunError, SplitError
 from vidclass.features import several
 from vidclass.features.decoding import padded
 from vidclass.features.extract import extract
-from vidclass.features.extractor import feature_maker
+from vidclass.features.extractor import feature_extractor
 from vidclass.heads.registry import load_head
 from vidclass.runtime.hardware import resolve_precision
 from vidclass.training import ensemble
@@ -185,7 +185,7 @@ def test_the_keras_example_from_clips_to_bundle(tmp_path: Path) -> None:
     manifest = Manifest.from_source(clips)
     config = run_config("keras-example", features={"weights": "random"})
     result = train(manifest, tmp_path / "run", config)
-    extraction = extract(manifest, feature_maker(config.features))
+    extraction = extract(manifest, feature_extractor(config.features))
     assert extraction.reused == len(manifest) == 7
     features, mask = padded([clip for clip in extraction.clips if clip is not None], 20)
     assert features.shape == (7, 20, 2048)

@@ -83,7 +83,7 @@ def test_the_answer_is_the_mean_over_heads_views_and_mirror_images(
     for place, member in enumerate(bundle.members):
         info = member.info
         frames = decode_for(info.features, video, Span())
-        features = member.maker().open().network.run(frames=frames.frames)
+        features = member.extractor().open().network.run(frames=frames.frames)
         weights = result.folder / names.numbered(names.CHECKPOINT, place // 2)
         clip = ClipFeatures(features.astype(np.float16), frames.timestamps_s)
         values, mask = padded([clip], info.frames)
@@ -150,14 +150,6 @@ def test_swapped_classes(swap: dict[str, str], expected: list[int]) -> None:
     assert swapped_classes(["left", "right", "up", "wave"], swap).tolist() == expected
 
 
-@pytest.mark.parametrize(
-    ("swap", "message"),
-    [
-        ({"left": "rigth"}, r"label to swap='rigth' .*Did you mean 'right'"),
-        ({"left": "left"}, "give each pair once, of two labels"),
-        ({"left": "right", "right": "left"}, "give each pair once"),
-    ],
-)
-def test_what_cannot_be_swapped_is_named(swap: dict[str, str], message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        swapped_classes(["left", "right", "wave"], swap)
+def test_a_label_to_swap_must_exist() -> None:
+    with pytest.raises(ConfigError, match=r"label in swap_labels='rigth' .*Did you mean 'right'"):
+        swapped_classes(["left", "right", "wave"], {"left": "rigth"})

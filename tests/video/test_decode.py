@@ -73,7 +73,7 @@ def test_the_right_frames_come_with_the_right_times(
     path = tiny_video(**KINDS[kind], frames=100)
     for sampling, expected in (
         ({"frames": 4}, [12, 37, 62, 87]),
-        ({"policy": "head", "frames": 5}, [0, 1, 2, 3, 4]),
+        ({"policy": "first", "frames": 5}, [0, 1, 2, 3, 4]),
         ({"policy": "stride", "stride_s": 1.0, "frames": 9}, [0, 25, 50, 75]),
         ({"frames": 200}, list(range(100))),
     ):
@@ -89,7 +89,7 @@ def test_spans_begin_and_end_where_they_say(
     path = tiny_video(**KINDS[kind], frames=100)
     batch = take(path, span=Span(2.01, 2.15))
     assert [frame_number(frame) for frame in batch.frames] == [50, 51, 52, 53]
-    batch = take(path, span=Span(3.81), policy="head")
+    batch = take(path, span=Span(3.81), policy="first")
     assert [frame_number(frame) for frame in batch.frames] == [95, 96, 97, 98, 99]
 
 
@@ -185,7 +185,7 @@ def test_packets_without_a_frame_move_no_other_frame(
     ticks = [number + (number >= 10) + (number >= 30) for number in range(50)]
     for sampling, expected in (
         ({"frames": 100}, list(range(50))),
-        ({"policy": "head", "frames": 12}, list(range(12))),
+        ({"policy": "first", "frames": 12}, list(range(12))),
         ({"frames": 4}, [6, 18, 30, 43]),
     ):
         batch = take(path, **sampling)

@@ -20,7 +20,7 @@ counts = st.integers(1, 60)
 view_counts = st.integers(1, 6)
 seeds = st.integers(0, 2**32)
 seconds = st.floats(0.01, 100)
-policies = st.sampled_from(["uniform", "head", "stride", "random"])
+policies = st.sampled_from(["uniform", "first", "stride", "random"])
 rates = st.sampled_from([10, 15, 23.976, 24, 25, 29.97, 60, 120, 240])
 
 
@@ -87,9 +87,9 @@ def test_at_a_constant_rate_the_number_is_exact(
     total: int, frames: int, views: int, fps: float, seed: int
 ) -> None:
     times_s = np.arange(total) / fps
-    for policy in ("uniform", "head", "random"):
+    for policy in ("uniform", "first", "random"):
         config = SamplingConfig(
-            policy=policy, frames=frames, views=1 if policy == "head" else views
+            policy=policy, frames=frames, views=1 if policy == "first" else views
         )
         rng = np.random.default_rng(seed)
         chosen = choose_frames(config, times_s, 0.0, total / fps, rng=rng)
@@ -198,7 +198,7 @@ def test_uniform_takes_the_middles() -> None:
 
 def test_head_takes_the_first_frames_of_the_span() -> None:
     times_s = np.arange(100) / 25
-    chosen = choose_frames(SamplingConfig(policy="head", frames=3), times_s, 2.0, 4.0)
+    chosen = choose_frames(SamplingConfig(policy="first", frames=3), times_s, 2.0, 4.0)
     assert chosen.tolist() == [50, 51, 52]
 
 
@@ -211,7 +211,7 @@ def test_stride_takes_one_frame_a_stride() -> None:
 
 def test_a_span_within_one_frame_gives_the_frame_on_show() -> None:
     times_s = np.array([0.0, 1.0, 2.0])
-    for policy in ("uniform", "head", "stride"):
+    for policy in ("uniform", "first", "stride"):
         config = SamplingConfig(policy=policy)
         assert choose_frames(config, times_s, 1.4, 1.6).tolist() == [1]
 

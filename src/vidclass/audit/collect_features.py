@@ -11,7 +11,7 @@ from vidclass.config import FeatureConfig
 from vidclass.data.manifest import Manifest
 from vidclass.errors import VidclassError
 from vidclass.features.extract import extract
-from vidclass.features.extractor import feature_maker
+from vidclass.features.extractor import feature_extractor
 from vidclass.features.store.store import FeatureStore
 from vidclass.types import ClipFeatures, Failure, Progress
 
@@ -56,8 +56,8 @@ def made_features(
     if not readable:
         return Gathered(None)
     part = Manifest(manifest.table[readable])
-    maker = feature_maker(config, part, progress=progress)
-    made = extract(part, maker, store_folder=store, progress=progress)
+    extractor = feature_extractor(config, part, progress=progress)
+    made = extract(part, extractor, store_folder=store, progress=progress)
     clips: list[ClipFeatures | None] = [None] * len(keys)
     for row, clip in zip(readable, made.clips, strict=True):
         clips[row] = clip
@@ -73,10 +73,10 @@ def stored_features(
     if not known:
         return Gathered(None)
     try:
-        maker = feature_maker(config, manifest)
-        description = json.dumps(maker.config.model_dump(mode="json"), indent=1)
+        extractor = feature_extractor(config, manifest)
+        description = json.dumps(extractor.config.model_dump(mode="json"), indent=1)
         stored = FeatureStore(
-            store, settings=maker.fingerprint, width=maker.width, description=description
+            store, settings=extractor.fingerprint, width=extractor.width, description=description
         )
         if stored.missing(known):
             return _NOT_AT_HAND

@@ -15,7 +15,7 @@ from vidclass.bundle import format as names
 from vidclass.bundle.format import BundleInfo, MemberInfo, parse_info
 from vidclass.errors import BundleError, ConfigError, ShapeError
 from vidclass.features.decoding import padded
-from vidclass.features.extractor import FeatureMaker, OpenedNetwork, open_backbone
+from vidclass.features.extractor import FeatureExtractor, OpenedNetwork, open_backbone
 from vidclass.runtime.hardware import resolve_precision
 from vidclass.runtime.openvino_network import OpenVinoNetwork
 from vidclass.tasks.answers import AnswerRule, probabilities_of
@@ -83,9 +83,9 @@ class Bundle:
         """How it answers: which kind of labels, and its thresholds."""
         return self.info.rule
 
-    def maker(self) -> FeatureMaker:
+    def extractor(self) -> FeatureExtractor:
         """What makes the features of the first member, backbone included."""
-        return self.members[0].maker()
+        return self.members[0].extractor()
 
     def probabilities(self, *clips: Sequence[ClipFeatures]) -> NDArray[np.float64]:
         """Class probabilities (N,K) of N clips, N being at least 1: the mean over members.
@@ -136,10 +136,10 @@ class BundleMember:
         self._task: Kind = task
         self._parts, self._backbone = parts, backbone
 
-    def maker(self) -> FeatureMaker:
+    def extractor(self) -> FeatureExtractor:
         """What makes the features its head was trained on, backbone included."""
         info = self.info
-        return FeatureMaker(
+        return FeatureExtractor(
             info.features,
             info.feature_fingerprint,
             info.width,

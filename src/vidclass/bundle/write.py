@@ -12,17 +12,15 @@ from pathlib import Path
 from vidclass._core.files import replacing, sha256_of
 from vidclass.bundle import format as names
 from vidclass.bundle.format import BundleInfo, MemberInfo, answer_fields
-from vidclass.features.extractor import FeatureMaker
+from vidclass.features.extractor import FeatureExtractor
 from vidclass.heads.registry import REVISION
 from vidclass.runtime.ir import ensure_ir
-from vidclass.runtime.network_spec import NetworkRecipe
+from vidclass.runtime.network_spec import NetworkSpec
 from vidclass.tasks.answers import AnswerRule
 from vidclass.version import __version__
 
 
-def head_recipe(
-    head: str, *, frames: int, width: int, classes: int, weights: Path
-) -> NetworkRecipe:
+def head_spec(head: str, *, frames: int, width: int, classes: int, weights: Path) -> NetworkSpec:
     """How a child process builds a trained head."""
     arguments = {
         "name": head,
@@ -30,7 +28,7 @@ def head_recipe(
         "width": width,
         "classes": classes,
     }
-    return NetworkRecipe(
+    return NetworkSpec(
         "vidclass.heads.registry:load_head",
         arguments,
         identity=f"heads-{REVISION}-{sha256_of(weights)}",
@@ -46,14 +44,14 @@ class TrainedMember:
     Attributes:
         head: Its name.
         weights: The file of its weights.
-        maker: What made its features.
+        extractor: What made its features.
         mirror: What made those of mirror images, where it answers for these too.
     """
 
     head: str
     weights: Path
-    maker: FeatureMaker
-    mirror: FeatureMaker | None = None
+    extractor: FeatureExtractor
+    mirror: FeatureExtractor | None = None
 
 
 def write_bundle(
@@ -90,13 +88,13 @@ def write_bundle(
     for place, member in enumerate(members):
         at = f"member{place + 1}/" if place else ""
         parts |= {at + name: data for name, data in _head_parts(member, len(labels)).items()}
-        backbone = _backbone_parts(member.maker)
+        backbone = _backbone_parts(member.extractor)
         # A network that is not inside is known by its place alone.
         key = hashlib.sha256(b"".join(backbone.values())).hexdigest() if backbone else at
         home = homes.setdefault(key, at)
         if home == at:
             parts |= {at + name: data for name, data in backbone.items()}
-        plain = _member(member.head, member.maker, at, home, bool(backbone), ())
+        plain = _member(member.head, member.extractor, at, home, bool(backbone), ())
         infos.append(plain)
         if member.mirror is not None:
             infos.append(_member(member.head, member.mirror, at, home, bool(backbone), tuple(swap)))
@@ -120,30 +118,30 @@ def write_bundle(
 
 
 def _member(
-    head: str, maker: FeatureMaker, at: str, home: str, inside: bool, swap: tuple[int, ...]
+    head: str, extractor: FeatureExtractor, at: str, home: str, inside: bool, swap: tuple[int, ...]
 ) -> MemberInfo:
     return MemberInfo(
-        features=maker.config,
-        feature_fingerprint=maker.fingerprint,
+        features=extractor.config,
+        feature_fingerprint=extractor.fingerprint,
         head=head,
-        width=maker.width,
+        width=extractor.width,
         route="openvino" if inside else "keras",
         backbone_at=home,
         head_at=at,
         swap=swap,
-        window=maker.window,
+        window=extractor.window,
     )
 
 
 def _head_parts(member: TrainedMember, classes: int) -> dict[str, bytes]:
-    recipe = head_recipe(
+    spec = head_spec(
         member.head,
-        frames=member.maker.steps,
-        width=member.maker.width,
+        frames=member.extractor.steps,
+        width=member.extractor.width,
         classes=classes,
         weights=member.weights,
     )
-    head_ir = ensure_ir(recipe)
+    head_ir = ensure_ir(spec)
     return {
         names.HEAD_XML: head_ir.xml.read_bytes(),
         names.HEAD_BIN: head_ir.bin.read_bytes(),
@@ -151,9 +149,9 @@ def _head_parts(member: TrainedMember, classes: int) -> dict[str, bytes]:
     }
 
 
-def _backbone_parts(maker: FeatureMaker) -> dict[str, bytes]:
+def _backbone_parts(extractor: FeatureExtractor) -> dict[str, bytes]:
     """The two files of a backbone's OpenVINO form; none where it has no such form."""
-    backbone = maker.ir()
+    backbone = extractor.ir()
     if backbone is None:
         return {}
     return {

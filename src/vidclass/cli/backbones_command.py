@@ -79,10 +79,10 @@ def _row(backbone: Backbone, speed: Speed | None) -> dict[str, Any]:
 
 def _known_route(backbone: Backbone) -> str | None:
     from vidclass.cli.backbone_speed import speed_config
-    from vidclass.features.extractor import backbone_recipe
+    from vidclass.features.extractor import backbone_spec
     from vidclass.runtime.ir import known_route
 
-    return known_route(backbone_recipe(speed_config(backbone.name)))
+    return known_route(backbone_spec(speed_config(backbone.name)))
 
 
 def _table(rows: list[dict[str, Any]], *, measured: bool) -> Table:

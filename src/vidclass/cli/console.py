@@ -180,7 +180,7 @@ def stopping(ledger: Path | None) -> Iterator[None]:
         err().print(f"error: {error}", markup=False)
         cause = error.__cause__
         told = cause if isinstance(cause, VideoError) else error
-        _end(error.ok, [Failure.of(error.path, told)], ledger)
+        _end(error.ok, [Failure.from_error(told, video=error.path)], ledger)
         raise typer.Exit(1) from error
 
 

@@ -9,7 +9,6 @@ import typer
 
 from vidclass.cli.options import RetryFailed, Store, Strict, chosen
 from vidclass.cli.source_options import Source, takes_source
-from vidclass.errors import ConfigError
 
 
 def register(app: typer.Typer) -> None:
@@ -84,7 +83,7 @@ def finetune_command(
     """Train the last layers of a run's backbone with its head; writes a new run folder."""
     from vidclass.cli.console import progress_bars, stopping
     from vidclass.cli.tables import report_run
-    from vidclass.config import FinetuneConfig
+    from vidclass.config import FinetuneConfig, parse_swap_labels
     from vidclass.finetuning.finetune import finetune
     from vidclass.training.run_folder import LEDGER
 
@@ -92,7 +91,7 @@ def finetune_command(
         flip=flip,
         remat=remat,
         seed=seed,
-        swap_labels=pairs(swap_labels or []),
+        swap_labels=parse_swap_labels(swap_labels or ()),
         **chosen(
             unfreeze=unfreeze,
             epochs=epochs,
@@ -120,18 +119,3 @@ def finetune_command(
             retry_failed=retry_failed,
         )
     report_run(result)
-
-
-def pairs(texts: list[str]) -> tuple[tuple[str, str], ...]:
-    """Pairs of labels from `A=B`.
-
-    Raises:
-        ConfigError: one is not written like that.
-    """
-    found = []
-    for text in texts:
-        one, equals, other = (part.strip() for part in text.partition("="))
-        if not (one and equals and other):
-            raise ConfigError(f"--swap-labels={text!r}: write two labels, as in left=right.")
-        found.append((one, other))
-    return tuple(found)

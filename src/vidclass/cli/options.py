@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from vidclass.errors import ConfigError
-
 RunOrBundle = Annotated[
     Path, typer.Argument(help="A run folder, or a bundle (.vidclass).", show_default=False)
 ]
@@ -49,7 +47,7 @@ Settings = Annotated[
         "--set",
         metavar="KEY=VALUE",
         help="Any setting of training, as often as wanted: ema=0.99, loss=focal, "
-        "augment.mixup=0.2 (see docs/training.md).",
+        "augment.mixup=0.2 (see docs/how-to/training.md).",
     ),
 ]
 Json = Annotated[
@@ -90,21 +88,6 @@ HeadName = Annotated[
         "'auto(mean, gru)' those named.  [default: auto]",
     ),
 ]
-
-
-def label_pairs(texts: list[str] | None) -> dict[str, str]:
-    """The pairs of `--swap-labels A=B`.
-
-    Raises:
-        ConfigError: one has another form.
-    """
-    pairs: dict[str, str] = {}
-    for text in texts or ():
-        one, equals, other = text.partition("=")
-        if not (one and equals and other):
-            raise ConfigError(f"--swap-labels {text!r}: write two labels as left=right.")
-        pairs[one] = other
-    return pairs
 
 
 def chosen(**options: object) -> dict[str, object]:

@@ -101,7 +101,9 @@ def predict_all(
             draw_gif(gif if len(videos) == 1 else gif / f"{count:04}.gif", prediction)
         predictions.append(replace(prediction, frames=None))
         progress("predict", count, len(videos))
-    failures = [Failure.of(item.video, item.error) for item in predictions if item.error]
+    failures = [
+        Failure.from_error(item.error, video=item.video) for item in predictions if item.error
+    ]
     return predictions, failures
 
 

@@ -18,7 +18,7 @@ Argument = Annotated[
     typer.Argument(
         metavar="SOURCE",
         help="A folder with one sub-folder per class, a CSV/TSV/JSONL/Parquet file, or the lists "
-        "or annotations of another tool (docs/sources.md).",
+        "or annotations of another tool (docs/how-to/sources.md).",
         show_default=False,
     ),
 ]
@@ -31,7 +31,7 @@ OPTIONS: dict[str, tuple[Any, Any]] = {
     ),
     "format": (
         str | None,
-        typer.Option(help="The kind of source, if it is not recognised (docs/sources.md)."),
+        typer.Option(help="The kind of source, if it is not recognised (docs/how-to/sources.md)."),
     ),
     "official_split": (
         int | None,

@@ -83,13 +83,13 @@ def _with_near_duplicates(manifest: Manifest, out: Path, store: Path | None) -> 
     """Features of the default settings tell which clips are nearly the same."""
     from vidclass.cli.console import closing_line, ledger_beside, progress_bars
     from vidclass.features.extract import extract
-    from vidclass.features.extractor import feature_maker
+    from vidclass.features.extractor import feature_extractor
     from vidclass.features.grouping import join_near_duplicates
     from vidclass.training.presets import run_config
 
     with progress_bars() as progress:
-        maker = feature_maker(run_config().features, manifest, progress=progress)
-        extraction = extract(manifest, maker, store_folder=store, progress=progress)
+        extractor = feature_extractor(run_config().features, manifest, progress=progress)
+        extraction = extract(manifest, extractor, store_folder=store, progress=progress)
     failures = extraction.failures
     closing_line(extraction.ok, failures, ledger_beside(out))
     return join_near_duplicates(manifest, extraction.clips)

@@ -1,4 +1,4 @@
-"""Options that say what labels mean: several a clip, none of them, levels (docs/labels.md)."""
+"""Options of the label task: several labels a clip, none, levels (docs/how-to/labels.md)."""
 
 from __future__ import annotations
 

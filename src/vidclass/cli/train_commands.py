@@ -24,7 +24,6 @@ from vidclass.cli.options import (
     Strict,
     SwapLabels,
     chosen,
-    label_pairs,
 )
 from vidclass.cli.source_options import Source, takes_source
 from vidclass.cli.task_options import TaskOptions
@@ -65,6 +64,7 @@ def train_command(
     """Train a classifier on labelled videos and write a run folder with its bundle."""
     from vidclass.cli.console import progress_bars, stopping
     from vidclass.cli.tables import report_run
+    from vidclass.config import parse_swap_labels
     from vidclass.training.presets import run_config
     from vidclass.training.run import train
     from vidclass.training.run_folder import LEDGER
@@ -81,7 +81,7 @@ def train_command(
             **chosen(validation_tail=validation_tail, group_pattern=group_pattern),
         },
         flip=flip,
-        swap_labels=label_pairs(swap_labels),
+        swap_labels=parse_swap_labels(swap_labels or ()),
         task=task.chosen(source),
     )
     manifest = source.manifest(groups=groups, group_pattern=group_pattern, allow_leak=allow_leak)
@@ -128,6 +128,7 @@ def crossval_command(
     from vidclass.cli.console import ledger_beside, progress_bars, stopping, write_json
     from vidclass.cli.seeds_tables import report_seeds
     from vidclass.cli.tables import report_crossval
+    from vidclass.config import parse_swap_labels
     from vidclass.training.presets import run_config
     from vidclass.training.seeds import cross_validate_seeds
     from vidclass.training.settings import parse_settings
@@ -139,7 +140,7 @@ def crossval_command(
         training={"seed": seed, **chosen(epochs=epochs), **parse_settings(settings or [])},
         split={"groups": groups, **chosen(group_pattern=group_pattern)},
         flip=flip,
-        swap_labels=label_pairs(swap_labels),
+        swap_labels=parse_swap_labels(swap_labels or ()),
         task=task.chosen(source),
     )
     ledger = ledger_beside(json_file)
@@ -179,7 +180,7 @@ def extract_command(
     """Make and store the features of every clip; what is stored already is not made again."""
     from vidclass.cli.console import closing_line, progress_bars, say, stopping, tell_notes
     from vidclass.features.extract import extract
-    from vidclass.features.extractor import feature_maker
+    from vidclass.features.extractor import feature_extractor
     from vidclass.training.presets import run_config
 
     config = run_config(recipe, features=features.chosen()).features
@@ -187,7 +188,7 @@ def extract_command(
     with stopping(ledger), progress_bars() as progress:
         result = extract(
             manifest,
-            feature_maker(config, manifest, progress=progress),
+            feature_extractor(config, manifest, progress=progress),
             store_folder=store,
             progress=progress,
             strict=strict,

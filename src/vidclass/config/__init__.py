@@ -1,8 +1,9 @@
-"""All settings: frozen models in which an unknown key is an error."""
+"""All settings: frozen pydantic models in which an unknown key is an error."""
 
 from vidclass.config.base import FrozenConfig
 from vidclass.config.features import FeatureConfig, GeometryConfig, SamplingConfig
 from vidclass.config.finetune import FinetuneConfig
+from vidclass.config.mirror import MirrorConfig, parse_swap_labels
 from vidclass.config.run import RunConfig
 from vidclass.config.split import SplitConfig
 from vidclass.config.task import TaskConfig
@@ -14,9 +15,11 @@ __all__ = [
     "FinetuneConfig",
     "FrozenConfig",
     "GeometryConfig",
+    "MirrorConfig",
     "RunConfig",
     "SamplingConfig",
     "SplitConfig",
     "TaskConfig",
     "TrainingConfig",
+    "parse_swap_labels",
 ]

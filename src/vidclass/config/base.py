@@ -1,27 +1,26 @@
-"""Base of all settings: immutable, and strict about names."""
+"""Base class of all settings: frozen pydantic models that refuse unknown keys."""
 
 from __future__ import annotations
 
 from typing import Any, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    SerializerFunctionWrapHandler,
-    ValidationError,
-)
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from vidclass.errors import ConfigError
 
 
 class FrozenConfig(BaseModel):
-    """Base of all settings: immutable, and strict about names."""
+    """Base class of all settings: frozen pydantic models that refuse unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     @classmethod
     def checked(cls, **values: Any) -> Self:
-        """Build from keywords; a wrong one raises ConfigError, in one line that names it."""
+        """Return the settings with these values.
+
+        Raises:
+            ConfigError: A value is not allowed; the message names each in one line.
+        """
         try:
             return cls(**values)
         except ValidationError as error:
@@ -29,21 +28,9 @@ class FrozenConfig(BaseModel):
 
 
 def one_line(error: ValidationError) -> str:
-    """A pydantic error as one sentence a message: `name=value: what is wrong`."""
+    """Return a pydantic error in one line: `name=value: message` for each wrong value."""
     return "; ".join(
         f"{'.'.join(str(part) for part in item['loc']) or 'settings'}={item['input']!r}: "
         f"{item['msg']}"
         for item in error.errors()
     )
-
-
-def without_defaults(
-    config: FrozenConfig, handler: SerializerFunctionWrapHandler, *later: str
-) -> dict[str, Any]:
-    """Settings that came later are written only where they are set: fingerprints stay."""
-    fields = type(config).model_fields
-    return {
-        name: value
-        for name, value in handler(config).items()
-        if name not in later or getattr(config, name) != fields[name].default
-    }

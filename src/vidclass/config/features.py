@@ -1,23 +1,23 @@
-"""Settings of feature extraction: which frames, which pixels, which network."""
+"""Settings of feature extraction: sampling of frames, their geometry, and the backbone."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, model_validator
 
-from vidclass.config.base import FrozenConfig, without_defaults
+from vidclass.config.base import FrozenConfig
 
 MAX_FRAMES = 4096
 
 
 class SamplingConfig(FrozenConfig):
-    """How many frames of a clip are used, and which.
+    """Number and positions of the frames that are used of a clip.
 
     `uniform`: the mid-points of `frames` equal parts of the clip.
     `random`: one frame drawn from each of `frames` equal parts (TSN, Wang et al. 2016).  The draw
     follows from `seed` and the bytes of the video, so that a clip always gives the same frames.
-    `head`: the first `frames` frames of the clip, as the Keras example does.
+    `first`: the first `frames` frames of the clip, as the Keras example does.
     `stride`: one frame every `stride_s` seconds, at most `frames` of them.
 
     With `views` above 1, `uniform` and `random` cut each part into as many, so that the clip gives
@@ -27,7 +27,7 @@ class SamplingConfig(FrozenConfig):
     A clip with fewer frames than asked for gives each of its frames once.
     """
 
-    policy: Literal["uniform", "head", "stride", "random"] = "uniform"
+    policy: Literal["uniform", "first", "stride", "random"] = "uniform"
     frames: Annotated[int, Field(ge=1, le=MAX_FRAMES)] = 20
     stride_s: Annotated[float, Field(gt=0)] = 0.2
     views: Annotated[int, Field(ge=1, le=MAX_FRAMES)] = 1
@@ -35,13 +35,13 @@ class SamplingConfig(FrozenConfig):
 
     @property
     def total_frames(self) -> int:
-        """T, the most frames that a clip gives: those of all views."""
+        """Largest number of frames of a clip, T: those of all views."""
         return self.frames * self.views
 
     @model_validator(mode="before")
     @classmethod
     def _reject_idle(cls, data: Any) -> Any:
-        """A setting that the policy does not read would change nothing but the fingerprint."""
+        """Refuse settings that the policy does not read: they would only change the fingerprint."""
         if not isinstance(data, dict):
             return data
         policy = data.get("policy", cls.model_fields["policy"].default)
@@ -58,21 +58,17 @@ class SamplingConfig(FrozenConfig):
             raise ValueError(f"frames times views is {self.total_frames}, more than {MAX_FRAMES}")
         return self
 
-    @model_serializer(mode="wrap")
-    def _omit_later_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return without_defaults(self, handler, "views", "seed")
-
 
 _ONLY_FOR = {"stride_s": ("stride",), "views": ("uniform", "random"), "seed": ("random",)}
 
 
 class GeometryConfig(FrozenConfig):
-    """How a frame becomes a square picture of `size` pixels a side.
+    """Crop and size of the square image that is made of a frame, `size` pixels a side.
 
     `centre`: the largest centred square, resized (the Keras example).
     `whole`: the whole frame squeezed to the square, nothing cut off.
-    `short_side`: the length that the frame's shorter side would have when `size` pixels of it are
-    used: 256 and 224 is what many networks were trained for. None uses all of it.
+    `short_side`: the frame is scaled to this length of its shorter side, and `size` pixels of it
+    are cropped; 256 and 224 is what many networks were trained with. None uses the whole side.
     `mirror`: swap left and right.
     """
 
@@ -91,13 +87,9 @@ class GeometryConfig(FrozenConfig):
             raise ValueError(f"short_side={self.short_side} is less than size={self.size}")
         return self
 
-    @model_serializer(mode="wrap")
-    def _omit_later_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return without_defaults(self, handler, "short_side", "mirror")
-
 
 class FeatureConfig(FrozenConfig):
-    """Everything that changes the features of a clip.
+    """All settings that change the features of a clip.
 
     `weights`: `pretrained`, `random` (for tests and for measuring speed), or the path of a Keras
     weights file for this backbone.

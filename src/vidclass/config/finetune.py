@@ -1,30 +1,30 @@
-"""What a fine-tuning can be told."""
+"""Settings of fine-tuning."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
-from vidclass.config.base import FrozenConfig
+from vidclass.config.mirror import MirrorConfig
 
 
-class FinetuneConfig(FrozenConfig):
-    """How the last layers of a backbone are trained together with the head.
+class FinetuneConfig(MirrorConfig):
+    """Settings of training the last layers of a backbone together with the head.
 
     `unfreeze`: a whole number, the last blocks of the backbone and what follows them; a number
     between 0 and 1, that share of its layers with weights; or `all`.  Batch norms stay as they are.
     `batch_size`: clips a step.  `micro_batch`: clips computed at a time on each device; gradients
     are summed over as many of these as a step needs, so that memory follows `micro_batch`.
-    `learning_rate`: the head's, at its highest.  `backbone_rate`: the last block's, as a share of
+    `learning_rate`: the peak rate of the head.  `backbone_rate`: the last block's, as a share of
     it; every block below that has `layer_decay` times the rate of the one above (discriminative
     fine-tuning, Howard and Ruder 2018).
     `warmup`: the share of all steps in which the rates rise; then they fall along half a cosine.
     `patience`: epochs without a better validation loss after which training stops.
-    `jitter`: draw other frames each epoch, one of each equal part of the clip.
-    `flip`: mirror half of the clips.  `swap_labels`: pairs of labels that a mirror exchanges.
-    `remat`: keep no activations of the backbone but make them again, one frame of each clip at a
-    time: less memory, more time.
+    `jitter`: draw other frames each epoch, one from each equal part of the clip.
+    `flip`: mirror half of the clips of each epoch.
+    `remat`: recompute the backbone's activations in the backward pass, one frame of each clip at a
+    time (gradient checkpointing): less memory, more time.
     `mixed_precision`: `auto` computes in bfloat16 on a GPU alone.
     `checkpoint_s`: seconds of work that a kill may cost.
     """
@@ -43,8 +43,6 @@ class FinetuneConfig(FrozenConfig):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     balance_classes: bool = True
     jitter: bool = True
-    flip: bool = False
-    swap_labels: tuple[tuple[str, str], ...] = ()
     remat: bool = False
     mixed_precision: Literal["auto", "float32", "mixed_bfloat16"] = "auto"
     checkpoint_s: Annotated[float, Field(ge=0)] = 60.0
@@ -53,7 +51,7 @@ class FinetuneConfig(FrozenConfig):
     @field_validator("unfreeze", mode="before")
     @classmethod
     def _read_unfreeze(cls, value: Any) -> Any:
-        """Text becomes the number that it says."""
+        """Parse numbers that are given as text."""
         number = value
         if isinstance(value, str) and value != "all":
             try:
@@ -65,13 +63,3 @@ class FinetuneConfig(FrozenConfig):
         if not (number == "all" or blocks or share):
             raise ValueError("give 'all', a number of blocks from 1 on, or a share such as 0.3")
         return number
-
-    @model_validator(mode="after")
-    def _check_swaps(self) -> Self:
-        if self.swap_labels and not self.flip:
-            raise ValueError("swap_labels is used only with flip")
-        names = [name for pair in self.swap_labels for name in pair]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"swap_labels has {twice} more than once")
-        return self

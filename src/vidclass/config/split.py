@@ -12,7 +12,7 @@ GroupsFrom = Literal["auto", "parent", "near-duplicates", "none"]
 
 
 class SplitConfig(FrozenConfig):
-    """How clips without a given split are divided.
+    """Settings of the split of clips that have none yet.
 
     `groups`: which clips must stay together.  `auto`: those with the same `group`, else the same
     `_gNN_` in the name.  `parent`: those in one folder below their class's.  `near-duplicates`: as

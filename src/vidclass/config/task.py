@@ -10,7 +10,7 @@ from vidclass.config.base import FrozenConfig
 
 
 class TaskConfig(FrozenConfig):
-    """What the labels of a clip mean, and when the answer is none of them (docs/labels.md).
+    """What the labels of a clip mean, and when the answer is none of them (docs/how-to/labels.md).
 
     `kind`: `single-label`: one class a clip.  `multi-label`: any number of classes, each with a
     probability of its own.  `hierarchy`: labels with levels, as in `sport/basketball`.  `auto`:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, model_validator
 
-from vidclass.config.base import FrozenConfig, without_defaults
-
-_LATER_TRAINING = ("loss", "focal_gamma", "ema", "monitor", "augment")
+from vidclass.config.base import FrozenConfig
 
 
 class AugmentConfig(FrozenConfig):
-    """What is done to the stored features of a batch before a head learns from it; nothing at 0.
+    """Augmentation of the stored features of a training batch; 0 turns each one off.
 
     `mixup`: alpha of the Beta distribution from which a clip's share is drawn when it is mixed with
     another one (Zhang et al. 2018).
@@ -20,8 +18,8 @@ class AugmentConfig(FrozenConfig):
     `jitter`: at most this share of a clip is cut off its ends; what is left is stretched to as many
     frames as before, each the nearest that is stored.
     `reverse`: the probability that a clip is played backwards.
-    `reverse_labels`: what a clip's class is then: `all` for the same as before, or names by name,
-    as in {"left": "right", "right": "left"}; clips of other classes are never turned round.
+    `reverse_labels`: the label of a reversed clip: `all` keeps every label, a map such as
+    {"left": "right", "right": "left"} renames them; clips of other classes are not reversed.
     """
 
     mixup: Annotated[float, Field(ge=0)] = 0.0
@@ -34,7 +32,7 @@ class AugmentConfig(FrozenConfig):
     def _say_what_reversed_clips_are(self) -> Self:
         if self.reverse and not self.reverse_labels:
             raise ValueError(
-                "reverse wants reverse_labels: 'all' if every class stays what it is backwards, or "
+                "reverse needs reverse_labels: 'all' if every class stays what it is backwards, or "
                 'a map such as {"left": "right", "right": "left"}'
             )
         if self.reverse_labels and not self.reverse:
@@ -43,15 +41,15 @@ class AugmentConfig(FrozenConfig):
 
 
 class TrainingConfig(FrozenConfig):
-    """How a head is fitted.
+    """Settings of the training of a head.
 
     `optimizer`: Adam, or stochastic gradient descent with Nesterov momentum of 0.9.
     `weight_decay`: decoupled, on everything but biases; Adam only.
     `cosine`: let the learning rate fall to zero along half a cosine over the epochs.
     `patience`: epochs without a better validation loss after which training stops; None trains
     all `epochs`.  The weights of the best epoch are kept either way.
-    `refit`: once the best epoch is known, train again on training and validation clips together,
-    for as many epochs; otherwise the validation clips are never learned from.
+    `refit`: once the best epoch is known, train anew on training and validation clips together,
+    for as many epochs; otherwise the validation clips are never trained on.
     `balance_classes`: weigh classes by the inverse of their share when the largest has at least
     1.5 times as many clips as the smallest.
     `loss`: cross-entropy, or focal loss (Lin et al. 2017), in which a clip counts the less the
@@ -86,8 +84,3 @@ class TrainingConfig(FrozenConfig):
         if self.focal_gamma != default and self.loss != "focal":
             raise ValueError(f"focal_gamma={self.focal_gamma} is used only by loss='focal'")
         return self
-
-    @model_serializer(mode="wrap")
-    def _omit_later_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Settings that came later are written only where they are set."""
-        return without_defaults(self, handler, *_LATER_TRAINING)

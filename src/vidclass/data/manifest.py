@@ -74,7 +74,7 @@ class Manifest:
         """Read labelled clips from a folder of classes, a table, or the lists of others' tools.
 
         Args:
-            source: What to read; its kind is recognised by what it holds (docs/sources.md).
+            source: What to read; its kind is recognised by what it holds (docs/how-to/sources.md).
             root: Where the videos are, if not beside the list.
             format: The kind of source, where it is not to be recognised.
             official_split: Which of a data set's official splits; None for the first.

@@ -15,7 +15,7 @@ from vidclass.data.manifest import Manifest
 from vidclass.demo.clips import REVERSAL_PAIRS, make_demo_clips
 from vidclass.evaluation.page import picture, render
 from vidclass.features.extract import Extraction, extract
-from vidclass.features.extractor import feature_maker
+from vidclass.features.extractor import feature_extractor
 from vidclass.inference.classifier import Classifier, Prediction
 from vidclass.inference.draw import draw_gif
 from vidclass.tasks.metrics import Metrics, compute_metrics
@@ -74,7 +74,7 @@ def run_demo(
         manifest, folder / "run", config, store_folder=store, overwrite=True, progress=progress
     )
     say("3. the same features, without a view of time, and with the Keras example's head")
-    extraction = extract(manifest, feature_maker(config.features, manifest), store_folder=store)
+    extraction = extract(manifest, feature_extractor(config.features, manifest), store_folder=store)
     heads = [
         _measure_head(head, title, extraction, config, progress) for head, title in HEADS.items()
     ]

@@ -62,7 +62,7 @@ def evaluate(
     foreign = _labels_not_known(bundle, manifest, allowed=unknown)
     extractions = extract_several(
         manifest,
-        [member.maker() for member in bundle.members],
+        [member.extractor() for member in bundle.members],
         store_folder=store_folder,
         progress=progress,
         strict=strict,

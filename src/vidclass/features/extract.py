@@ -18,11 +18,11 @@ from vidclass._core.text import counted
 from vidclass.data.manifest import Clip, Manifest
 from vidclass.errors import JobFailedError, StoppedError, VidclassError, VideoError
 from vidclass.features.decoding import decode_for
-from vidclass.features.extractor import FeatureMaker
+from vidclass.features.extractor import FeatureExtractor
 from vidclass.features.failure_counts import Lost, lost_clips
 from vidclass.features.failures import FailureRecord, is_lasting
 from vidclass.features.identity import VideoIdentity, identify_clips
-from vidclass.features.pipeline import make_features
+from vidclass.features.pipeline import stream_features
 from vidclass.features.store.store import FeatureStore, default_store_folder
 from vidclass.features.store.stored_clips import ClipSource, StoredClips
 from vidclass.types import ClipFeatures, Failure, FrameBatch, Progress, no_progress
@@ -101,7 +101,7 @@ class Extraction:
 
 def extract(
     manifest: Manifest,
-    maker: FeatureMaker,
+    extractor: FeatureExtractor,
     *,
     store_folder: Path | None = None,
     progress: Progress = no_progress,
@@ -114,7 +114,7 @@ def extract(
 
     Args:
         manifest: The clips.
-        maker: What makes their features.
+        extractor: What makes their features.
         store_folder: Where features are kept; None for the default folder.
         progress: Told of the stages `hash` and `extract`.
         strict: Raise the first failure in place of listing it.
@@ -131,20 +131,20 @@ def extract(
     folder = store_folder or default_store_folder()
     store = FeatureStore(
         folder,
-        settings=maker.fingerprint,
-        width=maker.width,
-        description=json.dumps(maker.config.model_dump(mode="json"), indent=1),
+        settings=extractor.fingerprint,
+        width=extractor.width,
+        description=json.dumps(extractor.config.model_dump(mode="json"), indent=1),
     )
     known = [key for key in keys if key is not None]
     missing = store.missing(known)
     ledger.copies = Counter(known)
     ledger.ok = sum(key not in missing for key in known)
-    record = FailureRecord(folder, maker.fingerprint)
+    record = FailureRecord(folder, extractor.fingerprint)
     todo, notes = _not_failed_before(
         _first_of_each(rows, keys, missing), record, ledger, retry=retry_failed
     )
     if todo:
-        notes += _fill(store, todo, videos, maker, ledger, record, progress)
+        notes += _fill(store, todo, videos, extractor, ledger, record, progress)
     lost = store.missing(known)
     failures = [
         ledger.row(row, key)
@@ -180,7 +180,7 @@ class _Ledger:
         if isinstance(error, VideoError) and error.path != str(clip.video):
             # It was met in a copy, or under another name.
             error = _renamed(error, clip)
-        return Failure.of(clip.video, error, span=clip.span)
+        return Failure.from_error(error, video=clip.video, span=clip.span)
 
 
 def _renamed(error: VideoError, clip: Clip) -> VideoError:
@@ -218,7 +218,7 @@ def _fill(
     store: FeatureStore,
     todo: Sequence[tuple[str, Clip]],
     videos: Mapping[Path, VideoIdentity],
-    maker: FeatureMaker,
+    extractor: FeatureExtractor,
     ledger: _Ledger,
     record: FailureRecord,
     progress: Progress,
@@ -226,18 +226,18 @@ def _fill(
     """Make the features of `todo`; whatever ends it, finished clips are stored."""
     # A store that cannot be written is better known before the work than after it.
     store.begin()
-    opened = maker.open()
+    opened = extractor.open()
 
     def decode(item: tuple[str, Clip]) -> FrameBatch:
         key, clip = item
-        frames = decode_for(maker.config, clip.video, clip.span, fps=clip.fps, key=key)
+        frames = decode_for(extractor.config, clip.video, clip.span, fps=clip.fps, key=key)
         videos[clip.video].require_unchanged()
         return frames
 
     unsaved: dict[str, tuple[str, ClipFeatures]] = {}
     saved_at = time.monotonic()
-    making = make_features(
-        todo, decode, opened.network, video_of=lambda item: item[1].video, window=maker.window
+    making = stream_features(
+        todo, decode, opened.network, video_of=lambda item: item[1].video, window=extractor.window
     )
     with closing(making) as results:
         try:

@@ -20,7 +20,7 @@ from vidclass.runtime.gpu import gpu_at_hand
 from vidclass.runtime.hardware import Precision, has_bf16, resolve_precision
 from vidclass.runtime.ir import ensure_ir
 from vidclass.runtime.ir_files import IrFiles
-from vidclass.runtime.network_spec import NetworkRecipe
+from vidclass.runtime.network_spec import NetworkSpec
 from vidclass.runtime.openvino_network import OpenVinoNetwork
 from vidclass.types import Progress, no_progress
 
@@ -66,7 +66,7 @@ class OpenedNetwork:
 
 
 @dataclass(frozen=True)
-class FeatureMaker:
+class FeatureExtractor:
     """Whatever makes features: a backbone of this machine, or the one inside a bundle.
 
     Attributes:
@@ -91,9 +91,9 @@ class FeatureMaker:
         return window_count(self.config.sampling.total_frames, self.window)
 
 
-def feature_maker(
+def feature_extractor(
     config: FeatureConfig, manifest: Manifest | None = None, *, progress: Progress = no_progress
-) -> FeatureMaker:
+) -> FeatureExtractor:
     """What makes the features that `config` asks for; the network is opened only when needed.
 
     Args:
@@ -107,21 +107,21 @@ def feature_maker(
         RuntimeRouteError: the backbone cannot compute in int8.
     """
     config = config.model_copy(update={"precision": resolve_precision(config.precision)})
-    recipe = backbone_recipe(config)
+    spec = backbone_spec(config)
     # Mirror images go through the very network of the pictures.
     plain = config.geometry.model_copy(update={"mirror": False})
     seen = config.model_copy(update={"geometry": plain})
-    int8 = _int8(recipe, seen, manifest, progress) if config.precision == "int8" else None
+    int8 = _int8(spec, seen, manifest, progress) if config.precision == "int8" else None
     settings = config.model_dump(mode="json")
     # Another FFmpeg may give other pixels.
-    parts = [FEATURE_FORMAT, settings, recipe.fingerprint(), version("av")]
+    parts = [FEATURE_FORMAT, settings, spec.fingerprint(), version("av")]
     parts += [] if int8 is None else [int8.identity]
-    return FeatureMaker(
+    return FeatureExtractor(
         config,
         hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32],
         get_backbone(config.backbone).width,
         open=lambda: open_backbone(config, int8),
-        ir=lambda: _ir(recipe, int8),
+        ir=lambda: _ir(spec, int8),
         window=get_backbone(config.backbone).window,
     )
 
@@ -134,28 +134,28 @@ def open_backbone(config: FeatureConfig, int8: Int8Ir | None = None) -> OpenedNe
         WeightsError: its weights are not at hand.
         RuntimeRouteError: a network of PyTorch has no good OpenVINO form.
     """
-    recipe = backbone_recipe(config)
+    spec = backbone_spec(config)
     precision = resolve_precision(config.precision)
     if int8 is not None:
         return OpenedNetwork(_opened(int8.ir, "int8"), "openvino")
     keras_precision: Literal["f32", "bf16"] = "bf16" if precision == "bf16" else "f32"
-    if recipe.framework == "keras" and gpu_at_hand():
-        return OpenedNetwork(_keras(recipe, keras_precision), "gpu")
+    if spec.framework == "keras" and gpu_at_hand():
+        return OpenedNetwork(_keras(spec, keras_precision), "gpu")
     try:
-        network = _opened(ensure_ir(recipe), precision)
+        network = _opened(ensure_ir(spec), precision)
     except RuntimeRouteError as error:
-        if recipe.framework != "keras":
+        if spec.framework != "keras":
             raise RuntimeRouteError(
                 f"{config.backbone} runs through OpenVINO alone, and cannot: {error}. Choose "
                 "another backbone, or another --size"
             ) from error
         note = f"{config.backbone} runs in Keras, several times slower: {error}"
-        return OpenedNetwork(_keras(recipe, keras_precision), "keras", note)
+        return OpenedNetwork(_keras(spec, keras_precision), "keras", note)
     emulated = precision == "bf16" and not has_bf16()
     return OpenedNetwork(network, "openvino", _EMULATED if emulated else "")
 
 
-def backbone_recipe(config: FeatureConfig) -> NetworkRecipe:
+def backbone_spec(config: FeatureConfig) -> NetworkSpec:
     """How the backbone of `config` is built.
 
     Raises:
@@ -166,7 +166,7 @@ def backbone_recipe(config: FeatureConfig) -> NetworkRecipe:
     arguments = {"name": backbone.name, "size": config.geometry.size, "weights": config.weights}
     if backbone.window > 1:
         arguments["window"] = backbone.window
-    return NetworkRecipe(
+    return NetworkSpec(
         "vidclass.backbones.registry:build_backbone",
         arguments,
         identity=backbone.weights_id(config.weights),
@@ -176,10 +176,20 @@ def backbone_recipe(config: FeatureConfig) -> NetworkRecipe:
     )
 
 
+def require_backbone(config: FeatureConfig) -> None:
+    """Require that the backbone of `config` exists and that its weights are on this machine.
+
+    Raises:
+        ConfigError: there is no such backbone.
+        WeightsError: its weights are missing.
+    """
+    backbone_spec(config)
+
+
 def _int8(
-    recipe: NetworkRecipe, config: FeatureConfig, manifest: Manifest | None, progress: Progress
+    spec: NetworkSpec, config: FeatureConfig, manifest: Manifest | None, progress: Progress
 ) -> Int8Ir:
-    if recipe.arguments.get("window"):
+    if spec.arguments.get("window"):
         raise ConfigError(
             f"precision='int8': {config.backbone} sees several frames at once, and is not made for "
             "int8: use f32 or bf16"
@@ -191,16 +201,16 @@ def _int8(
     from vidclass.features.int8 import int8_for_clips
 
     try:
-        return int8_for_clips(recipe, config, manifest, progress=progress)
+        return int8_for_clips(spec, config, manifest, progress=progress)
     except RuntimeRouteError as error:
         raise RuntimeRouteError(f"{config.backbone} cannot run in int8: {error}") from error
 
 
-def _ir(recipe: NetworkRecipe, int8: Int8Ir | None) -> IrFiles | None:
+def _ir(spec: NetworkSpec, int8: Int8Ir | None) -> IrFiles | None:
     if int8 is not None:
         return int8.ir
     try:
-        return ensure_ir(recipe)
+        return ensure_ir(spec)
     except RuntimeRouteError:
         return None
 
@@ -210,7 +220,7 @@ def _opened(files: IrFiles, precision: Precision) -> OpenVinoNetwork:
     return OpenVinoNetwork.from_bytes(xml, weights, precision, cached=True)
 
 
-def _keras(recipe: NetworkRecipe, precision: Literal["f32", "bf16"]) -> Network:
+def _keras(spec: NetworkSpec, precision: Literal["f32", "bf16"]) -> Network:
     from vidclass.runtime.keras_network import KerasNetwork
 
-    return KerasNetwork(recipe, precision)
+    return KerasNetwork(spec, precision)

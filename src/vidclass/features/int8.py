@@ -14,7 +14,7 @@ from vidclass.data.manifest import Clip, Manifest
 from vidclass.errors import RuntimeRouteError
 from vidclass.features.decoding import decode_for
 from vidclass.features.identity import identify_clips
-from vidclass.runtime.network_spec import NetworkRecipe
+from vidclass.runtime.network_spec import NetworkSpec
 from vidclass.runtime.quantize import Int8Ir, int8_entries, make_int8, require_nncf
 from vidclass.types import Progress, UInt8Array
 
@@ -25,7 +25,7 @@ FRAMES = 192
 
 
 def int8_for_clips(
-    recipe: NetworkRecipe,
+    spec: NetworkSpec,
     config: FeatureConfig,
     manifest: Manifest,
     *,
@@ -38,7 +38,7 @@ def int8_for_clips(
     spread over clips that are picked by their keys, so that the same clips give the same network.
 
     Args:
-        recipe: The backbone.
+        spec: The backbone.
         config: Sampling and geometry of the frames.
         manifest: The clips.
         progress: Told of the stages `hash`, `calibrate` and `quantize`.
@@ -51,7 +51,7 @@ def int8_for_clips(
     rows = manifest.clips()
     _, keys = identify_clips(rows, lambda *_: None, progress)
     clips = {key: row for key, row in zip(keys, rows, strict=True) if key is not None}
-    for entry in int8_entries(recipe):
+    for entry in int8_entries(spec):
         if 2 * len(entry.clips & clips.keys()) >= len(entry.clips):
             return entry.require_near()
     require_nncf()
@@ -67,7 +67,7 @@ def int8_for_clips(
     cut = max(1, len(parts) * CALIBRATION_CLIPS // (CALIBRATION_CLIPS + CHECK_CLIPS))
     progress("quantize", 0, 1)
     made = make_int8(
-        recipe,
+        spec,
         clips=read,
         calibrate=np.concatenate(parts[:cut]),
         check=np.concatenate(parts[cut:] or parts),

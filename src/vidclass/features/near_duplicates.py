@@ -19,7 +19,7 @@ from vidclass.errors import ConfigError, ShapeError
 from vidclass.features.pair_search import BLOCK_ROWS, Pairs, every_pair, searched_pairs, unit_rows
 from vidclass.types import ClipFeatures
 
-# Measured with the default backbone, see docs/splits.md: the least similar copy of a clip
+# Measured with the default backbone, see docs/how-to/splits.md: the least similar copy of a clip
 # (encoded anew, made smaller, mirrored, cut shorter by a quarter) is above it, and the most
 # similar clips of different recordings are below it.
 NEAR = 0.85

@@ -27,21 +27,21 @@ Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
-class MadeClip:
+class ExtractedClip:
     """A clip on its way out: its frames and what the network made of them."""
 
     frames: FrameBatch
     features: ClipFeatures
 
 
-def make_features(
+def stream_features(
     items: Iterable[Item],
     decode: Callable[[Item], FrameBatch],
     network: Network,
     *,
     video_of: Callable[[Item], object],
     window: int = 1,
-) -> Generator[Done[Item, MadeClip], None, None]:
+) -> Generator[Done[Item, ExtractedClip], None, None]:
     """Yield the features of each item, in the items' order.
 
     A clip that cannot be decoded, or of which the network makes no finite numbers, comes with
@@ -125,7 +125,7 @@ def _hand_out(rows: FloatArray, clips: deque[_Clip[Item]]) -> None:
 
 def _finished(
     clips: deque[_Clip[Item]], video_of: Callable[[Item], object], window: int
-) -> Iterator[Done[Item, MadeClip]]:
+) -> Iterator[Done[Item, ExtractedClip]]:
     while clips and not clips[0].missing:
         clip = clips.popleft()
         if clip.frames is None:
@@ -138,7 +138,7 @@ def _finished(
         except VideoError as error:
             yield Done(clip.item, None, error)
             continue
-        yield Done(clip.item, MadeClip(clip.frames, _to_float16(features, times_s)))
+        yield Done(clip.item, ExtractedClip(clip.frames, _to_float16(features, times_s)))
 
 
 def _require_finite(video: object, features: FloatArray, times_s: NDArray[np.float64]) -> None:

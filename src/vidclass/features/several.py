@@ -8,41 +8,41 @@ from pathlib import Path
 
 from vidclass.data.manifest import Manifest
 from vidclass.features.extract import Extraction, extract
-from vidclass.features.extractor import FeatureMaker
+from vidclass.features.extractor import FeatureExtractor
 from vidclass.types import Failure, Progress, no_progress, one_of
 
 
 def extract_several(
     manifest: Manifest,
-    makers: Sequence[FeatureMaker],
+    extractors: Sequence[FeatureExtractor],
     *,
     store_folder: Path | None = None,
     progress: Progress = no_progress,
     strict: bool = False,
     retry_failed: bool = False,
 ) -> list[Extraction]:
-    """One extraction for each maker; a clip that fails in one fails in all, and the ledger is one.
+    """One extraction for each extractor; a clip that fails in one fails in all.
 
-    Makers with the same fingerprint share their extraction.
+    Extractors with the same fingerprint share their extraction.
 
     Raises:
         StoppedError, StoreError, WeightsError: as `extract`.
     """
-    distinct = {maker.fingerprint: maker for maker in makers}
+    distinct = {extractor.fingerprint: extractor for extractor in extractors}
     found = {
         key: extract(
             manifest,
-            maker,
+            extractor,
             store_folder=store_folder,
             progress=one_of(progress, place, len(distinct)),
             strict=strict,
             retry_failed=retry_failed,
         )
-        for place, (key, maker) in enumerate(distinct.items())
+        for place, (key, extractor) in enumerate(distinct.items())
     }
     if len(found) > 1:
         found = dict(zip(found, _agreeing(list(found.values())), strict=True))
-    return [found[maker.fingerprint] for maker in makers]
+    return [found[extractor.fingerprint] for extractor in extractors]
 
 
 def _agreeing(extractions: list[Extraction]) -> list[Extraction]:

@@ -45,7 +45,7 @@ def tune_data(job: TuneJob, extraction: Extraction, clips: Manifest) -> TuneData
     config = job.config
     swaps = {
         labels.index(one): labels.index(other)
-        for pair in config.swap_labels
+        for pair in config.swap_labels.items()
         for one, other in (pair, pair[::-1])
     }
     train = [item for item in items if item.clip.split == "train"]

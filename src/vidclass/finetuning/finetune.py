@@ -73,7 +73,7 @@ def finetune(
     manifest = _prepare(job, manifest, overwrite=overwrite)
     extraction = extract(
         manifest,
-        job.source.bundle.maker(),
+        job.source.bundle.extractor(),
         store_folder=store_folder,
         progress=progress,
         strict=strict,

@@ -13,7 +13,7 @@ from vidclass.bundle.read import Bundle
 from vidclass.bundle.write import TrainedMember, write_bundle
 from vidclass.data.manifest import Manifest
 from vidclass.features.extract import Extraction, extract
-from vidclass.features.extractor import feature_maker
+from vidclass.features.extractor import feature_extractor
 from vidclass.features.failure_counts import LostCounts
 from vidclass.finetuning.build import Tuned
 from vidclass.finetuning.source import TuneJob
@@ -41,7 +41,7 @@ def finish(
     out, state = job.out, tuned.state
     write_ledger(out / names.LEDGER, extraction.failures)
     pictured = names.write_history(out, state.history, state.best_epoch)
-    maker = feature_maker(job.run_config.features, clips, progress=job.progress)
+    extractor = feature_extractor(job.run_config.features, clips, progress=job.progress)
     sizes = {
         name: count
         for name in ("train", "validation", "test")
@@ -49,7 +49,7 @@ def finish(
     }
     info = write_bundle(
         out / names.BUNDLE,
-        [TrainedMember(job.source.bundle.info.head, out / names.CHECKPOINT, maker)],
+        [TrainedMember(job.source.bundle.info.head, out / names.CHECKPOINT, extractor)],
         labels=job.source.bundle.labels,
         data_fingerprint=clips.fingerprint,
         trained_on=sizes["train"],
@@ -98,7 +98,7 @@ def _metrics(job: TuneJob, extraction: Extraction, clips: Manifest) -> dict[str,
         return {}
     bundle = Bundle.load(job.out / names.BUNDLE)
     made = extract(
-        held_out, bundle.maker(), store_folder=job.store_folder, progress=job.progress
+        held_out, bundle.extractor(), store_folder=job.store_folder, progress=job.progress
     ).clips
     lost = {name: extraction.lost(split=name).counts() for name in ("validation", "test")}
     metrics = {}

@@ -227,7 +227,7 @@ def note_failures(state: TuneState, batch: MicroBatch) -> None:
 
 
 def _failure(item: TuneClip, error: VidclassError) -> Failure:
-    return Failure.of(item.clip.video, error, span=item.clip.span)
+    return Failure.from_error(error, video=item.clip.video, span=item.clip.span)
 
 
 def scores(truth: NDArray[np.int64], probabilities: NDArray[np.float64]) -> dict[str, float]:

@@ -160,6 +160,8 @@ def check_labels(bundle: Bundle, manifest: Manifest, config: FinetuneConfig) -> 
             f"the run does not know these labels: {unknown}. It knows {bundle.labels}: train a "
             "new run for others."
         )
-    strange = sorted({name for pair in config.swap_labels for name in pair} - set(bundle.labels))
+    strange = sorted(
+        {name for pair in config.swap_labels.items() for name in pair} - set(bundle.labels)
+    )
     if strange:
         raise ConfigError(f"swap_labels names {strange}, but the run's labels are {bundle.labels}.")

@@ -40,8 +40,8 @@ def temporal(frames: int, width: int, classes: int) -> keras.Model:
     """Mean, change and two cosines over time, then a linear layer: sees the order of frames.
 
     It has the order of the frames and little to overfit with: the best of what was tried on a
-    few hundred real clips (docs/accuracy.md).  Order counts from the clip's first frame to its
-    last; a direction that repeats within the clip at any phase needs a recurrent head.
+    few hundred real clips (docs/explanation/accuracy.md).  Order counts from the clip's first
+    frame to its last; a direction that repeats within the clip at any phase needs a recurrent head.
     """
     inputs, features, mask = head_inputs(frames, width)
     return _linear(inputs, TemporalPooling()(features, mask), classes, "temporal")

@@ -13,8 +13,8 @@ from vidclass._core.parallel import Done
 from vidclass.bundle.read import Bundle, BundleMember, require_unknown
 from vidclass.errors import VidclassError
 from vidclass.features.decoding import decode_for
-from vidclass.features.extractor import FeatureMaker
-from vidclass.features.pipeline import MadeClip, make_features
+from vidclass.features.extractor import FeatureExtractor
+from vidclass.features.pipeline import ExtractedClip, stream_features
 from vidclass.tasks.answers import Answer
 from vidclass.types import FrameBatch, Span
 
@@ -131,17 +131,22 @@ class Classifier:
     def _predict(
         self, paths: Iterable[str | Path], span: Span, fps: float | None
     ) -> Generator[Prediction, None, None]:
-        makers = {member.info.feature_fingerprint: member.maker() for member in self._members}
-        if len(makers) == 1:
-            [maker] = makers.values()
-            with closing(_made(maker, paths, span, fps)) as results:
+        extractors = {
+            member.info.feature_fingerprint: member.extractor() for member in self._members
+        }
+        if len(extractors) == 1:
+            [extractor] = extractors.values()
+            with closing(_made(extractor, paths, span, fps)) as results:
                 for done in results:
                     yield self._answer([done] * len(self._members))
             return
         # Networks take turns on a few clips at a time, so that few frames are held.
         rest = iter(paths)
         while some := list(islice(rest, _CLIPS_A_TURN)):
-            made = {key: list(_made(maker, some, span, fps)) for key, maker in makers.items()}
+            made = {
+                key: list(_made(extractor, some, span, fps))
+                for key, extractor in extractors.items()
+            }
             by_member = [made[member.info.feature_fingerprint] for member in self._members]
             for views in zip(*by_member, strict=True):
                 yield self._answer(views)
@@ -150,7 +155,7 @@ class Classifier:
     def _members(self) -> list[BundleMember]:
         return self.bundle.members
 
-    def _answer(self, views: Sequence[Done[str | Path, MadeClip]]) -> Prediction:
+    def _answer(self, views: Sequence[Done[str | Path, ExtractedClip]]) -> Prediction:
         """What the members together say of one clip."""
         video = str(views[0].item)
         clips = [view.result for view in views if view.result is not None]
@@ -166,16 +171,16 @@ class Classifier:
 
 
 def _made(
-    maker: FeatureMaker, paths: Iterable[str | Path], span: Span, fps: float | None
-) -> Generator[Done[str | Path, MadeClip], None, None]:
+    extractor: FeatureExtractor, paths: Iterable[str | Path], span: Span, fps: float | None
+) -> Generator[Done[str | Path, ExtractedClip], None, None]:
     """What one network makes of each video, in their order."""
 
     def decode(path: str | Path) -> FrameBatch:
         rate = fps if Path(path).is_dir() else None
-        return decode_for(maker.config, Path(path), span, fps=rate)
+        return decode_for(extractor.config, Path(path), span, fps=rate)
 
-    network = maker.open().network
-    return make_features(paths, decode, network, video_of=str, window=maker.window)
+    network = extractor.open().network
+    return stream_features(paths, decode, network, video_of=str, window=extractor.window)
 
 
 def predictions_json(predictions: Sequence[Prediction]) -> dict[str, Any]:

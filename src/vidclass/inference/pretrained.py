@@ -11,7 +11,7 @@ from vidclass.backbones.i3d_weights import classifier_weights, kinetics_labels
 from vidclass.bundle.write import TrainedMember, write_bundle
 from vidclass.config import FeatureConfig, GeometryConfig, SamplingConfig
 from vidclass.errors import require_choice
-from vidclass.features.extractor import FeatureMaker, feature_maker
+from vidclass.features.extractor import FeatureExtractor, feature_extractor
 from vidclass.heads.registry import build_head
 
 # Goes up when the same weights begin to give other answers.
@@ -44,18 +44,18 @@ def pretrained_bundle(name: str, *, weights: str = "pretrained", size: int = 224
         sampling=SamplingConfig(policy="stride", frames=_FRAMES, stride_s=_STRIDE_S),
         geometry=GeometryConfig(size=size, short_side=size * 8 // 7),
     )
-    maker = feature_maker(config)
-    target = cache_folder() / "models" / f"{name}-{REVISION}-{maker.fingerprint}.vidclass"
+    extractor = feature_extractor(config)
+    target = cache_folder() / "models" / f"{name}-{REVISION}-{extractor.fingerprint}.vidclass"
     if not target.is_file():
-        _write(target, backbone, weights, maker)
+        _write(target, backbone, weights, extractor)
     return target
 
 
-def _write(target: Path, backbone: str, weights: str, maker: FeatureMaker) -> None:
+def _write(target: Path, backbone: str, weights: str, extractor: FeatureExtractor) -> None:
     """Its classifier is linear in the mean over windows: that is the head `mean`."""
     kernel, bias = classifier_weights(backbone, weights)
     labels = kinetics_labels()
-    model = build_head("mean", maker.steps, maker.width, len(labels))
+    model = build_head("mean", extractor.steps, extractor.width, len(labels))
     model.layers[-1].set_weights([kernel, bias])
     target.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as folder:
@@ -63,7 +63,7 @@ def _write(target: Path, backbone: str, weights: str, maker: FeatureMaker) -> No
         model.save_weights(file)
         write_bundle(
             target,
-            [TrainedMember("mean", file, maker)],
+            [TrainedMember("mean", file, extractor)],
             labels=labels,
             data_fingerprint=hashlib.sha256(b"Kinetics-400").hexdigest(),
             trained_on=0,

@@ -17,7 +17,7 @@ import numpy as np
 from vidclass.errors import RuntimeRouteError, VidclassError
 from vidclass.runtime.batch import free_batch
 from vidclass.runtime.layout import sink_transposes
-from vidclass.runtime.network_spec import NetworkRecipe, probe_inputs
+from vidclass.runtime.network_spec import NetworkSpec, probe_inputs
 from vidclass.runtime.openvino import ov
 
 # The export writes this file once its network is built, and so its weights are on this machine.
@@ -26,7 +26,7 @@ LEAST_FREE_BYTES = 1 << 26
 _SHORTAGE = ("bad_alloc", "bad allocation", "RESOURCE_EXHAUSTED", "Out of memory", "No space left")
 
 
-def export_ir(recipe: NetworkRecipe, folder: Path) -> None:
+def export_ir(spec: NetworkSpec, folder: Path) -> None:
     """Write `model.xml` and `model.bin`, optimised, with a uint8 (B,H,W,3) input for backbones.
 
     That of a network for windows of frames is (B,window,H,W,3).
@@ -35,26 +35,26 @@ def export_ir(recipe: NetworkRecipe, folder: Path) -> None:
     from openvino._offline_transformations import apply_moc_transformations
 
     raw = folder / "raw.xml"
-    layout = "channels_first" if recipe.frames else "channels_last"
+    layout = "channels_first" if spec.frames else "channels_last"
     keras.config.set_image_data_format(layout)
     try:
-        _export_raw(recipe, raw)
+        _export_raw(spec, raw)
     except VidclassError:
         raise
     except Exception:
-        if not recipe.frames:
+        if not spec.frames:
             raise
         # Some networks refuse channels_first, in words of their own.
         layout = "channels_last"
         keras.config.set_image_data_format(layout)
-        _export_raw(recipe, raw)
+        _export_raw(spec, raw)
     model = ov.Core().read_model(raw)
-    if recipe.frames:
+    if spec.frames:
         free_batch(model)
         model = _with_uint8_input(model, layout)
     # Without this step batch norms stay unfolded: 2,200 nodes in place of 310 for InceptionV3.
     apply_moc_transformations(model, cf=True)
-    if recipe.frames:
+    if spec.frames:
         model = sink_transposes(model)
         apply_moc_transformations(model, cf=True)
     ov.save_model(model, folder / "model.xml", compress_to_fp16=False)
@@ -63,8 +63,8 @@ def export_ir(recipe: NetworkRecipe, folder: Path) -> None:
         path.unlink()
 
 
-def _export_raw(recipe: NetworkRecipe, raw: Path) -> None:
-    model = recipe.build()
+def _export_raw(spec: NetworkSpec, raw: Path) -> None:
+    model = spec.build()
     (raw.parent / BUILT).touch()
     model.export(str(raw), format="openvino", verbose=False)
 
@@ -81,19 +81,19 @@ def _with_uint8_input(model: Any, layout: str) -> Any:
     return steps.build()
 
 
-def reference_outputs(recipe: NetworkRecipe, folder: Path) -> None:
+def reference_outputs(spec: NetworkSpec, folder: Path) -> None:
     """Write `reference.npy`: what Keras makes of the probe inputs."""
     import keras
 
     # The user's own keras.json may say otherwise.
     keras.config.set_image_data_format("channels_last")
-    inputs = probe_inputs(recipe)
-    model = recipe.build()
-    given = inputs["frames"].astype("float32") if recipe.frames else inputs
+    inputs = probe_inputs(spec)
+    model = spec.build()
+    given = inputs["frames"].astype("float32") if spec.frames else inputs
     np.save(folder / "reference.npy", np.asarray(model.predict(given, verbose=0)))
 
 
-Tasks = Mapping[str, Callable[[NetworkRecipe, Path], None]]
+Tasks = Mapping[str, Callable[[NetworkSpec, Path], None]]
 TASKS: Tasks = {"export": export_ir, "reference": reference_outputs}
 
 
@@ -118,16 +118,16 @@ def main(task_file: str, tasks: Tasks = TASKS) -> int:
     """Carry out the task; an error that would come again goes into `TASK.error.json` beside it."""
     task = json.loads(Path(task_file).read_text(encoding="utf-8"))
     folder = Path(task_file).parent
-    recipe = NetworkRecipe(**task["recipe"])
+    spec = NetworkSpec(**task["spec"])
     try:
-        tasks[task["task"]](recipe, folder)
+        tasks[task["task"]](spec, folder)
     except VidclassError as error:
         _write_down(error, task["task"], folder)
         return 1
     except Exception as error:
         if lasting(error, folder):
             reason = (
-                f"the {task['task']} of {recipe.builder} with {recipe.arguments} failed: "
+                f"the {task['task']} of {spec.builder} with {spec.arguments} failed: "
                 f"{type(error).__name__}: {error}"
             )
             _write_down(RuntimeRouteError(reason), task["task"], folder)

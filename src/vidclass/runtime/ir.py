@@ -18,7 +18,7 @@ from vidclass._core.files import cache_folder, making_folder, write_text
 from vidclass.errors import RuntimeRouteError, VidclassError
 from vidclass.runtime.child import BUILT, lasting
 from vidclass.runtime.ir_files import IrFiles, discard, is_sealed, seal, sealed
-from vidclass.runtime.network_spec import NetworkRecipe, probe_inputs
+from vidclass.runtime.network_spec import NetworkSpec, probe_inputs
 from vidclass.runtime.openvino_network import OpenVinoNetwork
 
 # The largest allowed difference from the original, as a part of the largest reference output.
@@ -34,7 +34,7 @@ class _RefusedError(RuntimeRouteError):
     """The network has no good OpenVINO form, and will have none the next time either."""
 
 
-def ensure_ir(recipe: NetworkRecipe) -> IrFiles:
+def ensure_ir(spec: NetworkSpec) -> IrFiles:
     """The IR of a network, from the cache or made now.
 
     Making one takes some seconds: one child process exports it, another computes what Keras says
@@ -46,7 +46,7 @@ def ensure_ir(recipe: NetworkRecipe) -> IrFiles:
         WeightsError: the weights are missing.
         RuntimeRouteError: the network cannot be exported, or its IR gives other numbers.
     """
-    folder = _entry(recipe)
+    folder = _entry(spec)
     found = _checked(folder)
     if found is None:
         if reason := _refusal(folder):
@@ -54,7 +54,7 @@ def ensure_ir(recipe: NetworkRecipe) -> IrFiles:
         try:
             discard(folder)
             with making_folder(folder) as temp:
-                _make(recipe, temp)
+                _make(spec, temp)
         except _RefusedError as error:
             write_text(_refusal_file(folder), str(error))
             raise
@@ -68,19 +68,19 @@ def ensure_ir(recipe: NetworkRecipe) -> IrFiles:
     return found
 
 
-def known_route(recipe: NetworkRecipe) -> Literal["openvino", "keras"] | None:
+def known_route(spec: NetworkSpec) -> Literal["openvino", "keras"] | None:
     """By which route the network runs, if this machine has found out; makes nothing.
 
     A network of PyTorch has no route but OpenVINO.
     """
-    folder = _entry(recipe)
+    folder = _entry(spec)
     if is_sealed(folder):
         return "openvino"
-    return "keras" if recipe.framework == "keras" and _refusal(folder) else None
+    return "keras" if spec.framework == "keras" and _refusal(folder) else None
 
 
-def _entry(recipe: NetworkRecipe) -> Path:
-    return cache_folder() / "ir" / recipe.fingerprint()
+def _entry(spec: NetworkSpec) -> Path:
+    return cache_folder() / "ir" / spec.fingerprint()
 
 
 def _refusal_file(folder: Path) -> Path:
@@ -101,31 +101,31 @@ def _checked(folder: Path) -> IrFiles | None:
     return found and found[0]
 
 
-def _make(recipe: NetworkRecipe, folder: Path) -> None:
-    _run_children(recipe, folder)
+def _make(spec: NetworkSpec, folder: Path) -> None:
+    _run_children(spec, folder)
     try:
-        parity = _parity(recipe, folder)
+        parity = _parity(spec, folder)
     except (RuntimeError, RuntimeRouteError) as error:
-        raise _route_error(recipe, folder, error) from error
+        raise _route_error(spec, folder, error) from error
     if not parity <= PARITY_TOLERANCE:
         raise _RefusedError(
-            f"the OpenVINO form of {recipe.builder} with {recipe.arguments} differs from "
-            f"{recipe.original} by {parity:.2g} of its largest output, allowed: "
+            f"the OpenVINO form of {spec.builder} with {spec.arguments} differs from "
+            f"{spec.original} by {parity:.2g} of its largest output, allowed: "
             f"{PARITY_TOLERANCE:g}"
         )
-    seal(folder, {"recipe": asdict(recipe), "parity": parity})
+    seal(folder, {"spec": asdict(spec), "parity": parity})
 
 
-def _run_children(recipe: NetworkRecipe, folder: Path) -> None:
+def _run_children(spec: NetworkSpec, folder: Path) -> None:
     """Export the network and compute its reference, side by side."""
-    export = _start("export", recipe, folder, "openvino")
+    export = _start("export", spec, folder, "openvino")
     children = {"export": export}
     try:
         # Were both to begin at once, both would fetch missing weights into the same file.
         while export.poll() is None and not (folder / BUILT).exists():
             time.sleep(_POLL_S)
         if not export.poll():
-            children["reference"] = _start("reference", recipe, folder, recipe.reference)
+            children["reference"] = _start("reference", spec, folder, spec.reference)
         for task, child in children.items():
             if child.wait() != 0:
                 raise _child_error(task, child.returncode, folder)
@@ -135,28 +135,26 @@ def _run_children(recipe: NetworkRecipe, folder: Path) -> None:
             child.wait()
 
 
-def _parity(recipe: NetworkRecipe, folder: Path) -> float:
+def _parity(spec: NetworkSpec, folder: Path) -> float:
     network = OpenVinoNetwork.from_files(folder / "model.xml", folder / "model.bin")
-    outputs = network.run(**probe_inputs(recipe))
+    outputs = network.run(**probe_inputs(spec))
     reference = np.load(folder / "reference.npy")
     if outputs.shape != reference.shape or not np.isfinite(reference).all():
         return float("inf")
     return float(np.abs(outputs - reference).max() / max(np.abs(reference).max(), 1e-6))
 
 
-def _route_error(recipe: NetworkRecipe, folder: Path, error: Exception) -> RuntimeRouteError:
+def _route_error(spec: NetworkSpec, folder: Path, error: Exception) -> RuntimeRouteError:
     """What it means that OpenVINO cannot read or run what was exported."""
     kind = _RefusedError if lasting(error, folder) else RuntimeRouteError
-    return kind(
-        f"the OpenVINO form of {recipe.builder} with {recipe.arguments} does not run: {error}"
-    )
+    return kind(f"the OpenVINO form of {spec.builder} with {spec.arguments} does not run: {error}")
 
 
 def _start(
-    task: Literal["export", "reference"], recipe: NetworkRecipe, folder: Path, backend: str
+    task: Literal["export", "reference"], spec: NetworkSpec, folder: Path, backend: str
 ) -> subprocess.Popen[bytes]:
     task_file = folder / f"{task}.json"
-    write_text(task_file, json.dumps({"task": task, "recipe": asdict(recipe)}))
+    write_text(task_file, json.dumps({"task": task, "spec": asdict(spec)}))
     environment: dict[str, Any] = os.environ | {
         "KERAS_BACKEND": backend,
         "JAX_PLATFORMS": "cpu",
@@ -164,7 +162,7 @@ def _start(
     }
     with (folder / f"{task}.log").open("wb") as log:
         return subprocess.Popen(  # noqa: S603  # our own module, with a file we wrote
-            [sys.executable, "-m", _CHILDREN[recipe.framework], str(task_file)],
+            [sys.executable, "-m", _CHILDREN[spec.framework], str(task_file)],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidclass.runtime.gpu import gpu_at_hand
-from vidclass.runtime.network_spec import NetworkRecipe
+from vidclass.runtime.network_spec import NetworkSpec
 
 # Enough to fill a large GPU; a processor gains nothing beyond a few dozen frames.
 _GPU_BATCH_FRAMES = 128
@@ -26,16 +26,16 @@ class KerasNetwork:
 
     parallel = 1
 
-    def __init__(self, recipe: NetworkRecipe, precision: Literal["f32", "bf16"] = "f32") -> None:
+    def __init__(self, spec: NetworkSpec, precision: Literal["f32", "bf16"] = "f32") -> None:
         import keras
 
         self._precision = precision
-        window = int(recipe.arguments.get("window", 1))
+        window = int(spec.arguments.get("window", 1))
         most = _GPU_BATCH_FRAMES if gpu_at_hand() else _CPU_BATCH_FRAMES
         self._rows = max(1, most // window)
         self.batch_frames = self._rows * window
         with _dtype_policy("mixed_bfloat16" if precision == "bf16" else "float32"):
-            network = recipe.build()
+            network = spec.build()
         pixels = keras.Input(network.inputs[0].shape[1:], dtype="uint8")
         outputs = keras.ops.cast(network(keras.ops.cast(pixels, "float32")), "float32")
         self._model = keras.Model(pixels, outputs)

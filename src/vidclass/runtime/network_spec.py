@@ -2,7 +2,7 @@
 
 A Keras process has one back end for life.  Making an IR needs Keras's OpenVINO back end, checking
 it needs another one, and the process that asked may have no Keras at all; so networks are built
-in child processes, from a recipe that names a function and its arguments.
+in child processes, from a spec that names a function and its arguments.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ IR_FORMAT = 1
 
 
 @dataclass(frozen=True)
-class NetworkRecipe:
+class NetworkSpec:
     """A function that builds a model, and its arguments.
 
     Attributes:
@@ -66,7 +66,7 @@ class NetworkRecipe:
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def probe_inputs(recipe: NetworkRecipe) -> dict[str, NDArray[Any]]:
+def probe_inputs(spec: NetworkSpec) -> dict[str, NDArray[Any]]:
     """The inputs on which two routes must agree, from a fixed seed.
 
     A backbone sees three pictures of gradients, blocks and noise, or, of as many windows, these
@@ -74,14 +74,14 @@ def probe_inputs(recipe: NetworkRecipe) -> dict[str, NDArray[Any]]:
     lengths, an empty one among them.
     """
     rng = np.random.default_rng(7)
-    if recipe.frames:
-        pictures = _pictures(int(recipe.arguments["size"]), rng)
-        window = recipe.arguments.get("window")
+    if spec.frames:
+        pictures = _pictures(int(spec.arguments["size"]), rng)
+        window = spec.arguments.get("window")
         if window is None:
             return {"frames": pictures}
         order = (np.arange(int(window)) + np.arange(len(pictures))[:, None]) % len(pictures)
         return {"frames": pictures[order]}
-    frames, width = int(recipe.arguments["frames"]), int(recipe.arguments["width"])
+    frames, width = int(spec.arguments["frames"]), int(spec.arguments["width"])
     lengths = np.array([0, 1, max(1, frames // 2), frames])
     mask = np.arange(frames)[None] < lengths[:, None]
     features = np.abs(rng.normal(0, 0.5, (len(lengths), frames, width))).astype("float32")

@@ -22,7 +22,7 @@ from vidclass._core.files import cache_folder, making_folder, write_text
 from vidclass.errors import ConfigError, RuntimeRouteError
 from vidclass.runtime.ir import ensure_ir
 from vidclass.runtime.ir_files import IrFiles, discard, seal, sealed
-from vidclass.runtime.network_spec import NetworkRecipe
+from vidclass.runtime.network_spec import NetworkSpec
 from vidclass.types import FloatArray, UInt8Array
 
 # Goes up when the same frames begin to give another network.
@@ -76,14 +76,14 @@ def require_nncf() -> None:
         raise ConfigError("precision='int8' needs NNCF: pip install 'vidclass[quantize]'")
 
 
-def int8_entries(recipe: NetworkRecipe) -> list[Int8Ir]:
+def int8_entries(spec: NetworkSpec) -> list[Int8Ir]:
     """The int8 forms of a network that this machine has, the oldest first."""
-    folders = sorted(_home(recipe).glob("[!.]*"), key=lambda path: path.stat().st_mtime)
+    folders = sorted(_home(spec).glob("[!.]*"), key=lambda path: path.stat().st_mtime)
     return [entry for folder in folders if (entry := _entry(folder)) is not None]
 
 
 def make_int8(
-    recipe: NetworkRecipe, *, clips: Sequence[str], calibrate: UInt8Array, check: UInt8Array
+    spec: NetworkSpec, *, clips: Sequence[str], calibrate: UInt8Array, check: UInt8Array
 ) -> Int8Ir:
     """Quantise a network after training.
 
@@ -92,7 +92,7 @@ def make_int8(
     Correction").
 
     Args:
-        recipe: The network.
+        spec: The network.
         clips: Keys of the clips that the frames come from.
         calibrate: (N,H,W,3) frames that set the ranges.
         check: (M,H,W,3) frames on which it is compared with float32.
@@ -102,10 +102,10 @@ def make_int8(
         RuntimeRouteError: the network has no OpenVINO form, or it cannot be quantised.
     """
     require_nncf()
-    float32 = ensure_ir(recipe)
+    float32 = ensure_ir(spec)
     parts = [_REVISION, version("nncf"), sorted(clips)]
     name = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
-    folder = _home(recipe) / name
+    folder = _home(spec) / name
     if _entry(folder) is None:
         discard(folder)
     with making_folder(folder) as temp:
@@ -121,8 +121,8 @@ def make_int8(
     return entry
 
 
-def _home(recipe: NetworkRecipe) -> Path:
-    return cache_folder() / "int8" / recipe.fingerprint()
+def _home(spec: NetworkSpec) -> Path:
+    return cache_folder() / "int8" / spec.fingerprint()
 
 
 def _entry(folder: Path) -> Int8Ir | None:

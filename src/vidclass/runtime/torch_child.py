@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from vidclass.runtime.child import BUILT, Tasks, main
-from vidclass.runtime.network_spec import NetworkRecipe, probe_inputs
+from vidclass.runtime.network_spec import NetworkSpec, probe_inputs
 from vidclass.runtime.openvino import ov
 
 
-def export_ir(recipe: NetworkRecipe, folder: Path) -> None:
+def export_ir(spec: NetworkSpec, folder: Path) -> None:
     """Write `model.xml` and `model.bin`, optimised, with a uint8 (B,H,W,3) input.
 
     The network is traced on two pictures: of one, a trace would keep that there is one.  PyTorch's
@@ -28,9 +28,9 @@ def export_ir(recipe: NetworkRecipe, folder: Path) -> None:
     # The door to OpenVINO leaves it out; telemetry stays shut away from it.
     from openvino.tools.ovc import convert_model
 
-    module = _built(recipe)
+    module = _built(spec)
     (folder / BUILT).touch()
-    frames = _tensor(recipe)[:2]
+    frames = _tensor(spec)[:2]
     with torch.no_grad():
         traced = torch.jit.trace(module, frames, strict=False, check_trace=False)
     model = convert_model(traced, example_input=frames, input=[-1, *map(int, frames.shape[1:])])
@@ -38,25 +38,25 @@ def export_ir(recipe: NetworkRecipe, folder: Path) -> None:
     ov.save_model(model, folder / "model.xml", compress_to_fp16=False)
 
 
-def reference_outputs(recipe: NetworkRecipe, folder: Path) -> None:
+def reference_outputs(spec: NetworkSpec, folder: Path) -> None:
     """Write `reference.npy`: what PyTorch makes of the probe inputs."""
     import torch
 
-    module = _built(recipe)
+    module = _built(spec)
     with torch.no_grad():
         # One by one: windows of frames take much memory.
-        rows = [module(row[None]).numpy() for row in _tensor(recipe)]
+        rows = [module(row[None]).numpy() for row in _tensor(spec)]
     np.save(folder / "reference.npy", np.concatenate(rows))
 
 
-def _built(recipe: NetworkRecipe) -> Any:
-    return recipe.build().eval()
+def _built(spec: NetworkSpec) -> Any:
+    return spec.build().eval()
 
 
-def _tensor(recipe: NetworkRecipe) -> Any:
+def _tensor(spec: NetworkSpec) -> Any:
     import torch
 
-    return torch.from_numpy(probe_inputs(recipe)["frames"])
+    return torch.from_numpy(probe_inputs(spec)["frames"])
 
 
 TASKS: Tasks = {"export": export_ir, "reference": reference_outputs}

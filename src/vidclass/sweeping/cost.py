@@ -13,12 +13,12 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
-from vidclass.bundle.write import head_recipe
+from vidclass.bundle.write import head_spec
 from vidclass.data.manifest import Clip
 from vidclass.features.decoding import decode_for
 from vidclass.features.extract import Extraction
-from vidclass.features.extractor import FeatureMaker, Network, OpenedNetwork
-from vidclass.features.pipeline import make_features
+from vidclass.features.extractor import FeatureExtractor, Network, OpenedNetwork
+from vidclass.features.pipeline import stream_features
 from vidclass.heads.cost import multiplications, parameters
 from vidclass.heads.registry import build_head
 from vidclass.runtime.ir import ensure_ir
@@ -49,7 +49,7 @@ class HeadCost:
 
 
 def feature_costs(
-    settings: Sequence[tuple[FeatureMaker, Extraction]], progress: Progress = no_progress
+    settings: Sequence[tuple[FeatureExtractor, Extraction]], progress: Progress = no_progress
 ) -> list[FeatureCost]:
     """Measure decoding and backbone of each setting on a few clips, nothing being stored.
 
@@ -70,11 +70,11 @@ def feature_costs(
     for turn in range(ROUNDS):
         order = range(len(settings)) if turn % 2 == 0 else reversed(range(len(settings)))
         for done, index in enumerate(order):
-            maker, extraction = settings[index]
-            opened = networks.open(maker)
+            extractor, extraction = settings[index]
+            opened = networks.open(extractor)
             clips = _some_clips(extraction, max(CLIPS, 2 * opened.network.parallel))
-            _seconds_a_clip(maker, opened.network, clips[:1])  # wakes disk and network up
-            times_s[turn, index] = _seconds_a_clip(maker, opened.network, clips)
+            _seconds_a_clip(extractor, opened.network, clips[:1])  # wakes disk and network up
+            times_s[turn, index] = _seconds_a_clip(extractor, opened.network, clips)
             routes[index] = opened.route
             progress("measure", turn * len(settings) + done + 1, ROUNDS * len(settings))
     return [
@@ -104,12 +104,12 @@ class _Networks:
     def __init__(self) -> None:
         self._kept: dict[tuple[str, int, str], OpenedNetwork] = {}
 
-    def open(self, maker: FeatureMaker) -> OpenedNetwork:
-        config = maker.config
+    def open(self, extractor: FeatureExtractor) -> OpenedNetwork:
+        config = extractor.config
         key = (config.backbone, config.geometry.size, config.precision)
         if key in self._kept:
             return self._kept[key]
-        opened = maker.open()
+        opened = extractor.open()
         if opened.route != "openvino":
             self._kept[key] = opened
         return opened
@@ -125,14 +125,16 @@ def _some_clips(extraction: Extraction, count: int) -> list[tuple[str, Clip]]:
     return [readable[row] for row in chosen]
 
 
-def _seconds_a_clip(maker: FeatureMaker, network: Network, clips: list[tuple[str, Clip]]) -> float:
+def _seconds_a_clip(
+    extractor: FeatureExtractor, network: Network, clips: list[tuple[str, Clip]]
+) -> float:
     def decode(item: tuple[str, Clip]) -> FrameBatch:
         key, clip = item
-        return decode_for(maker.config, clip.video, clip.span, fps=clip.fps, key=key)
+        return decode_for(extractor.config, clip.video, clip.span, fps=clip.fps, key=key)
 
     begun = time.perf_counter()
-    making = make_features(
-        clips, decode, network, video_of=lambda item: item[1].video, window=maker.window
+    making = stream_features(
+        clips, decode, network, video_of=lambda item: item[1].video, window=extractor.window
     )
     with closing(making) as results:
         for done in results:
@@ -163,8 +165,8 @@ def head_cost(head: str, *, frames: int, width: int, classes: int) -> HeadCost:
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "head.weights.h5"
         model.save_weights(weights)
-        recipe = head_recipe(head, frames=frames, width=width, classes=classes, weights=weights)
-        files = ensure_ir(recipe)
+        spec = head_spec(head, frames=frames, width=width, classes=classes, weights=weights)
+        files = ensure_ir(spec)
     network = OpenVinoNetwork.from_files(files.xml, files.bin)
     features = np.random.default_rng(0).normal(size=(1, frames, width)).astype(np.float32)
     mask = np.ones((1, frames), np.bool_)

@@ -20,7 +20,7 @@ from vidclass.training.losses import UNBALANCED
 # Clips that go through the pooling at a time: one size, so that it is compiled once.
 _BATCH = 64
 # Inverse strength of the penalty, for blocks of length 1.  From 10 to 300 accuracy on real clips
-# moves by a point or two (docs/accuracy.md).
+# moves by a point or two (docs/explanation/accuracy.md).
 _INVERSE_PENALTY = 30.0
 _MOST_ITERATIONS = 300
 _IMPOSSIBLE = -30.0

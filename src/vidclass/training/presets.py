@@ -58,7 +58,7 @@ def keras_example() -> RunConfig:
     return RunConfig(
         features=FeatureConfig(
             backbone="InceptionV3",
-            sampling=SamplingConfig(policy="head", frames=20),
+            sampling=SamplingConfig(policy="first", frames=20),
             geometry=GeometryConfig(crop="centre", size=224),
         ),
         head="gru",

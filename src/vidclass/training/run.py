@@ -19,7 +19,7 @@ from vidclass.data.manifest import Manifest
 from vidclass.data.splits import split_clips, tail_validation
 from vidclass.errors import SplitError
 from vidclass.features.extract import Extraction
-from vidclass.features.extractor import backbone_recipe
+from vidclass.features.extractor import require_backbone
 from vidclass.features.grouping import regrouped
 from vidclass.ledger import write_ledger
 from vidclass.tasks.answers import AnswerRule
@@ -132,7 +132,7 @@ def _prepare(
     check_head(config.head, task)
     divide(manifest, config.split, seed=config.training.seed)
     for view in config.views:
-        backbone_recipe(view)
+        require_backbone(view)
     names.prepare_run_folder(out, config, overwrite=overwrite)
     names.write_config(out, config)
     return manifest, task
@@ -210,7 +210,7 @@ def _save(
         model.model.save_weights(weights)
         written.append(weights.name)
         view = views[member.view]
-        trained.append(TrainedMember(member.head, weights, view.maker, view.mirror_maker))
+        trained.append(TrainedMember(member.head, weights, view.extractor, view.mirror_extractor))
     names.write_choices(out, fitted.choices)
     bundle = out / names.BUNDLE
     write_bundle(

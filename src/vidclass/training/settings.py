@@ -31,8 +31,8 @@ def parse_settings(texts: Iterable[str]) -> dict[str, Any]:
         key = key.strip()
         if not equals or not key:
             raise ConfigError(
-                f"--set {text!r} must be KEY=VALUE, as in --set ema=0.99; docs/training.md lists "
-                "the keys."
+                f"--set {text!r} must be KEY=VALUE, as in --set ema=0.99; docs/how-to/training.md "
+                "lists the keys."
             )
         require_choice("--set", key, setting_names())
         if key.startswith(_SECTION):

@@ -81,7 +81,8 @@ def positive_weights(truth: NDArray[np.float32]) -> NDArray[np.float64]:
     """(K,) weights of the clips with each class: the root of how many there are without it for one.
 
     The ratio itself would make half a probability the border for every class, but push up all
-    probabilities of rare ones; its root is between that and none (measured in docs/labels.md).
+    probabilities of rare ones; its root is between that and none (measured in
+    docs/how-to/labels.md).
     None weighs more than `MOST_WEIGHT`, or less than one part in as many.
 
     >>> positive_weights(np.array([[1, 0], [1, 0], [1, 0], [0, 1]], np.float32)).round(2).tolist()

@@ -13,7 +13,7 @@ from vidclass.config import FeatureConfig, RunConfig, TaskConfig
 from vidclass.data.manifest import Manifest
 from vidclass.errors import ConfigError, require_choice
 from vidclass.features.extract import Extraction
-from vidclass.features.extractor import FeatureMaker, feature_maker
+from vidclass.features.extractor import FeatureExtractor, feature_extractor
 from vidclass.features.several import extract_several
 from vidclass.features.store.stored_clips import MEMORY_VARIABLE
 from vidclass.tasks.label_scheme import LabelScheme, label_scheme
@@ -27,15 +27,15 @@ class View:
     """The clips under one feature setting.
 
     Attributes:
-        maker: What made their features.
+        extractor: What made their features.
         extraction: The features.
-        mirror_maker: What made those of their mirror images, where a run flips.
+        mirror_extractor: What made those of their mirror images, where a run flips.
         mirrored: The features of their mirror images.
     """
 
-    maker: FeatureMaker
+    extractor: FeatureExtractor
     extraction: Extraction
-    mirror_maker: FeatureMaker | None = None
+    mirror_extractor: FeatureExtractor | None = None
     mirrored: Extraction | None = None
 
 
@@ -84,13 +84,13 @@ def see(
     The kind of the task is said.
 
     Raises:
-        ConfigError, WeightsError, StoreError, StoppedError: as `feature_maker` and `extract`.
+        ConfigError, WeightsError, StoreError, StoppedError: as `feature_extractor` and `extract`.
     """
     # Refuse before the work.
     swapped_classes(label_scheme(manifest, task).labels, config.swap_labels)
-    plain = [feature_maker(view, manifest, progress=progress) for view in config.views]
+    plain = [feature_extractor(view, manifest, progress=progress) for view in config.views]
     flipped = [
-        feature_maker(mirror_image(view), manifest, progress=progress)
+        feature_extractor(mirror_image(view), manifest, progress=progress)
         for view in config.views
         if config.flip
     ]
@@ -103,10 +103,10 @@ def see(
         retry_failed=retry_failed,
     )
     return [
-        View(maker, found[place], flipped[place], found[len(plain) + place])
+        View(extractor, found[place], flipped[place], found[len(plain) + place])
         if flipped
-        else View(maker, found[place])
-        for place, maker in enumerate(plain)
+        else View(extractor, found[place])
+        for place, extractor in enumerate(plain)
     ]
 
 
@@ -115,7 +115,7 @@ def seen_clips(views: Sequence[View], scheme: LabelScheme, config: RunConfig) ->
     swap = swapped_classes(scheme.labels, config.swap_labels)
     seen = []
     for view in views:
-        steps = view.maker.steps
+        steps = view.extractor.steps
         plain, mirrored = examples(view.extraction, scheme, steps), None
         if view.mirrored is not None:
             images = examples(view.mirrored, scheme, steps)
@@ -132,20 +132,18 @@ def mirror_image(config: FeatureConfig) -> FeatureConfig:
 
 
 def swapped_classes(labels: Sequence[str], swap: Mapping[str, str]) -> NDArray[np.int64]:
-    """The class that the mirror image of each class has, (K,).
+    """Return the class of the mirror image of each class, (K,).
 
     >>> swapped_classes(["left", "right", "wave"], {"left": "right"}).tolist()
     [1, 0, 2]
 
     Raises:
-        ConfigError: a label does not exist, or is in two pairs.
+        ConfigError: A label to swap is not one of `labels`.
     """
     classes = np.arange(len(labels))
     for one, other in swap.items():
         for label in (one, other):
-            require_choice("label to swap", label, labels)
+            require_choice("label in swap_labels", label, labels)
         first, second = labels.index(one), labels.index(other)
-        if first == second or classes[first] != first or classes[second] != second:
-            raise ConfigError(f"swap_labels={dict(swap)}: give each pair once, of two labels.")
         classes[first], classes[second] = second, first
     return classes

@@ -114,7 +114,7 @@ def choose_frames(
     past = max(past, first + 1)
     if sampling.policy == "random" and rng is None:
         raise ConfigError("policy='random' draws frames: pass rng, for example clip_generator(...)")
-    if sampling.policy == "head":
+    if sampling.policy == "first":
         return np.arange(first, min(past, first + count))
     if sampling.policy == "stride":
         times_s = stride_timestamps_s(start_s, stop_s, sampling.stride_s, count)

@@ -177,7 +177,7 @@ EXTRACT = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
-from fake_network import FakeMaker, MeanColour
+from fake_network import FakeExtractor, MeanColour
 from vidclass.data.manifest import Manifest
 from vidclass.features import extract as module
 from vidclass.features.extract import extract
@@ -195,11 +195,11 @@ def told(self, clips):
         print(*clips, flush=True)
 FeatureStore.append = told
 module.APPEND_CLIPS = 8
-fake = FakeMaker()
+fake = FakeExtractor()
 fake.network = Slow()
 manifest = Manifest.from_source(sys.argv[1])
 print("ready", flush=True)
-done = extract(manifest, fake.maker(), store_folder=Path(sys.argv[2]))
+done = extract(manifest, fake.extractor(), store_folder=Path(sys.argv[2]))
 print("ok", done.ok, done.reused)
 """
 

@@ -1,0 +1,53 @@
+"""Hooks of the documentation's build: the options of every command, and links out of docs/."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+from typer.main import get_command
+
+from vidclass.cli.main import app
+
+OPTIONS = "<!-- options of every command -->"
+# Files beside docs/ are no pages of the site: their names stay, without a link.
+OUTSIDE = re.compile(r"\[([^\]]+)\]\((?:\.\./)+(?!docs/)(?:README|benchmarks|examples)[^)]*\)")
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Fill in the table of options; replace links to files outside of docs/ by their text."""
+    if OPTIONS in markdown:
+        markdown = markdown.replace(OPTIONS, command_reference())
+    return OUTSIDE.sub(r"\1", markdown)
+
+
+def command_reference() -> str:
+    """Return a Markdown section for each command, made from its options."""
+    root = get_command(app)
+    return "\n\n".join(section(command, name) for name, command in commands(root, "vidclass"))
+
+
+def commands(command: Any, name: str) -> list[tuple[str, Any]]:
+    """Return every command below a group, with its full name."""
+    children = getattr(command, "commands", None)
+    if children is None:
+        return [(name, command)]
+    return [each for key, child in children.items() for each in commands(child, f"{name} {key}")]
+
+
+def section(command: Any, name: str) -> str:
+    """Return one command's heading, help and table of parameters."""
+    context = click.Context(command, info_name=name)
+    usage = " ".join(command.collect_usage_pieces(context))
+    rows = [row(parameter, context) for parameter in command.get_params(context)]
+    head = f"### `{name}`\n\n{command.help or ''}\n\n```text\n{name} {usage}\n```"
+    return "\n".join([head, "", "| parameter | meaning |", "| --- | --- |", *rows])
+
+
+def row(parameter: Any, context: click.Context) -> str:
+    """Return one line of a table of parameters."""
+    record = parameter.get_help_record(context)
+    name, text = record or (parameter.make_metavar(context), getattr(parameter, "help", ""))
+    cells = (f"`{name}`", " ".join(str(text or "").split()))
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
