@@ -5,18 +5,48 @@ from __future__ import annotations
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 from vidclass._core.text import counted
-from vidclass.audit.model import ClipLook, Duplicates, Finding, Severity, Suspect
+from vidclass.audit.duplicates import Duplicates
+from vidclass.audit.inspection import ClipLook
 from vidclass.data.checks import refuse_contradictions, refuse_leaks, refuse_unknown_labels
 from vidclass.data.manifest import Manifest
 from vidclass.errors import ManifestError
+from vidclass.evaluation.label_issues import Suspect
 from vidclass.types import Failure
 
 LONG_FACTOR = 10.0
 FEWEST_FRAMES = 4
 # A span may end beyond its video by so much: tables round.
 SPAN_MARGIN_S = 0.5
+
+
+Severity = Literal["error", "warning", "note"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong or odd.
+
+    Attributes:
+        kind: A stable name, such as `unreadable`.
+        severity: `error`: training would fail or measure nothing; `warning`: it would suffer;
+            `note`: worth knowing.
+        title: One line, with numbers.
+        advice: What it means and what to do, as sentences.
+        rows: The clips concerned; none where it is about all of them.
+        details: More lines, such as one for each clip; none where the clips' names say it all.
+    """
+
+    kind: str
+    severity: Severity
+    title: str
+    advice: str = ""
+    rows: tuple[int, ...] = ()
+    details: tuple[str, ...] = ()
 
 
 def table_findings(manifest: Manifest) -> list[Finding]:

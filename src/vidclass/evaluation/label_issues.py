@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from vidclass._core.text import listed, quoted
-from vidclass.audit.model import Suspect
 from vidclass.data.balance import Units
 from vidclass.data.groups import keep_together
 from vidclass.data.manifest import Manifest
@@ -28,6 +27,25 @@ from vidclass.types import ClipFeatures, Progress
 MOST_FOLDS = 5
 _COMPONENTS = 64
 _SEED = 0
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A clip whose label a model that never saw it contradicts with confidence.
+
+    Attributes:
+        row: The clip.
+        label: The given class.
+        label_probability: What the model gives to it.
+        suggested: The class that the model takes it for.
+        probability: What the model gives to that.
+    """
+
+    row: int
+    label: str
+    label_probability: float
+    suggested: str
+    probability: float
 
 
 @dataclass(frozen=True)
