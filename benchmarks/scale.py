@@ -109,7 +109,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     store, keys = open_store(folder), keys_of(options.clips)
     marks: list[tuple[str, float]] = []
 
-    def extract_several(manifest: vidclass.Manifest, *_: object, **__: object) -> list[Extraction]:
+    def extract_all(manifest: vidclass.Manifest, *_: object, **__: object) -> list[Extraction]:
         marks.append(("start", time.monotonic()))
         store.missing(keys)
         marks.append(("keys", time.monotonic()))
@@ -118,7 +118,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     def tell(stage: str, done: int, total: int) -> None:
         marks.append((stage, time.monotonic()))
 
-    views.extract_several = extract_several
+    views.extract_all = extract_all
     config = vidclass.run_config(
         head=options.head,
         features={"frames": options.frames},

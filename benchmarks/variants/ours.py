@@ -56,7 +56,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--clips", required=True)
     parser.add_argument("--part", choices=("extract", "decode", "network"), required=True)
     parser.add_argument("--backbone", default="efficientnet_lite0")
-    parser.add_argument("--weights", default="imagenet")
+    parser.add_argument("--weights", default="pretrained")
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--sampling", default="head")
     parser.add_argument("--frames", type=int, default=20)

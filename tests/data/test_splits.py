@@ -13,6 +13,9 @@ from hypothesis import strategies as st
 
 from vidclass.data.balance import (
     GroupClasses,
+    best_assignment,
+    complete_split,
+    fill_missing_classes,
 )
 from vidclass.data.manifest import Manifest
 from vidclass.data.rows import Rows

@@ -42,7 +42,7 @@ class TrainedRun:
         """What made its features, with the weights where they lie now."""
         features = self.bundle.info.features
         own = self.folder / names.BACKBONE_WEIGHTS
-        if features.weights in ("imagenet", "random") or not own.is_file():
+        if features.weights in ("pretrained", "random") or not own.is_file():
             return features
         return features.model_copy(update={"weights": str(own.resolve())})
 
