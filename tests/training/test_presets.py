@@ -25,7 +25,7 @@ def test_the_keras_example_is_what_the_example_does() -> None:
     sampling, geometry = config.features.sampling, config.features.geometry
     assert (sampling.policy, sampling.frames) == ("first", 20)
     assert (geometry.crop, geometry.size) == ("centre", 224)
-    assert (config.features.backbone, config.features.weights) == ("InceptionV3", "imagenet")
+    assert (config.features.backbone, config.features.weights) == ("InceptionV3", "pretrained")
     assert config.head == "gru"
     training = config.training
     assert (training.epochs, training.batch_size, training.learning_rate) == (10, 32, 1e-3)
@@ -137,7 +137,7 @@ def test_every_feature_and_split_option_arrives() -> None:
             {"features": {"policy": "last"}},
             "policy='last': .*'uniform', 'first', 'stride' or 'random'",
         ),
-        ({"features": {"stride_s": 0.5}}, "stride_s is used only by policy='stride'"),
+        ({"features": {"stride_s": 0.5}}, "`stride_s` is used only by policy='stride'"),
         ({"features": {"crop": "center"}}, "crop='center': .*'centre' or 'whole'"),
         ({"training": {"epochs": 0}}, "epochs=0"),
         ({"training": {"epoch": 3}}, "epoch=3: Extra inputs are not permitted"),

@@ -31,7 +31,7 @@ def extract_command(
     with stopping(ledger), progress_bars() as progress:
         extractor = feature_extractor(config, manifest, progress=progress)
         result = extract(manifest, extractor, **execution.keywords(progress))
-    print_notes((*manifest.notes, *result.notes, *result.lost().notes()))
+    print_notes((*manifest.notes, *result.notes, *result.failure_counts().notes()))
     say(f"{result.ok - result.reused} clips extracted, {result.reused} were stored already")
     closing_line(result.ok, result.failures, ledger)
     if result.failures and not result.ok:

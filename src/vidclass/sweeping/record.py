@@ -40,7 +40,7 @@ def ready_command(row: Row, config: SweepConfig, folder: Path) -> str:
         "--seed": config.seed,
         "--out": folder / f"run-{row.number}",
     }
-    if config.weights != "imagenet":
+    if config.weights != "pretrained":
         options["--weights"] = config.weights
     if config.epochs is not None:
         options["--epochs"] = config.epochs

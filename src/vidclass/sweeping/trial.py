@@ -114,7 +114,7 @@ class Runner:
             retry_failed=self.retry_failed and first,
         )
         self.read = len(self.manifest)
-        self.notes += [*extraction.notes, *extraction.lost().notes()]
+        self.notes += [*extraction.notes, *extraction.failure_counts().notes()]
         for failure in extraction.failures:
             self.failures[(failure.video, failure.start_s, failure.stop_s)] = failure
         return extraction
