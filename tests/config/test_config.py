@@ -65,7 +65,7 @@ def test_settings_are_frozen(kind: type[FrozenConfig]) -> None:
         (
             SamplingConfig,
             {"frames": 100, "views": 41},
-            r"`frames` times `views` is 4100, more than",
+            r"`frames` \* `views` is 4100, more than",
         ),
         (
             SamplingConfig,
@@ -136,7 +136,7 @@ def test_what_to_unfreeze_is_a_number_of_blocks_a_share_or_all(given: object, re
 
 @pytest.mark.parametrize("given", ["some", "0", 0, -1, 1.5, "1.0", 0.0, True, None])
 def test_other_things_to_unfreeze_are_refused(given: object) -> None:
-    with pytest.raises(ConfigError, match=r"unfreeze=.*, give 'all'"):
+    with pytest.raises(ConfigError, match=r"unfreeze=.*: give 'all'"):
         FinetuneConfig.checked(unfreeze=given)
 
 

@@ -207,11 +207,11 @@ def test_which_classes_may_be_reversed() -> None:
     [
         (
             {"reverse": 0.5},
-            r"augment=.*`augment.reverse` needs `augment.reverse_labels`: 'all' if every class",
+            r"augment=.*`augment.reverse` needs `augment.reverse_labels`: 'all'",
         ),
         (
             {"reverse_labels": "all"},
-            r"`augment.reverse_labels` is used only with `augment.reverse` above 0",
+            r"`augment.reverse_labels` is used only with `augment.reverse` ",
         ),
         ({"frame_drop": 1}, r"augment\.frame_drop=1: .*less than 1"),
         ({"mixup": -1}, r"augment\.mixup=-1: .*greater than or equal to 0"),

@@ -55,9 +55,7 @@ class SamplingConfig(FrozenConfig):
     @model_validator(mode="after")
     def _limit_total(self) -> Self:
         if self.total_frames > MAX_FRAMES:
-            raise ValueError(
-                f"`frames` times `views` is {self.total_frames}, more than {MAX_FRAMES}"
-            )
+            raise ValueError(f"`frames` * `views` is {self.total_frames}, more than {MAX_FRAMES}")
         return self
 
 

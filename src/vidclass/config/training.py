@@ -32,8 +32,8 @@ class AugmentConfig(FrozenConfig):
     def _say_what_reversed_clips_are(self) -> Self:
         if self.reverse and not self.reverse_labels:
             raise ValueError(
-                "`augment.reverse` needs `augment.reverse_labels`: 'all' if every class stays the same "
-                "backwards, or "
+                "`augment.reverse` needs `augment.reverse_labels`: 'all' if classes stay the "
+                "same backwards, or "
                 'a map such as {"left": "right", "right": "left"}'
             )
         if self.reverse_labels and not self.reverse:
