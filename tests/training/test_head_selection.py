@@ -33,7 +33,7 @@ def listed(count: int, *, clips_a_group: int = 2) -> Manifest:
         "label": ["ab"[group % 2] for group in groups],
         "group": [f"g{group}" for group in groups],
     }
-    return Manifest(Rows.of(columns).table)
+    return Manifest(Rows.from_columns(columns).table)
 
 
 def ordered(clips: Manifest, *, noise: float = 0.5) -> Examples:

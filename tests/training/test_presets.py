@@ -25,7 +25,7 @@ def test_the_keras_example_is_what_the_example_does() -> None:
     sampling, geometry = config.features.sampling, config.features.geometry
     assert (sampling.policy, sampling.frames) == ("first", 20)
     assert (geometry.crop, geometry.size) == ("centre", 224)
-    assert (config.features.backbone, config.features.weights) == ("InceptionV3", "imagenet")
+    assert (config.features.backbone, config.features.weights) == ("InceptionV3", "pretrained")
     assert config.head == "gru"
     training = config.training
     assert (training.epochs, training.batch_size, training.learning_rate) == (10, 32, 1e-3)

@@ -41,7 +41,7 @@ def speed_config(name: str, *, size: int | None = None) -> FeatureConfig:
     from vidclass.config import FeatureConfig, GeometryConfig
 
     backbone = get_backbone(name)
-    weights = "imagenet" if backbone.weights_state == "at hand" else "random"
+    weights = "pretrained" if backbone.weights_state == "at hand" else "random"
     geometry = GeometryConfig(size=size or backbone.size)
     return FeatureConfig(backbone=name, weights=weights, geometry=geometry)
 

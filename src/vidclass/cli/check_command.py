@@ -44,10 +44,8 @@ def check_command(
     ] = False,
 ) -> None:
     """Look at every clip and tell everything wrong or odd with them."""
-    from vidclass.audit.page import write_page
-    from vidclass.audit.record import as_json
-    from vidclass.audit.run import check
-    from vidclass.audit.source import read_for_check
+    from vidclass.audit.report import as_json, write_page
+    from vidclass.audit.run import check, read_for_check
     from vidclass.cli.check_tables import report_audit
     from vidclass.cli.console import ledger_beside, progress_bars, write_json
 

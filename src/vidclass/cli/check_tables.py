@@ -140,7 +140,7 @@ def ledger_table(audit: Audit) -> Table:
         table.add_column(column, justify="right")
     causes: dict[str, list[bool]] = {}
     for entry in audit.ledger:
-        causes.setdefault(entry.cause, []).append(not entry.now)
+        causes.setdefault(entry.failure.cause, []).append(not entry.now)
     for cause, now in sorted(causes.items(), key=lambda item: -len(item[1])):
         table.add_row(escape(cause), str(len(now)), str(sum(now)))
     return table

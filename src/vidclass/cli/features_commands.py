@@ -170,7 +170,7 @@ def _frames(config: dict[str, Any]) -> str:
     views = f"in {sampling['views']} views" if "views" in sampling else None
     words = [sampling.get("frames"), views, sampling.get("policy"), geometry.get("size")]
     words += [geometry.get("crop"), config.get("precision"), config.get("weights")]
-    return " ".join(str(word) for word in words if word not in (None, "imagenet")) or "?"
+    return " ".join(str(word) for word in words if word not in (None, "pretrained")) or "?"
 
 
 def _as_json(table: StoredTable) -> dict[str, Any]:

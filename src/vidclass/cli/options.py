@@ -78,7 +78,7 @@ SwapLabels = Annotated[
 ]
 Weights = Annotated[
     str | None,
-    typer.Option(help="Backbone weights: imagenet, random, or a Keras weights file."),
+    typer.Option(help="Backbone weights: pretrained, random, or a Keras weights file."),
 ]
 HeadName = Annotated[
     str | None,

@@ -12,7 +12,7 @@ from vidclass.cli.source_options import Source
 
 if TYPE_CHECKING:
     from vidclass.data.manifest import Manifest
-    from vidclass.data.split_summary import Held
+    from vidclass.data.split_summary import SplitCount
 
 _SHARE = 0.2
 
@@ -40,7 +40,7 @@ def split_command(
     """Divide clips without sharing a group, as a CSV: train, validation and test, or folds."""
     from vidclass.cli.console import tell_notes, write_json
     from vidclass.config import SplitConfig
-    from vidclass.data.split_summary import count_parts
+    from vidclass.data.split_summary import split_summary
     from vidclass.data.splits import split_clips, with_folds
     from vidclass.features.grouping import regrouped
 
@@ -64,7 +64,7 @@ def split_command(
     manifest.write_csv(out)
     tell_notes(manifest.notes)
     column = "split" if folds is None else "fold"
-    counts = count_parts(manifest, column)
+    counts = split_summary(manifest, column)
     if json_file is not None:
         write_json(json_file, _as_json(manifest, out, column, counts))
     if json_file != "-":
@@ -96,7 +96,7 @@ def _with_near_duplicates(manifest: Manifest, out: Path, store: Path | None) -> 
 
 
 def _as_json(
-    manifest: Manifest, out: Path, column: str, counts: dict[str, dict[str, Held]]
+    manifest: Manifest, out: Path, column: str, counts: dict[str, dict[str, SplitCount]]
 ) -> dict[str, Any]:
     from dataclasses import asdict
 
@@ -113,7 +113,7 @@ def _as_json(
     }
 
 
-def _show(manifest: Manifest, column: str, counts: dict[str, dict[str, Held]]) -> None:
+def _show(manifest: Manifest, column: str, counts: dict[str, dict[str, SplitCount]]) -> None:
     from rich.table import Table
 
     from vidclass.cli.console import show

@@ -21,7 +21,7 @@ from vidclass.cli.options import (
 from vidclass.cli.source_options import Source, takes_source
 
 if TYPE_CHECKING:
-    from vidclass.sweeping.space import SweepSpace
+    from vidclass.sweeping.config import SweepSpace
 
 
 def register(app: typer.Typer) -> None:
@@ -98,9 +98,9 @@ def sweep_command(
     """Try many settings on the same folds: accuracy against cost, and a command line for each."""
     from vidclass.cli.console import progress_bars, stopping, write_json
     from vidclass.cli.sweep_tables import report_sweep
+    from vidclass.sweeping.config import SweepConfig
     from vidclass.sweeping.record import LEDGER, as_json
     from vidclass.sweeping.run import sweep
-    from vidclass.sweeping.settings import SweepConfig
 
     space = _space(
         backbone=backbones,
@@ -140,7 +140,7 @@ def sweep_command(
 
 
 def _space(**axes: str | None) -> SweepSpace:
-    from vidclass.sweeping.space import SweepSpace
+    from vidclass.sweeping.config import SweepSpace
 
     return SweepSpace.checked(
         **{name: split_list(text) for name, text in axes.items() if text is not None}

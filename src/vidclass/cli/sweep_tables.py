@@ -14,8 +14,7 @@ from vidclass.cli.tables import percent
 from vidclass.sweeping.record import FIGURE, LEDGER, TABLE
 
 if TYPE_CHECKING:
-    from vidclass.sweeping.result import SweepResult
-    from vidclass.sweeping.rows import Row
+    from vidclass.sweeping.result import Row, SweepResult
 
 # These are shown only where a sweep tries more than one value.
 _OPTIONAL = ("sampling", "crop", "precision")

@@ -194,7 +194,7 @@ def extract_command(
             strict=strict,
             retry_failed=retry_failed,
         )
-    tell_notes((*manifest.notes, *result.notes, *result.lost().notes()))
+    tell_notes((*manifest.notes, *result.notes, *result.failure_counts().notes()))
     say(f"{result.ok - result.reused} clips extracted, {result.reused} were stored already")
     closing_line(result.ok, result.failures, ledger)
     if result.failures and not result.ok:

@@ -169,5 +169,5 @@ def evaluate_command(
     if report is not None:
         write_page(report, result, title=f"{bundle.path.name} on {source.path}")
     extraction = result.extraction
-    notes = (*manifest.notes, *extraction.notes, *extraction.lost().notes())
+    notes = (*manifest.notes, *extraction.notes, *extraction.failure_counts().notes())
     report_evaluation(result, notes, ledger=ledger, quiet=json_file == "-")

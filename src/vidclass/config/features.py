@@ -91,14 +91,14 @@ class GeometryConfig(FrozenConfig):
 class FeatureConfig(FrozenConfig):
     """All settings that change the features of a clip.
 
-    `weights`: `imagenet`, `random` (for tests and for measuring speed), or the path of a Keras
+    `weights`: `pretrained`, `random` (for tests and for measuring speed), or the path of a Keras
     weights file for this backbone.
     `precision`: the numbers in which the backbone computes. `auto` is bf16 where the processor
     has it, else f32; int8 is the quickest, and is calibrated on frames of the clips themselves.
     """
 
     backbone: str = "efficientnet_lite0"
-    weights: str = "imagenet"
+    weights: str = "pretrained"
     precision: Literal["auto", "f32", "bf16", "int8"] = "auto"
     sampling: SamplingConfig = SamplingConfig()
     geometry: GeometryConfig = GeometryConfig()

@@ -7,9 +7,8 @@ import pytest
 from made_rows import point
 from vidclass.backbones.registry import Backbone, get_backbone
 from vidclass.errors import ConfigError
-from vidclass.sweeping import space as module
-from vidclass.sweeping.settings import SweepConfig
-from vidclass.sweeping.space import SweepSpace, backbones_at_hand, untried
+from vidclass.sweeping import config as module
+from vidclass.sweeping.config import SweepConfig, SweepSpace, backbones_at_hand, untried
 
 
 def test_by_itself_it_tries_only_backbones_whose_weights_are_at_hand(

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
+from inspected_clips import look_of, manifest_of
 from tiny_set import write_clip, write_set
 from vidclass.audit import thumbnails
-from vidclass.audit.model import ClipLook, Duplicates, LedgerEntry, Suspect
-from vidclass.audit.page import _histogram, page_of, write_page
-from vidclass.audit.run import Audit, check
-from vidclass.audit.source import read_for_check
-from vidclass.data.manifest import Manifest
+from vidclass.audit.duplicates import Duplicates
+from vidclass.audit.inspection import ClipLook, LedgerEntry
+from vidclass.audit.report import _histogram, page_of, write_page
+from vidclass.audit.run import Audit, check, read_for_check
 from vidclass.errors import ConfigError
+from vidclass.evaluation.label_issues import Suspect
 from vidclass.types import Failure
 
 HOSTILE = "<script>alert(1)"
@@ -62,7 +62,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Audit:
                 Duplicates((1, 2), 0.99, False, ()),
             ),
             "agreement": 0.5,
-            "ledger": (LedgerEntry(failure, HOSTILE, ""), LedgerEntry(failure, HOSTILE, "gone")),
+            "ledger": (LedgerEntry(failure, ""), LedgerEntry(failure, "gone")),
         }
     )
 
@@ -122,9 +122,7 @@ def test_it_cannot_be_written(hostile: Audit, tmp_path: Path) -> None:
         write_page(tmp_path / "file" / "page.html", hostile, source="s")
 
 
-def test_a_page_of_many_classes_stays_small(
-    manifest_of: Callable[..., Manifest], look_of: Callable[..., ClipLook]
-) -> None:
+def test_a_page_of_many_classes_stays_small() -> None:
     """UCF101 has 101 classes and 13,320 clips."""
     labels = [f"class {k % 101}" for k in range(13320)]
     manifest = manifest_of(label=labels)

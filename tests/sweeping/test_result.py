@@ -5,8 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from made_rows import folds, row
-from vidclass.sweeping.pareto import accuracy_of_choosing, pareto_front
-from vidclass.sweeping.rows import Row, honest_accuracy, ranked
+from vidclass.sweeping.result import (
+    Row,
+    accuracy_of_choosing,
+    honest_accuracy,
+    pareto_front,
+    ranked,
+)
 
 PAIRS = st.lists(
     st.tuples(

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vidclass.audit.label_issues import contradicted, judge_labels
-from vidclass.data.manifest import Manifest
+from inspected_clips import manifest_of
+from vidclass.evaluation.label_issues import contradicted, judge_labels
 from vidclass.types import ClipFeatures, no_progress
 
-Make = Callable[..., Manifest]
 CENTRES = {"a": 0, "b": 1, "c": 2}
 
 
@@ -28,7 +25,7 @@ def features_of(labels: str, *, seed: int = 0) -> list[ClipFeatures | None]:
     return clips
 
 
-def test_a_planted_label_is_the_first_suspect(manifest_of: Make) -> None:
+def test_a_planted_label_is_the_first_suspect() -> None:
     truth = "abc" * 12
     given_labels = list(truth)
     given_labels[4] = "c"
@@ -43,7 +40,7 @@ def test_a_planted_label_is_the_first_suspect(manifest_of: Make) -> None:
     assert told == [("labels", k, 5) for k in range(1, 6)]
 
 
-def test_a_clip_of_the_same_group_teaches_nothing(manifest_of: Make) -> None:
+def test_a_clip_of_the_same_group_teaches_nothing() -> None:
     """Half of group 0 is labelled wrongly: with its other half to learn from, none would tell."""
     truth = "a" * 4 + "abc" * 10
     labels = ["b"] * 4 + list(truth[4:])
@@ -52,13 +49,13 @@ def test_a_clip_of_the_same_group_teaches_nothing(manifest_of: Make) -> None:
     assert {one.row for one in judged.suspects} >= {0, 1, 2, 3}
 
 
-def test_clean_labels_agree(manifest_of: Make) -> None:
+def test_clean_labels_agree() -> None:
     truth = "abc" * 8
     judged = judge_labels(manifest_of(label=list(truth)), features_of(truth), no_progress)
     assert (judged.accuracy, judged.suspects) == (1.0, ())
 
 
-def test_clips_without_features_are_left_out(manifest_of: Make) -> None:
+def test_clips_without_features_are_left_out() -> None:
     truth = "ab" * 6
     clips = features_of(truth)
     clips[0] = None
@@ -68,7 +65,7 @@ def test_clips_without_features_are_left_out(manifest_of: Make) -> None:
     assert "were not judged: that takes two classes" in nothing.note
 
 
-def test_classes_of_one_group_are_not_judged(manifest_of: Make) -> None:
+def test_classes_of_one_group_are_not_judged() -> None:
     truth = "abc" * 4
     groups = [f"g{k}" if label != "c" else "one" for k, label in enumerate(truth)]
     judged = judge_labels(
@@ -83,7 +80,7 @@ def test_classes_of_one_group_are_not_judged(manifest_of: Make) -> None:
     assert alone.note.startswith("labels were not judged")
 
 
-def test_several_classes_a_clip(manifest_of: Make) -> None:
+def test_several_classes_a_clip() -> None:
     judged = judge_labels(manifest_of(label=["a", "a|b"]), features_of("ab"), no_progress)
     assert judged.note == "labels were not judged: clips have several classes."
 

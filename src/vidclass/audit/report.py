@@ -1,12 +1,12 @@
-"""A self-contained HTML page about an audit."""
+"""Reports of an audit: the JSON record and a self-contained HTML page."""
 
 from __future__ import annotations
 
 import base64
 import statistics
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -15,10 +15,65 @@ from jinja2 import Environment, PackageLoader
 
 from vidclass._core.files import write_text
 from vidclass._core.text import counted
-from vidclass.audit.model import Finding
+from vidclass.audit.inspection import ClipLook
+from vidclass.audit.issues import Finding
 from vidclass.audit.run import MOST_OF_FINDING, MOST_OF_SET, MOST_SETS, MOST_SUSPECTS, Audit
 from vidclass.audit.thumbnails import STRIP_FRAMES, sheet_rows
 from vidclass.errors import ConfigError
+
+SCHEMA = 1
+
+
+def as_json(audit: Audit) -> dict[str, Any]:
+    """Everything but the pictures; clips are named by their paths."""
+    videos = audit.manifest.table["video"].to_list()
+
+    def named(rows: Iterable[int]) -> list[str]:
+        return [videos[row] for row in rows]
+
+    return {
+        "schema": SCHEMA,
+        "deep": audit.deep,
+        "clips": len(audit.looks),
+        "ok": audit.ok,
+        "failed": len(audit.failures),
+        "duration_s": round(sum(look.duration_s for look in audit.looks), 3),
+        "groups": audit.manifest.table["group"].drop_nulls().n_unique(),
+        "notes": list(audit.manifest.notes),
+        "not_looked_at": list(audit.not_looked_at),
+        "findings": [
+            {**asdict(finding), "rows": list(finding.rows), "videos": named(finding.rows)}
+            for finding in audit.findings
+        ],
+        "classes": [asdict(fact) for fact in audit.classes],
+        "properties": {
+            one.name: [asdict(value) for value in one.values] for one in audit.properties
+        },
+        "duplicates": [
+            {**asdict(one), "videos": named(one.rows)} for one in audit.duplicates
+        ],
+        "agreement": audit.agreement,
+        "suspects": [{**asdict(one), "video": videos[one.row]} for one in audit.suspects],
+        "failures": [asdict(failure) for failure in audit.failures],
+        "ledger": [
+            {**asdict(entry.failure), "readable_now": not entry.now, "now": entry.now}
+            for entry in audit.ledger
+        ],
+        "videos": [_look(row, look, audit) for row, look in enumerate(audit.looks)],
+    }  # fmt: skip
+
+
+def _look(row: int, look: ClipLook, audit: Audit) -> dict[str, Any]:
+    """One clip: where it stands in the table, and what its file holds."""
+    clip = audit.manifest.table.row(row, named=True)
+    facts: dict[str, Any] = {name: clip[name] for name in ("video", "label", "start_s", "stop_s")}
+    facts |= {"duration_s": look.duration_s, "frames": look.frames, "looked_at": look.looked_at}
+    facts |= {"black": look.black, "frozen": look.frozen}
+    info = None if look.info is None else asdict(look.info)
+    if info is not None:
+        del info["path"]
+    return {**facts, "readable": look.failure is None, "file": info}
+
 
 MOST_LISTED = 100
 _BINS = 24
@@ -182,7 +237,7 @@ def _ledger(audit: Audit) -> list[tuple[str, list[Any]]]:
     """The entries by cause, the most frequent first."""
     causes: defaultdict[str, list[Any]] = defaultdict(list)
     for entry in audit.ledger:
-        causes[entry.cause].append(entry)
+        causes[entry.failure.cause].append(entry)
     return sorted(causes.items(), key=lambda item: -len(item[1]))
 
 

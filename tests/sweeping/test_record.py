@@ -1,4 +1,4 @@
-"""The command line of a row is one that `vidclass train` takes, and it makes that very row."""
+"""Files of a sweep folder; the command line of a row makes that very row."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from vidclass.cli.source_options import Source
 from vidclass.cli.sweep_command import _train_command, split_list
 from vidclass.config import RunConfig, TaskConfig
 from vidclass.data.manifest import Manifest
-from vidclass.sweeping import command as module
-from vidclass.sweeping.command import quoted_line, ready_command
-from vidclass.sweeping.settings import SweepConfig
+from vidclass.sweeping import record as module
+from vidclass.sweeping.config import SweepConfig
+from vidclass.sweeping.record import quoted_line, ready_command
 from vidclass.training import run as training
 
 ROW = row(
