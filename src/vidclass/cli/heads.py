@@ -31,7 +31,7 @@ def heads_command(
         model = found.build(frames, width, classes)
         table.add_row(
             f"{name} *" if name in CANDIDATES else name,
-            found.what,
+            found.summary,
             f"{parameters(model):,}",
             f"{multiplications(model):,}",
             "yes" if found.causal else "no",
