@@ -16,7 +16,7 @@ from vidclass.tasks.resolve import task_from_json
 
 SUFFIX = ".vidclass"
 # Goes up when the description changes in a way that older code cannot read.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION: Literal[2] = 2
 
 INFO = "bundle.json"
 BACKBONE_XML = "backbone.xml"

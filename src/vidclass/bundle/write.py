@@ -13,7 +13,7 @@ from vidclass._core.files import replacing, sha256_of
 from vidclass.bundle import format as names
 from vidclass.bundle.format import BundleInfo, HeadInfo
 from vidclass.features.extractor import FeatureExtractor
-from vidclass.heads.registry import REVISION
+from vidclass.heads.registry import REVISION, defining_module
 from vidclass.runtime.ir import ensure_ir
 from vidclass.runtime.network_spec import NetworkSpec
 from vidclass.tasks.base import LabelTask
@@ -23,6 +23,9 @@ from vidclass.version import __version__
 def head_spec(head: str, *, frames: int, width: int, classes: int, weights: Path) -> NetworkSpec:
     """Return the spec by which a child process builds a trained head."""
     arguments = {"name": head, "frames": frames, "width": width, "classes": classes}
+    module = defining_module(head)
+    if not module.startswith("vidclass."):
+        arguments["module"] = module
     return NetworkSpec(
         "vidclass.heads.registry:load_head",
         arguments,

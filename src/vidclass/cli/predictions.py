@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from vidclass._core.text import percent
 from vidclass.cli.console import say, write_json, write_output
-from vidclass.cli.decision_table import answer_cells, answer_columns, answer_line
-from vidclass.cli.tables import percent
 from vidclass.data.media_files import VIDEO_EXTENSIONS
 from vidclass.errors import ConfigError, StoppedError, VidclassError, VideoError
 from vidclass.inference.classifier import Classifier, Prediction, predictions_json
@@ -115,8 +114,8 @@ def print_predictions(predictions: Sequence[Prediction], *, top: int) -> None:
     """Sorted probabilities, video by video."""
     for prediction in predictions:
         if prediction.error is None:
-            said = answer_line(prediction)
-            say(f"{prediction.video}:" + (f" {said}" if said else ""))
+            decision = prediction.decision.text() if prediction.decision else ""
+            say(f"{prediction.video}:" + (f" {decision}" if decision else ""))
             for label, score in list(prediction.scores.items())[:top]:
                 say(f"  {label}: {percent(score):>7}")
 
@@ -129,19 +128,17 @@ def write_predictions_json(target: str, predictions: Sequence[Prediction]) -> No
 def write_predictions_csv(
     target: str, predictions: Sequence[Prediction], classifier: Classifier
 ) -> None:
-    """A row a video: label, probability, error, then one column of scores a label.
-
-    Between the two stands what else the kind of classifier has to say.
-    """
+    """Write a row a video: label, probability, error, columns of the task, scores by label."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    labels, columns = classifier.labels, answer_columns(classifier)
+    labels = classifier.labels
+    columns = classifier.bundle.task.columns(unknown=classifier.unknown)
     writer.writerow(["video", "label", "probability", "error", *columns, *labels])
     for item in predictions:
-        more = answer_cells(item, columns)
+        cells = item.decision.cells() if item.decision else [""] * len(columns)
         scores = [item.scores.get(label, "") for label in labels]
         writer.writerow(
-            [item.video, item.label, item.probability, item.error or "", *more, *scores]
+            [item.video, item.label, item.probability, item.error or "", *cells, *scores]
         )
     if target == "-":
         sys.stdout.write(text.getvalue())

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from vidclass.cli.console import closing_line, say, show, tell_notes
-from vidclass.cli.task_tables import further_lines, multilabel_summary, multilabel_table, share
-from vidclass.tasks.multilabel import MultiLabelMetrics
+from vidclass._core.text import percent
+from vidclass.cli.console import closing_line, print_notes, say, show
 from vidclass.training import run_folder as names
 
 if TYPE_CHECKING:
@@ -20,39 +19,17 @@ if TYPE_CHECKING:
     from vidclass.training.crossval import CrossValidation
     from vidclass.training.head_selection import HeadChoice
     from vidclass.training.run import RunResult
-
-
-def percent(share: float) -> str:
-    """A share as a percentage."""
-    return f"{100 * share:.1f} %"
-
-
-def summary(metrics: Metrics) -> str:
-    """Accuracy with its interval, and how many clips it covers."""
-    if isinstance(metrics, MultiLabelMetrics):
-        return multilabel_summary(metrics)
-    low, high = metrics.accuracy_interval
-    more = f"; {metrics.failed} more failed" if metrics.failed else ""
-    return (
-        f"accuracy {percent(metrics.accuracy)} (95 % interval {percent(low)} to {percent(high)}) "
-        f"on {metrics.videos} clips{more}"
-    )
+    from vidclass.training.seeds import SeedsResult
 
 
 def class_table(metrics: Metrics) -> Table:
-    """Precision, recall and F1 by class."""
-    if isinstance(metrics, MultiLabelMetrics):
-        return multilabel_table(metrics)
-    table = Table("class", title="by class", title_justify="left")
-    lost = metrics.failed_by_class
-    for column in ("clips", *(["failed"] if lost else []), "precision", "recall", "F1"):
+    """Return a table of the metrics by class."""
+    header, rows = metrics.class_table()
+    table = Table(header[0], title="by class", title_justify="left")
+    for column in header[1:]:
         table.add_column(column, justify="right")
-    for label, row in metrics.per_class.items():
-        numbers = (percent(row[name]) for name in ("precision", "recall", "f1"))
-        failed = [str(lost.get(label, 0))] if lost else []
-        table.add_row(label, str(int(row["videos"])), *failed, *numbers)
-    for label in metrics.unscored:
-        table.add_row(label, "0", str(lost[label]), "", "", "")
+    for row in rows:
+        table.add_row(*row)
     return table
 
 
@@ -93,15 +70,15 @@ def report_choices(choices: Sequence[HeadChoice]) -> None:
 
 def report_run(result: RunResult) -> None:
     """What a training run gave."""
-    tell_notes(result.notes)
+    print_notes(result.notes)
     report_choices(result.choices)
     sizes = ", ".join(f"{count} {name}" for name, count in result.sizes.items())
     say(f"clips: {sizes}")
     if result.best_epoch is not None:
         say(f"best epoch: {result.best_epoch}")
     for name, metrics in result.metrics.items():
-        say(f"{name}: {summary(metrics)}")
-        for line in further_lines(metrics):
+        say(f"{name}: {metrics.summary()}")
+        for line in metrics.details():
             say(f"  {line}")
     if "test" in result.metrics:
         show(class_table(result.metrics["test"]))
@@ -111,41 +88,60 @@ def report_run(result: RunResult) -> None:
 
 def report_crossval(result: CrossValidation, *, ledger: Path | None, quiet: bool) -> None:
     """The folds; with `quiet`, only notes and the closing line."""
-    tell_notes(result.notes)
+    print_notes(result.notes)
     if not quiet:
-        several = isinstance(result.pooled, MultiLabelMetrics)
         table = Table("fold", title=f"head: {result.config.head}", title_justify="left")
         table.add_column("clips", justify="right")
-        for column in ("all labels right", "mAP") if several else ("accuracy",):
+        for column in result.pooled.fold_cells():
             table.add_column(column, justify="right")
         chosen = result.config.compares_heads
         if chosen:
             table.add_column("chosen without this fold")
         for fold in result.folds:
-            ap = [share(fold.more["mean_average_precision"])] if several else []
             heads = [fold.heads] if chosen else []
-            table.add_row(str(fold.fold), str(fold.videos), percent(fold.accuracy), *ap, *heads)
+            cells = fold.metrics.fold_cells().values()
+            table.add_row(str(fold.fold), str(fold.videos), *cells, *heads)
         show(table)
         say(
             f"mean accuracy {percent(result.accuracy_mean)}, deviation over folds "
             f"{percent(result.accuracy_std)}"
         )
-        if several:
-            say(f"all folds together: {summary(result.pooled)}")
-        for line in further_lines(result.pooled):
+        say(f"all folds together: {result.pooled.summary()}")
+        for line in result.pooled.details():
             say(line)
         show(class_table(result.pooled))
     closing_line(result.extraction.ok, result.extraction.failures, ledger)
+
+
+def report_seeds(result: SeedsResult, *, ledger: Path | None, quiet: bool) -> None:
+    """A row a seed; with `quiet`, only notes and the closing line."""
+    first = result.runs[0]
+    print_notes(first.notes)
+    if not quiet:
+        table = Table("seed", title=f"{first.config.head} head", title_justify="left")
+        for column in ("mean accuracy", "over folds", "macro-F1"):
+            table.add_column(column, justify="right")
+        for run in result.runs:
+            numbers = (run.accuracy_mean, run.accuracy_std, run.pooled.macro_f1)
+            table.add_row(str(run.config.training.seed), *map(percent, numbers))
+        show(table)
+        low, high = map(percent, result.accuracy_interval)
+        say(
+            f"mean accuracy {percent(result.accuracy_mean)} (95 % interval {low} to {high} for "
+            f"{first.pooled.videos} clips), deviation over seeds {percent(result.std_over_seeds)}, "
+            f"over folds {percent(result.std_over_folds)}"
+        )
+    closing_line(first.extraction.ok, first.extraction.failures, ledger)
 
 
 def report_evaluation(
     result: Evaluation, notes: tuple[str, ...], *, ledger: Path | None, quiet: bool
 ) -> None:
     """Metrics of a classifier; with `quiet`, only notes and the closing line."""
-    tell_notes(notes)
+    print_notes(notes)
     if not quiet:
-        say(summary(result.metrics))
-        for line in further_lines(result.metrics):
+        say(result.metrics.summary())
+        for line in result.metrics.details():
             say(line)
         show(class_table(result.metrics))
     closing_line(result.extraction.ok, result.extraction.failures, ledger)

@@ -38,7 +38,7 @@ class TaskConfig(FrozenConfig):
     @model_validator(mode="after")
     def _reject_contradictions(self) -> Self:
         if self.unknown and self.none_label is not None:
-            raise ValueError("unknown and none_label exclude one another: choose one of them")
+            raise ValueError("`unknown` and `none_label` exclude each other: choose one")
         for name, kind in _KIND_OF_SETTING.items():
             value = getattr(self, name)
             if value not in (None, False) and self.kind not in ("auto", kind):
@@ -48,5 +48,5 @@ class TaskConfig(FrozenConfig):
                     f"kind={self.kind!r}{reason}"
                 )
         if self.unknown_precision is not None and not self.unknown:
-            raise ValueError("unknown_precision is used only with unknown=True")
+            raise ValueError("`unknown_precision` is used only with unknown=True")
         return self

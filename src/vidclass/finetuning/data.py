@@ -18,9 +18,10 @@ from vidclass.finetuning.loop import TuneData
 from vidclass.finetuning.source import TuneJob
 from vidclass.finetuning.split import TunedSplit
 from vidclass.heads.registry import load_head
+from vidclass.tasks.losses import class_weights
 from vidclass.training.ensemble import solves
 from vidclass.training.examples import examples
-from vidclass.training.fit import class_weights, fit_head
+from vidclass.training.fit import fit_head
 from vidclass.training.logistic import fit_exactly
 from vidclass.training.presets import training_of
 from vidclass.types import Failure
@@ -76,21 +77,22 @@ def starting_head(job: TuneJob, extraction: Extraction, split: TunedSplit) -> Ar
     validation loss would mean nothing: the head is then the one before that, which training on the
     training clips gives once more.
     """
-    info, config = job.source.bundle.info, job.source.config
+    bundle, config = job.source.bundle, job.source.config
+    task, info = bundle.task, bundle.info.first
     if not begins_before_refit(job, split):
         weights = str(job.source.head_weights)
-        head = load_head(info.head, info.frames, info.width, len(info.labels), weights)
+        head = load_head(info.head, info.frames, info.width, len(task.labels), weights)
         return [np.asarray(weight) for weight in head.get_weights()]
-    data = examples(extraction, info.labels, info.frames)
+    data = examples(extraction, task, info.frames)
     splits = np.array(split.manifest.table["split"].to_list())
-    training, classes = data.at(_rows(splits, "train")), len(info.labels)
-    fitted = fit_exactly(info.head, training, classes=classes) if solves(config) else None
+    training = data.at(_rows(splits, "train"))
+    fitted = fit_exactly(info.head, training, task=task) if solves(config) else None
     if fitted is None:
         fitted = fit_head(
             info.head,
             training,
             training_of(config, info.head).model_copy(update={"refit": False}),
-            classes=classes,
+            task=task,
             validation=data.at(_rows(splits, "validation")),
             progress=job.progress,
         )

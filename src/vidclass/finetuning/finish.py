@@ -10,15 +10,16 @@ import polars as pl
 
 from vidclass._core.files import sha256_of, write_text
 from vidclass.bundle.read import Bundle
-from vidclass.bundle.write import TrainedMember, write_bundle
+from vidclass.bundle.write import TrainedHead, write_bundle
 from vidclass.data.manifest import Manifest
 from vidclass.features.extract import Extraction, extract
 from vidclass.features.extractor import feature_extractor
-from vidclass.features.failure_counts import LostCounts
+from vidclass.features.failures import FailureMetrics
 from vidclass.finetuning.build import Tuned
 from vidclass.finetuning.source import TuneJob
 from vidclass.ledger import write_ledger
-from vidclass.tasks.metrics import Metrics, compute_metrics
+from vidclass.tasks.metrics import Metrics
+from vidclass.tasks.single_label import SingleLabelTask
 from vidclass.training import run_folder as names
 from vidclass.training.head_selection import ASKED_FOR, HeadChoice
 from vidclass.training.run import RunResult
@@ -49,16 +50,16 @@ def finish(
     }
     info = write_bundle(
         out / names.BUNDLE,
-        [TrainedMember(job.source.bundle.info.head, out / names.CHECKPOINT, extractor)],
-        labels=job.source.bundle.labels,
+        [TrainedHead(job.source.bundle.info.first.head, out / names.CHECKPOINT, extractor)],
+        task=SingleLabelTask(job.source.bundle.task.labels),
         data_fingerprint=clips.fingerprint,
         trained_on=sizes["train"],
     )
     written = {*pictured, names.CHECKPOINT, *names.OF_TUNING}
     names.remove_former(out, job.run_config, written=written)
-    notes = [*clips.notes, *extraction.notes, *extraction.lost().notes()]
+    notes = [*clips.notes, *extraction.notes, *extraction.failure_counts().notes()]
     notes += notes_on(job, tuned)
-    if info.route == "keras":
+    if info.first.route == "keras":
         notes.append(
             f"the backbone has no OpenVINO form, so it is not inside the bundle: predicting takes "
             f"Keras and {out / names.BACKBONE_WEIGHTS}, which must stay where it is."
@@ -70,7 +71,7 @@ def finish(
         sizes,
         metrics,
         state.best_epoch,
-        [HeadChoice((job.source.bundle.info.head,), ASKED_FOR)],
+        [HeadChoice((job.source.bundle.info.first.head,), ASKED_FOR)],
         extraction,
         tuple(dict.fromkeys(notes)),
     )
@@ -100,7 +101,9 @@ def _metrics(job: TuneJob, extraction: Extraction, clips: Manifest) -> dict[str,
     made = extract(
         held_out, bundle.extractor(), store_folder=job.store_folder, progress=job.progress
     ).clips
-    lost = {name: extraction.lost(split=name).counts() for name in ("validation", "test")}
+    lost = {
+        name: extraction.failure_counts(split=name).as_metrics() for name in ("validation", "test")
+    }
     metrics = {}
     for name in ("validation", "test"):
         if (found := _measured(bundle, held_out, made, name, lost[name])) is not None:
@@ -118,7 +121,7 @@ def _measured(
     clips: Manifest,
     features: Sequence[ClipFeatures | None],
     split: str,
-    lost: LostCounts,
+    lost: FailureMetrics,
 ) -> Metrics | None:
     pairs = [
         (bundle.labels.index(label), made)
@@ -129,10 +132,9 @@ def _measured(
     ]
     if not pairs:
         return None
-    truth = np.array([index for index, _ in pairs], np.int64)
-    return compute_metrics(
-        bundle.probabilities([made for _, made in pairs]), truth, bundle.labels, **lost
-    )
+    y_true = np.array([index for index, _ in pairs], np.int64)
+    probabilities = bundle.probabilities([made for _, made in pairs])
+    return SingleLabelTask(bundle.task.labels).metrics(probabilities, y_true, failures=lost)
 
 
 def _write_facts(job: TuneJob, result: RunResult, tuned: Tuned, seconds: float) -> None:
@@ -144,7 +146,7 @@ def _write_facts(job: TuneJob, result: RunResult, tuned: Tuned, seconds: float) 
         "best_epoch": result.best_epoch,
         "clips": result.sizes,
         "failed": len(result.extraction.failures),
-        "failed_by_class": result.extraction.lost().by_class,
+        "failed_by_class": result.extraction.failure_counts().by_class,
         "reused_features": result.extraction.reused,
         "seconds": round(seconds, 2),
         "notes": result.notes,

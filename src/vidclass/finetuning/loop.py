@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vidclass.bundle.read import softmax
 from vidclass.config import FinetuneConfig
 from vidclass.errors import JobFailedError, RunError, VidclassError
 from vidclass.finetuning.batches import (
@@ -31,6 +30,7 @@ from vidclass.finetuning.checkpoint import (
     write_checkpoint,
 )
 from vidclass.finetuning.layers import rate_at
+from vidclass.tasks.activations import softmax
 from vidclass.types import Failure, Progress, no_progress
 
 

@@ -11,7 +11,7 @@ from vidclass._core.files import sha256_of
 from vidclass.bundle import format as parts
 from vidclass.bundle.read import Bundle
 from vidclass.config import FeatureConfig, FinetuneConfig, RunConfig
-from vidclass.data.checks import check_table
+from vidclass.data.checks import require_valid_table
 from vidclass.data.manifest import Manifest
 from vidclass.data.rows import SCHEMA
 from vidclass.errors import ConfigError, ManifestError, RunError
@@ -40,9 +40,9 @@ class TrainedRun:
     @property
     def features(self) -> FeatureConfig:
         """What made its features, with the weights where they lie now."""
-        features = self.bundle.info.features
+        features = self.bundle.info.first.features
         own = self.folder / names.BACKBONE_WEIGHTS
-        if features.weights in ("imagenet", "random") or not own.is_file():
+        if features.weights in ("pretrained", "random") or not own.is_file():
             return features
         return features.model_copy(update={"weights": str(own.resolve())})
 
@@ -77,9 +77,9 @@ class TuneJob:
         weights = str(self.out.resolve() / names.BACKBONE_WEIGHTS)
         return old.model_copy(
             update={
-                "features": info.features.model_copy(update={"weights": weights}),
-                "head": info.head,
-                "training": training_of(old, info.head).model_copy(update={"refit": False}),
+                "features": info.first.features.model_copy(update={"weights": weights}),
+                "head": info.first.head,
+                "training": training_of(old, info.first.head).model_copy(update={"refit": False}),
                 "given": tuple(sorted({*old.given, "refit"})),
             }
         )
@@ -119,7 +119,7 @@ def open_run(folder: Path) -> TrainedRun:
 
 def _read_split(path: Path) -> pl.DataFrame:
     table = pl.read_csv(path, schema=dict(SCHEMA))
-    check_table(table)
+    require_valid_table(table)
     return table
 
 
@@ -131,19 +131,20 @@ def check_finetunable(bundle: Bundle) -> None:
             clip, or its backbone takes windows of frames.
     """
     info = bundle.info
-    if len(info.members) > 1:
+    if len(info.ensemble) > 1:
         raise ConfigError(
-            f"{bundle.path} is the mean of {len(info.members)} heads: fine-tune a run of one head, "
-            "of one view and without mirror images."
+            f"{bundle.path} is the mean of {len(info.ensemble)} heads: fine-tune a run of one "
+            "head, of one view and without mirror images."
         )
-    if info.task != "single-label":
+    if not info.task.targets_are_indices:
         raise ConfigError(
-            f"{bundle.path} is a {info.task} classifier: only single-label ones can be fine-tuned."
+            f"{bundle.path} is a {info.task.kind} classifier: only single-label ones can be "
+            "fine-tuned."
         )
-    if info.window > 1:
+    if info.first.window > 1:
         raise ConfigError(
-            f"the backbone {info.features.backbone!r} of {bundle.path} takes windows of "
-            f"{info.window} frames: only backbones that see single frames can be fine-tuned."
+            f"the backbone {info.first.features.backbone!r} of {bundle.path} takes windows of "
+            f"{info.first.window} frames: only backbones that see single frames can be fine-tuned."
         )
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from vidclass._core.parallel import Done
-from vidclass.bundle.read import Bundle, BundleMember, require_unknown
+from vidclass.bundle.read import Bundle, BundleHead
 from vidclass.errors import VidclassError
 from vidclass.features.decoding import decode_for
 from vidclass.features.extractor import FeatureExtractor
 from vidclass.features.pipeline import ExtractedClip, stream_features
-from vidclass.tasks.answers import Answer
+from vidclass.tasks.base import Decision
 from vidclass.types import FrameBatch, Span
 
 SCHEMA = 1
@@ -32,8 +32,7 @@ class Prediction:
         frames_used: How many frames the answer rests on; of several views, those of the first.
         frames: Those frames; None for a video that failed.
         error: Why the video could not be read.
-        answer: What the scores come to, where that is more than the most probable class: of several
-            labels, of a hierarchy, or with `unknown`.
+        decision: Decision by the task and its thresholds; None for a video that failed.
     """
 
     video: str
@@ -41,17 +40,19 @@ class Prediction:
     frames_used: int = 0
     frames: FrameBatch | None = None
     error: VidclassError | None = None
-    answer: Answer | None = None
+    decision: Decision | None = None
 
     @property
     def label(self) -> str | None:
         """The most probable label; None where none is probable enough, too."""
-        return self.answer.label if self.answer else next(iter(self.scores), None)
+        return self.decision.label if self.decision else next(iter(self.scores), None)
 
     @property
     def probability(self) -> float | None:
         """Its probability; the highest there is where there is no label."""
-        return self.answer.probability if self.answer else next(iter(self.scores.values()), None)
+        if self.decision is not None:
+            return self.decision.probability
+        return next(iter(self.scores.values()), None)
 
     def to_json(self) -> dict[str, Any]:
         """The stable JSON shape of one prediction."""
@@ -63,7 +64,7 @@ class Prediction:
             "scores": self.scores,
             "frames_used": self.frames_used,
             "error": error,
-            **(self.answer.more if self.answer else {}),
+            **(self.decision.to_json() if self.decision else {}),
         }
 
 
@@ -78,7 +79,7 @@ class Classifier:
 
     def __init__(self, bundle: Bundle, *, unknown: bool = False) -> None:
         if unknown:
-            require_unknown(bundle)
+            bundle.task.require_unknown(bundle.path)
         self.bundle = bundle
         self.unknown = unknown
 
@@ -131,14 +132,12 @@ class Classifier:
     def _predict(
         self, paths: Iterable[str | Path], span: Span, fps: float | None
     ) -> Generator[Prediction, None, None]:
-        extractors = {
-            member.info.feature_fingerprint: member.extractor() for member in self._members
-        }
+        extractors = {head.info.feature_fingerprint: head.extractor() for head in self._ensemble}
         if len(extractors) == 1:
             [extractor] = extractors.values()
             with closing(_made(extractor, paths, span, fps)) as results:
                 for done in results:
-                    yield self._answer([done] * len(self._members))
+                    yield self._answer([done] * len(self._ensemble))
             return
         # Networks take turns on a few clips at a time, so that few frames are held.
         rest = iter(paths)
@@ -147,16 +146,16 @@ class Classifier:
                 key: list(_made(extractor, some, span, fps))
                 for key, extractor in extractors.items()
             }
-            by_member = [made[member.info.feature_fingerprint] for member in self._members]
+            by_member = [made[member.info.feature_fingerprint] for member in self._ensemble]
             for views in zip(*by_member, strict=True):
                 yield self._answer(views)
 
     @property
-    def _members(self) -> list[BundleMember]:
-        return self.bundle.members
+    def _ensemble(self) -> list[BundleHead]:
+        return self.bundle.ensemble
 
     def _answer(self, views: Sequence[Done[str | Path, ExtractedClip]]) -> Prediction:
-        """What the members together say of one clip."""
+        """Return the prediction of the ensemble for one clip."""
         video = str(views[0].item)
         clips = [view.result for view in views if view.result is not None]
         if len(clips) < len(views):
@@ -165,9 +164,9 @@ class Classifier:
         probabilities = self.bundle.probabilities(*([clip.features] for clip in clips))[0]
         order = (-probabilities).argsort(kind="stable")
         scores = {self.labels[index]: float(probabilities[index]) for index in order}
-        answer = self.bundle.rule.answer(probabilities, unknown=self.unknown)
+        decision = self.bundle.task.decide(probabilities, unknown=self.unknown)
         frames = clips[0].frames
-        return Prediction(video, scores, len(frames.frames), frames, answer=answer)
+        return Prediction(video, scores, len(frames.frames), frames, decision=decision)
 
 
 def _made(

@@ -16,7 +16,7 @@ from vidclass.config.training import TrainingConfig
 from vidclass.errors import ConfigError
 
 if TYPE_CHECKING:
-    from vidclass.features.failure_counts import LostCounts
+    from vidclass.features.failures import FailureMetrics
     from vidclass.tasks.metrics import Metrics
 
 
@@ -75,6 +75,11 @@ class LabelTask(ABC):
     @abstractmethod
     def notes(self, labels: Sequence[str]) -> tuple[str, ...]:
         """Return sentences that describe the task, given the label of each training clip."""
+
+    @property
+    @abstractmethod
+    def vocabulary(self) -> list[str]:
+        """Labels that a message about unknown labels names as known."""
 
     @abstractmethod
     def unknown_labels(self, labels: Iterable[str]) -> list[str]:
@@ -165,7 +170,7 @@ class LabelTask(ABC):
         y_true: NDArray[Any],
         *,
         unknown: NDArray[np.floating] | None = None,
-        failures: LostCounts | None = None,
+        failures: FailureMetrics | None = None,
     ) -> Metrics:
         """Return metrics of probabilities (N,K) against targets.
 
@@ -187,7 +192,7 @@ class LabelTask(ABC):
         y_true: NDArray[Any],
         folds: Sequence[tuple[Self, NDArray[np.bool_]]],
         *,
-        failures: LostCounts | None = None,
+        failures: FailureMetrics | None = None,
     ) -> Metrics:
         """Return metrics over all folds of a cross-validation together.
 

@@ -27,7 +27,7 @@ from vidclass.tasks.metrics import (
 from vidclass.tasks.tree import LabelTree
 
 if TYPE_CHECKING:
-    from vidclass.features.failure_counts import LostCounts
+    from vidclass.features.failures import FailureMetrics
 
 
 @dataclass(frozen=True)
@@ -83,9 +83,12 @@ class HierarchyTask(LabelTask):
         """Return depth, number of leaves, and number of clips labelled with a parent."""
         coarse = sum(label not in self.labels for label in labels)
         parents = f"; {counted(coarse, 'clip')} labelled with a parent only" if coarse else ""
-        return (
-            f"a hierarchy of {self.tree.depth} levels with {len(self.labels)} leaves{parents}",
-        )
+        return (f"a hierarchy of {self.tree.depth} levels with {len(self.labels)} leaves{parents}",)
+
+    @property
+    def vocabulary(self) -> list[str]:
+        """The leaves."""
+        return list(self.labels)
 
     def unknown_labels(self, labels: Iterable[str]) -> list[str]:
         """Return the sorted labels that are neither a leaf nor a node above one."""
@@ -161,7 +164,7 @@ class HierarchyTask(LabelTask):
         y_true: NDArray[Any],
         *,
         unknown: NDArray[np.floating] | None = None,
-        failures: LostCounts | None = None,
+        failures: FailureMetrics | None = None,
     ) -> HierarchyMetrics:
         """Return metrics of the leaves, and accuracy by level.
 
@@ -184,7 +187,7 @@ class HierarchyTask(LabelTask):
         y_true: NDArray[Any],
         folds: Sequence[tuple[Self, NDArray[np.bool_]]],
         *,
-        failures: LostCounts | None = None,
+        failures: FailureMetrics | None = None,
     ) -> HierarchyMetrics:
         """Return metrics over all folds: they have no thresholds of their own."""
         return self.metrics(probabilities, y_true, failures=failures)

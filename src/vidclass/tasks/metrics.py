@@ -15,7 +15,7 @@ from vidclass.errors import ShapeError
 from vidclass.tasks.rejection import Rejection
 
 if TYPE_CHECKING:
-    from vidclass.features.failure_counts import LostCounts
+    from vidclass.features.failures import FailureMetrics
 
 SCHEMA = 1
 CALIBRATION_BINS = 10
@@ -197,7 +197,7 @@ def single_label_metrics(
     y_true: NDArray[np.integer],
     labels: Sequence[str],
     *,
-    failures: LostCounts | None = None,
+    failures: FailureMetrics | None = None,
 ) -> SingleLabelMetrics:
     """Return metrics of probabilities (N,K) against class indices (N,).
 
@@ -211,7 +211,7 @@ def exclusive_metrics(
     probabilities: NDArray[np.floating],
     y_true: NDArray[np.integer],
     labels: Sequence[str],
-    failures: LostCounts | None,
+    failures: FailureMetrics | None,
 ) -> dict[str, Any]:
     """Return the fields of `Metrics` for mutually exclusive classes.
 

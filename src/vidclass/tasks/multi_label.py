@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from vidclass._core.text import counted, listed, quoted
 from vidclass.config.task import TaskConfig, TaskKind
 from vidclass.config.training import TrainingConfig
+from vidclass.data.clip import labels_in
 from vidclass.errors import ConfigError, ManifestError, ShapeError
 from vidclass.tasks import losses
 from vidclass.tasks.activations import sigmoid
@@ -20,7 +21,7 @@ from vidclass.tasks.multi_label_metrics import MultiLabelMetrics, multi_label_me
 from vidclass.tasks.thresholds import DEFAULT_THRESHOLD, MIN_POSITIVES, best_thresholds
 
 if TYPE_CHECKING:
-    from vidclass.features.failure_counts import LostCounts
+    from vidclass.features.failures import FailureMetrics
 
 
 @dataclass(frozen=True)
@@ -84,13 +85,16 @@ class MultiLabelTask(LabelTask):
 
     def notes(self, labels: Sequence[str]) -> tuple[str, ...]:
         """Return the number of clips with several labels, and with none."""
-        several = sum(len(_classes_in(label)) > 1 for label in labels)
+        several = sum(len(labels_in(label)) > 1 for label in labels)
         none = sum(label == self.none_label for label in labels)
         background = f", {none} of none of the classes ({self.none_label!r})" if none else ""
         clips = counted(len(labels), "clip")
-        return (
-            f"a multi-label classifier: {several} of {clips} have several labels{background}",
-        )
+        return (f"a multi-label classifier: {several} of {clips} have several labels{background}",)
+
+    @property
+    def vocabulary(self) -> list[str]:
+        """The classes, and `none_label`."""
+        return [*self.labels, *([self.none_label] if self.none_label else [])]
 
     def unknown_labels(self, labels: Iterable[str]) -> list[str]:
         """Return the sorted labels that are neither a class nor `none_label`."""
@@ -102,7 +106,7 @@ class MultiLabelTask(LabelTask):
         index = {label: position for position, label in enumerate(self.labels)}
         rows = np.zeros((len(texts), len(self.labels)), np.float32)
         for row, text in zip(rows, texts, strict=True):
-            row[[index[name] for name in _classes_in(text) if name != self.none_label]] = 1
+            row[[index[name] for name in labels_in(text) if name != self.none_label]] = 1
         return rows
 
     def loss(self, config: TrainingConfig, y_true: NDArray[Any]) -> Any:
@@ -190,7 +194,7 @@ class MultiLabelTask(LabelTask):
         y_true: NDArray[Any],
         *,
         unknown: NDArray[np.floating] | None = None,
-        failures: LostCounts | None = None,
+        failures: FailureMetrics | None = None,
     ) -> MultiLabelMetrics:
         """Return metrics of the classes that the thresholds assign, and of average precision."""
         return self._metrics(
@@ -203,7 +207,7 @@ class MultiLabelTask(LabelTask):
         y_true: NDArray[Any],
         folds: Sequence[tuple[Self, NDArray[np.bool_]]],
         *,
-        failures: LostCounts | None = None,
+        failures: FailureMetrics | None = None,
     ) -> MultiLabelMetrics:
         """Return metrics over all folds, each assigning classes by its own thresholds."""
         assigned = np.zeros(probabilities.shape, bool)
@@ -217,7 +221,7 @@ class MultiLabelTask(LabelTask):
         y_true: NDArray[Any],
         assigned: NDArray[np.bool_],
         thresholds: Sequence[float],
-        failures: LostCounts | None,
+        failures: FailureMetrics | None,
     ) -> MultiLabelMetrics:
         return multi_label_metrics(
             probabilities,
@@ -228,10 +232,3 @@ class MultiLabelTask(LabelTask):
             with_none=self.none_label is not None,
             failures=failures,
         )
-
-
-def _classes_in(label: str) -> tuple[str, ...]:
-    # Imported here: the module loads Polars, which predicting does without.
-    from vidclass.data.rows import labels_in
-
-    return labels_in(label)

@@ -14,7 +14,7 @@ from vidclass.errors import ShapeError
 from vidclass.tasks.metrics import Metrics, calibration_error, wilson_interval
 
 if TYPE_CHECKING:
-    from vidclass.features.failure_counts import LostCounts
+    from vidclass.features.failures import FailureMetrics
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def multi_label_metrics(
     assigned: NDArray[np.bool_],
     thresholds: Sequence[float] = (),
     with_none: bool = False,
-    failures: LostCounts | None = None,
+    failures: FailureMetrics | None = None,
 ) -> MultiLabelMetrics:
     """Return metrics of assigned classes (N,K) and probabilities (N,K) against targets (N,K).
 

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 
 from vidclass._core.text import listed, quoted
 from vidclass.config.task import TaskConfig
+from vidclass.data.clip import labels_in
 from vidclass.errors import ConfigError, ManifestError
 from vidclass.tasks.base import LabelTask
 from vidclass.tasks.hierarchy import HierarchyTask
@@ -35,9 +36,9 @@ def resolve_task(manifest: Manifest, config: TaskConfig) -> LabelTask:
     automatic = MultiLabelTask if several else SingleLabelTask
     task_type = automatic if config.kind == "auto" else TASKS[config.kind]
     if not task_type.multi_label:
-        from vidclass.data.checks import refuse_several_labels
+        from vidclass.data.checks import require_single_labels
 
-        refuse_several_labels(manifest.table)
+        require_single_labels(manifest.table)
     # Built anew, so that settings that do not fit the kind are refused.
     TaskConfig.checked(**(config.model_dump() | {"kind": task_type.kind}))
     if config.none_label is None:
@@ -62,8 +63,6 @@ def task_from_json(values: Mapping[str, Any]) -> LabelTask:
 
 
 def _require_none_label(manifest: Manifest, none_label: str) -> None:
-    from vidclass.data.rows import labels_in
-
     names = manifest.labels
     if none_label not in names:
         raise ConfigError(

@@ -23,7 +23,7 @@ from vidclass.tasks.rejection import (
 )
 
 if TYPE_CHECKING:
-    from vidclass.features.failure_counts import LostCounts
+    from vidclass.features.failures import FailureMetrics
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,11 @@ class SingleLabelTask(LabelTask):
     def notes(self, labels: Sequence[str]) -> tuple[str, ...]:
         """Return nothing: it is the ordinary task."""
         return ()
+
+    @property
+    def vocabulary(self) -> list[str]:
+        """The classes."""
+        return list(self.labels)
 
     def unknown_labels(self, labels: Iterable[str]) -> list[str]:
         """Return the sorted labels that name no class."""
@@ -161,7 +166,7 @@ class SingleLabelTask(LabelTask):
         y_true: NDArray[Any],
         *,
         unknown: NDArray[np.floating] | None = None,
-        failures: LostCounts | None = None,
+        failures: FailureMetrics | None = None,
     ) -> SingleLabelMetrics:
         """Return metrics, with the effect of rejection if there is a threshold."""
         metrics = single_label_metrics(probabilities, y_true, self.labels, failures=failures)
@@ -182,7 +187,7 @@ class SingleLabelTask(LabelTask):
         y_true: NDArray[Any],
         folds: Sequence[tuple[Self, NDArray[np.bool_]]],
         *,
-        failures: LostCounts | None = None,
+        failures: FailureMetrics | None = None,
     ) -> SingleLabelMetrics:
         """Return metrics over all folds, each rejecting by its own threshold."""
         metrics = single_label_metrics(probabilities, y_true, self.labels, failures=failures)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from vidclass._core.files import write_text
 from vidclass.bundle.read import Bundle
-from vidclass.bundle.write import TrainedMember, write_bundle
-from vidclass.config import RunConfig, SplitConfig, TaskConfig
+from vidclass.bundle.write import TrainedHead, write_bundle
+from vidclass.config import RunConfig, SplitConfig
 from vidclass.data.manifest import Manifest
 from vidclass.data.splits import split_clips, tail_validation
 from vidclass.errors import SplitError
@@ -22,15 +22,13 @@ from vidclass.features.extract import Extraction
 from vidclass.features.extractor import require_backbone
 from vidclass.features.grouping import regrouped
 from vidclass.ledger import write_ledger
-from vidclass.tasks.answers import AnswerRule
-from vidclass.tasks.label_scheme import label_scheme, resolved_task, task_notes
+from vidclass.tasks.base import LabelTask
 from vidclass.tasks.metrics import Metrics
-from vidclass.tasks.score import score
+from vidclass.tasks.resolve import resolve_task
 from vidclass.training import run_folder as names
 from vidclass.training.ensemble import FittedMembers, fit_members
 from vidclass.training.examples import grouped_manifest
-from vidclass.training.head_selection import HeadChoice
-from vidclass.training.targets import answer_rule, check_head
+from vidclass.training.head_selection import HeadChoice, require_head_for
 from vidclass.training.views import View, see, seen_clips, swapped_classes
 from vidclass.types import Progress, no_progress
 from vidclass.version import __version__
@@ -97,27 +95,28 @@ def train(
     )
     extraction = views[0].extraction
     clips = _split(out, extraction, config)
-    scheme = label_scheme(clips, task)
+    task = task.with_labels(clips.labels)
     parts = _parts(clips)
-    seen = seen_clips(views, scheme, config)
+    seen = seen_clips(views, task, config)
     fitted = fit_members(
         seen,
         clips,
         config,
         training=parts["train"],
         validation=parts.get("validation"),
-        scheme=scheme,
+        task=task,
         progress=progress,
     )
-    rule, rule_notes = answer_rule(scheme, fitted.validation, task)
+    task, calibration_notes = task.calibrated(fitted.validation, config.task)
     learned = _learned_from(parts, config)
-    bundle = _save(out, clips, views, config, fitted, rule=rule, learned_from=learned)
+    bundle = _save(out, clips, views, config, fitted, task=task, learned_from=learned)
     metrics = _measure(bundle, views, clips, fitted)
     sizes = {name: len(part) for name, part in parts.items()}
+    task_notes = (*task.notes(clips.table["label"].to_list()), *calibration_notes)
     result = RunResult(
         out, bundle, sizes, metrics, _best_epoch(fitted), fitted.choices, extraction,
-        (*clips.notes, *extraction.notes, *seen[0].plain.notes, *extraction.lost().notes(),
-         *task_notes(clips, task), *rule_notes),
+        (*clips.notes, *extraction.notes, *seen[0].plain.notes,
+         *extraction.failure_counts().notes(), *task_notes),
     )  # fmt: skip
     _finish(result, seconds=time.monotonic() - started)
     return result
@@ -125,11 +124,11 @@ def train(
 
 def _prepare(
     manifest: Manifest, out: Path, config: RunConfig, *, overwrite: bool
-) -> tuple[Manifest, TaskConfig]:
+) -> tuple[Manifest, LabelTask]:
     """Refuse before the work; then the folder is made.  Returns the clips with their groups."""
     manifest = regrouped(manifest, config.split)
-    task = resolved_task(manifest, config.task)
-    check_head(config.head, task)
+    task = resolve_task(manifest, config.task)
+    require_head_for(config.head, task)
     divide(manifest, config.split, seed=config.training.seed)
     for view in config.views:
         require_backbone(view)
@@ -198,7 +197,7 @@ def _save(
     config: RunConfig,
     fitted: FittedMembers,
     *,
-    rule: AnswerRule,
+    task: LabelTask,
     learned_from: int,
 ) -> Path:
     trained, written = [], [names.CHOICES]
@@ -210,17 +209,16 @@ def _save(
         model.model.save_weights(weights)
         written.append(weights.name)
         view = views[member.view]
-        trained.append(TrainedMember(member.head, weights, view.extractor, view.mirror_extractor))
+        trained.append(TrainedHead(member.head, weights, view.extractor, view.mirror_extractor))
     names.write_choices(out, fitted.choices)
     bundle = out / names.BUNDLE
     write_bundle(
         bundle,
         trained,
-        labels=rule.scheme.labels,
-        swap=swapped_classes(rule.scheme.labels, config.swap_labels).tolist(),
+        task=task,
+        swap=swapped_classes(task.labels, config.swap_labels).tolist(),
         data_fingerprint=clips.fingerprint,
         trained_on=learned_from,
-        rule=rule,
     )
     names.remove_former(out, config, written=written)
     return bundle
@@ -231,25 +229,25 @@ def _measure(
 ) -> dict[str, Metrics]:
     """Metrics of the bundle itself on the test clips; on validation clips, of the best epoch."""
     bundle, extraction = Bundle.load(path), views[0].extraction
-    rule = bundle.rule
+    task = bundle.task
     splits = np.array(clips.table["split"].to_list())
     rows = np.flatnonzero(splits == "test")
     metrics = {}
     if fitted.validation is not None:
-        truth, probabilities = fitted.validation
-        lost = extraction.lost(split="validation").counts()
-        metrics["validation"] = score(rule, probabilities, truth, lost=lost)
+        y_true, probabilities = fitted.validation
+        failures = extraction.failure_counts(split="validation").as_metrics()
+        metrics["validation"] = task.metrics(probabilities, y_true, failures=failures)
     if len(rows):
         label_of = clips.table["label"].to_list()
-        truth = rule.scheme.truth(label_of[row] for row in rows.tolist())
+        y_true = task.targets(label_of[row] for row in rows.tolist())
         seen = [
             each.readable()[1].at(rows)
             for member in fitted.members
             for each in (views[member.view].extraction, views[member.view].mirrored)
             if each is not None
         ]
-        lost = extraction.lost(split="test").counts()
-        metrics["test"] = score(rule, bundle.probabilities(*seen), truth, lost=lost)
+        failures = extraction.failure_counts(split="test").as_metrics()
+        metrics["test"] = task.metrics(bundle.probabilities(*seen), y_true, failures=failures)
     return metrics
 
 
@@ -263,7 +261,7 @@ def _finish(result: RunResult, *, seconds: float) -> None:
         "heads": [choice.name for choice in result.choices],
         "clips": result.sizes,
         "failed": len(result.extraction.failures),
-        "failed_by_class": result.extraction.lost().by_class,
+        "failed_by_class": result.extraction.failure_counts().by_class,
         "reused_features": result.extraction.reused,
         "seconds": round(seconds, 2),
         "notes": result.notes,
