@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.filesize import decimal
 
 from vidclass.cli.options import Json, Store
-from vidclass.datasets.space import in_bytes
 from vidclass.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def list_command(store: Store = None, json_file: Json = None) -> None:
         write_json(json_file, {"schema": 1, "store": str(folder), "tables": rows})
     if json_file != "-":
         _show(tables)
-        say(f"{in_bytes(sum(table.size_bytes for table in tables))} in {folder}")
+        say(f"{decimal(sum(table.size_bytes for table in tables))} in {folder}")
 
 
 def verify_command(store: Store = None) -> None:
@@ -116,7 +116,7 @@ def prune_command(
         _show(list(chosen.values()))
     if rest:
         say(f"{counted(len(rest), 'leftover')} of processes that were killed")
-    size = in_bytes(sum(map(size_of, [*chosen, *rest])))
+    size = decimal(sum(map(size_of, [*chosen, *rest])))
     if not yes:
         typer.confirm(f"Remove these for good and free {size}?", abort=True, err=True)
     remove([*chosen, *rest])
@@ -155,7 +155,7 @@ def _show(tables: list[StoredTable]) -> None:
             str(table.config.get("backbone", "?")),
             _frames(table.config),
             clips if table.current else f"format {table.format}",
-            in_bytes(table.size_bytes),
+            decimal(table.size_bytes),
             f"{table.last_used.astimezone():%Y-%m-%d}",
         )
     show(view)
