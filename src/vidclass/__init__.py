@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from vidclass.features.extractor import feature_extractor
     from vidclass.finetuning.finetune import finetune
     from vidclass.inference.classifier import Classifier
+    from vidclass.sweeping.config import SweepConfig, SweepSpace
     from vidclass.sweeping.run import sweep
-    from vidclass.sweeping.settings import SweepConfig
-    from vidclass.sweeping.space import SweepSpace
     from vidclass.training.crossval import cross_validate
     from vidclass.training.presets import run_config
     from vidclass.training.run import train
@@ -56,8 +55,8 @@ _HOMES = {
     "Bundle": "vidclass.bundle.read",
     "Classifier": "vidclass.inference.classifier",
     "Manifest": "vidclass.data.manifest",
-    "SweepConfig": "vidclass.sweeping.settings",
-    "SweepSpace": "vidclass.sweeping.space",
+    "SweepConfig": "vidclass.sweeping.config",
+    "SweepSpace": "vidclass.sweeping.config",
     "check": "vidclass.audit.run",
     "cross_validate": "vidclass.training.crossval",
     "evaluate": "vidclass.evaluation.evaluate",

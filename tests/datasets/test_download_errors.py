@@ -1,4 +1,4 @@
-"""What download refuses, and what it says then."""
+"""Downloads that are refused or fail, and their messages."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def test_an_extractor_opens_nothing_by_itself(monkeypatch: pytest.MonkeyPatch) -
     "change",
     [
         {"backbone": "MobileNetV2"},
-        {"weights": "imagenet"},
+        {"weights": "pretrained"},
         {"precision": "bf16"},
         {"geometry": GeometryConfig(size=33)},
         {"geometry": GeometryConfig(size=32, crop="whole")},

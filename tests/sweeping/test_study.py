@@ -14,10 +14,10 @@ import pytest
 
 from made_rows import point
 from vidclass.errors import RunError
-from vidclass.sweeping.choose import distributions
+from vidclass.sweeping.config import SweepSpace
 from vidclass.sweeping.lock import only_one
 from vidclass.sweeping.record import prepare_sweep_folder
-from vidclass.sweeping.space import SweepSpace
+from vidclass.sweeping.search import distributions
 from vidclass.sweeping.study import opened_study, quiet, rows_of
 
 SPACE = SweepSpace(backbone=("efficientnet_lite0",), frames=(8, 16), head=("mean",))

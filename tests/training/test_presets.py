@@ -7,11 +7,11 @@ import pytest
 from vidclass.backbones.registry import backbones
 from vidclass.config import GeometryConfig, RunConfig, SamplingConfig, TrainingConfig
 from vidclass.errors import ConfigError
+from vidclass.heads import heads
 from vidclass.training.presets import (
     CANDIDATES,
     DEFAULT_BACKBONE,
     RECIPES,
-    TRAINING,
     candidates,
     keras_example,
     run_config,
@@ -25,7 +25,7 @@ def test_the_keras_example_is_what_the_example_does() -> None:
     sampling, geometry = config.features.sampling, config.features.geometry
     assert (sampling.policy, sampling.frames) == ("first", 20)
     assert (geometry.crop, geometry.size) == ("centre", 224)
-    assert (config.features.backbone, config.features.weights) == ("InceptionV3", "imagenet")
+    assert (config.features.backbone, config.features.weights) == ("InceptionV3", "pretrained")
     assert config.head == "gru"
     training = config.training
     assert (training.epochs, training.batch_size, training.learning_rate) == (10, 32, 1e-3)
@@ -46,7 +46,7 @@ def test_with_auto_each_head_has_its_own_training_and_what_was_given() -> None:
     assert config.given == ("epochs", "seed")
     for head in CANDIDATES:
         changes = {"seed": 4, "epochs": 3}
-        assert training_of(config, head) == TRAINING[head].model_copy(update=changes)
+        assert training_of(config, head) == heads()[head].training.model_copy(update=changes)
     fixed = run_config(head="bigru", training={"epochs": 3})
     assert training_of(fixed, "bigru") == fixed.training
 
@@ -107,10 +107,10 @@ def test_another_backbone_brings_its_size_unless_one_is_given() -> None:
 
 
 def test_another_head_brings_its_training_and_options_go_on_top() -> None:
-    assert run_config(head="gru_attention").training == TRAINING["gru_attention"]
+    assert run_config(head="gru_attention").training == heads()["gru_attention"].training
     config = run_config("keras-example", head="mean", training={"epochs": 3, "seed": 4})
     assert config.training == TrainingConfig(
-        **TRAINING["mean"].model_dump() | {"epochs": 3, "seed": 4}
+        **heads()["mean"].training.model_dump() | {"epochs": 3, "seed": 4}
     )
     assert run_config("keras-example", head="gru").training == keras_example().training
 
@@ -137,7 +137,7 @@ def test_every_feature_and_split_option_arrives() -> None:
             {"features": {"policy": "last"}},
             "policy='last': .*'uniform', 'first', 'stride' or 'random'",
         ),
-        ({"features": {"stride_s": 0.5}}, "stride_s is used only by policy='stride'"),
+        ({"features": {"stride_s": 0.5}}, "`stride_s` is used only by policy='stride'"),
         ({"features": {"crop": "center"}}, "crop='center': .*'centre' or 'whole'"),
         ({"training": {"epochs": 0}}, "epochs=0"),
         ({"training": {"epoch": 3}}, "epoch=3: Extra inputs are not permitted"),

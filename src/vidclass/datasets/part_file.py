@@ -58,7 +58,7 @@ class PartFile:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all announced bytes have been received."""
+        """True once all announced bytes have been received."""
         return self.size_bytes == self.total_bytes
 
     @property

@@ -198,7 +198,7 @@ def require_same_backbone(
         RunError: it is not.
         WeightsError: there is no such file, or it does not fit.
     """
-    if features.weights in ("imagenet", "random"):
+    if features.weights in ("pretrained", "random"):
         return
     network = build_network(features, config)
     made = np.asarray(network.predict(frames.astype("float32"), verbose=0), np.float64)

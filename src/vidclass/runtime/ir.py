@@ -159,6 +159,8 @@ def _start(
         "KERAS_BACKEND": backend,
         "JAX_PLATFORMS": "cpu",
         "PYTHONWARNINGS": "ignore",
+        # Heads and backbones of the user's own are imported from where this process has them.
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
     }
     with (folder / f"{task}.log").open("wb") as log:
         return subprocess.Popen(  # noqa: S603  # our own module, with a file we wrote

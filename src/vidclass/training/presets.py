@@ -17,7 +17,7 @@ from vidclass.config import (
     TrainingConfig,
 )
 from vidclass.errors import ConfigError, require_choice
-from vidclass.heads.registry import head_name, parse_head
+from vidclass.heads.registry import head_name, heads, parse_head
 
 DEFAULT_BACKBONE = "efficientnet_lite0"
 AUTO = "auto"
@@ -25,32 +25,6 @@ AUTO = "auto"
 CANDIDATES = ("mean", "mean_std", "temporal", "prototype", "bigru")
 # The one to take where nothing can be compared.
 DEFAULT_HEAD = "temporal"
-
-# Linear heads are convex, and their inputs have a length of 1: large steps with momentum, falling
-# to zero along a cosine, find the same optimum every time.
-_LINEAR = TrainingConfig(epochs=40, optimizer="sgd", learning_rate=1.0, patience=15)
-_RECURRENT = TrainingConfig(epochs=60, learning_rate=1e-3, label_smoothing=0.1, patience=20)
-_EXAMPLE = TrainingConfig(
-    epochs=10, learning_rate=1e-3, cosine=False, balance_classes=False, refit=False
-)
-
-TRAINING: dict[str, TrainingConfig] = {
-    "mean": _LINEAR,
-    "mean_std": _LINEAR,
-    "temporal": _LINEAR,
-    "rolling_average": _LINEAR,
-    # It begins with the classes' means: a few small steps are all it should take from there.
-    "prototype": TrainingConfig(epochs=30, learning_rate=3e-3, patience=10),
-    # One number is learned, how sharply near and far differ.
-    "knn": TrainingConfig(epochs=20, learning_rate=0.3, patience=10),
-    "gru": _EXAMPLE,
-    "lstm": _RECURRENT,
-    "bigru": _RECURRENT,
-    "gru_attention": _RECURRENT,
-    "attention": _RECURRENT,
-    "transformer": _RECURRENT,
-    "tcn": _RECURRENT,
-}
 
 
 def keras_example() -> RunConfig:
@@ -62,7 +36,7 @@ def keras_example() -> RunConfig:
             geometry=GeometryConfig(crop="centre", size=224),
         ),
         head="gru",
-        training=_EXAMPLE,
+        training=heads()["gru"].training,
     )
 
 
@@ -117,7 +91,7 @@ def training_of(config: RunConfig, head: str) -> TrainingConfig:
     if not config.compares_heads:
         return config.training
     given = {name: getattr(config.training, name) for name in config.given}
-    return TRAINING[head_name(head)].model_copy(update=given)
+    return parse_head(head)[0].training.model_copy(update=given)
 
 
 def run_config(
@@ -157,8 +131,7 @@ def run_config(
     elif head == base.head:
         schedule = base.training
     else:
-        parse_head(head)
-        schedule = TRAINING[head_name(head)]
+        schedule = parse_head(head)[0].training
     return RunConfig.checked(
         features=views[0],
         more=tuple(views[1:]),
