@@ -137,7 +137,7 @@ def test_every_feature_and_split_option_arrives() -> None:
             {"features": {"policy": "last"}},
             "policy='last': .*'uniform', 'first', 'stride' or 'random'",
         ),
-        ({"features": {"stride_s": 0.5}}, "stride_s is used only by policy='stride'"),
+        ({"features": {"stride_s": 0.5}}, "`stride_s` is used only by policy='stride'"),
         ({"features": {"crop": "center"}}, "crop='center': .*'centre' or 'whole'"),
         ({"training": {"epochs": 0}}, "epochs=0"),
         ({"training": {"epoch": 3}}, "epoch=3: Extra inputs are not permitted"),
