@@ -105,7 +105,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
 
     videos = [f"/none/{number:07}.avi" for number in range(options.clips)]
     labels = [f"class{number % options.classes:03}" for number in range(options.clips)]
-    manifest = vidclass.Manifest(Rows.of({"video": videos, "label": labels}).table)
+    manifest = vidclass.Manifest(Rows.from_columns({"video": videos, "label": labels}).table)
     store, keys = open_store(folder), keys_of(options.clips)
     marks: list[tuple[str, float]] = []
 

@@ -36,7 +36,7 @@ def listed(labels: list[str], groups: list[int], folds: list[int] | None = None)
     }
     if folds is not None:
         columns["fold"] = folds
-    return Manifest(Rows.of(columns, ["a note"]).table, ("a note",))
+    return Manifest(Rows.from_columns(columns, ["a note"]).table, ("a note",))
 
 
 def twelve(folds: list[int] | None = None) -> Manifest:

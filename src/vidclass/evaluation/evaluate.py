@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from vidclass._core.execution import ExecutionOptions
 from vidclass.bundle.read import Bundle, require_unknown
-from vidclass.data.checks import refuse_several_labels
+from vidclass.data.checks import require_single_labels
 from vidclass.data.manifest import Manifest
 from vidclass.errors import ManifestError
 from vidclass.features.extract import Extraction, extract_all
@@ -89,7 +89,7 @@ def _labels_not_known(bundle: Bundle, manifest: Manifest, *, allowed: bool) -> l
     if allowed:
         require_unknown(bundle)
     if scheme.kind != "multi-label":
-        refuse_several_labels(manifest.table)
+        require_single_labels(manifest.table)
     foreign = scheme.unknown(manifest.labels)
     if foreign and not allowed:
         more = f", and {scheme.none_label!r} for none of them" if scheme.none_label else ""

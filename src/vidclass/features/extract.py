@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from vidclass._core.execution import ExecutionOptions
 from vidclass._core.text import counted
-from vidclass.data.manifest import Clip, Manifest
+from vidclass.data.clip import Clip
+from vidclass.data.manifest import Manifest
 from vidclass.errors import JobFailedError, StoppedError, VidclassError, VideoError
 from vidclass.features.decoding import decode_for
 from vidclass.features.extractor import FeatureExtractor

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from vidclass._core.text import counted, listed
+from vidclass.data.clip import labels_in
 from vidclass.data.manifest import Manifest
-from vidclass.data.rows import labels_in
 from vidclass.errors import VideoError
 from vidclass.features.identity import VideoIdentity, hash_video
 from vidclass.version import __version__

@@ -10,7 +10,8 @@ import numpy as np
 
 from vidclass._core.parallel import run_each
 from vidclass.config import FeatureConfig
-from vidclass.data.manifest import Clip, Manifest
+from vidclass.data.clip import Clip
+from vidclass.data.manifest import Manifest
 from vidclass.errors import RuntimeRouteError
 from vidclass.features.decoding import decode_for
 from vidclass.features.identity import identify_clips

@@ -228,6 +228,8 @@ def start_child(task: Task, spec: NetworkSpec, folder: Path) -> subprocess.Popen
         "KERAS_BACKEND": "openvino" if task == "export" else spec.reference,
         "JAX_PLATFORMS": "cpu",
         "PYTHONWARNINGS": "ignore",
+        # Heads and backbones of the user's own are imported from where this process has them.
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
     }
     with (folder / f"{task}.log").open("wb") as log:
         return subprocess.Popen(  # noqa: S603  # our own module and task file

@@ -119,7 +119,7 @@ def test_the_readable_clips_of_an_extraction(source: Counting) -> None:
     from vidclass.data.manifest import Manifest
     from vidclass.data.rows import Rows
 
-    table = Rows.of({"video": ["/a.avi", "/b.avi", "/c.avi"], "label": list("aab")}).table
+    table = Rows.from_columns({"video": ["/a.avi", "/b.avi", "/c.avi"], "label": list("aab")}).table
     extraction = Extraction(Manifest(table), ["k4", None, "k2"], source, [], 0)
     rows, clips = extraction.readable()
     assert rows.tolist() == [0, 2]

@@ -95,8 +95,8 @@ def test_json_on_standard_output_stands_alone(run: Run, nested: Path, tmp_path: 
     [
         (["--group-pattern", "("], 2, r"--group-pattern '(' is not a regular expression"),
         (["--group-pattern", "(q)"], 1, "--group-pattern '(q)' finds no group in 'run/run0/p0_0"),
-        (["--groups", "parents"], 2, "groups='parents'"),
-        (["--groups", "none", "--group-pattern", "(a)"], 2, "has no use with --groups none"),
+        (["--groups", "parents"], 2, "--groups 'parents'"),
+        (["--groups", "none", "--group-pattern", "(a)"], 2, "has no use with --groups 'none'."),
         (["--folds", "2", "--test", "0.3"], 2, "--test has no use with --folds"),
         (["--folds", "2", "--allow-leak"], 2, "--allow-leak has no use with --folds"),
         (["--groups", "parent", "--folds", "5"], 1, "'run' has 3 groups (6 clips)"),

@@ -8,25 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vidclass.cli.options import (
-    GroupPattern,
-    Groups,
+    Epochs,
+    ExecutionFlags,
+    Folds,
+    GroupingOptions,
     Json,
-    RetryFailed,
     Seed,
-    Store,
-    Strict,
+    SourceOptions,
     Weights,
-    chosen,
+    without_none,
 )
-from vidclass.cli.source_options import Source, takes_source
 
 if TYPE_CHECKING:
     from vidclass.sweeping.config import SweepSpace
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("sweep")(takes_source(sweep_command))
 
 
 def _axis(name: str, help: str) -> Any:
@@ -34,14 +28,14 @@ def _axis(name: str, help: str) -> Any:
 
 
 def sweep_command(
-    source: Source,
     out: Annotated[
         Path,
         typer.Option(
             "--out", help="Folder of the sweep; the same again continues it.", show_default=False
         ),
     ],
-    backbones: Annotated[
+    *,
+    backbone: Annotated[
         str | None,
         _axis("--backbones", "Backbones.  [default: the light ones whose weights are at hand]"),
     ] = None,
@@ -50,7 +44,7 @@ def sweep_command(
         str | None,
         _axis("--size", "Sides of the input in pixels; own is the backbone's.  [default: own]"),
     ] = None,
-    heads: Annotated[str | None, _axis("--heads", "Heads.  [default: mean,temporal,gru]")] = None,
+    head: Annotated[str | None, _axis("--heads", "Heads.  [default: mean,temporal,gru]")] = None,
     sampling: Annotated[
         str | None, _axis("--sampling", "uniform, first, random, stride.  [default: uniform]")
     ] = None,
@@ -62,12 +56,13 @@ def sweep_command(
         int, typer.Option(min=1, help="Combinations to try, those of earlier calls included.")
     ] = 30,
     timeout_s: Annotated[
-        float | None, typer.Option("--timeout-s", help="Begin no further trial after so long.")
+        float | None,
+        typer.Option("--timeout-s", help="Seconds after which no further trial begins."),
     ] = None,
     sampler: Annotated[
         str,
         typer.Option(
-            help="Which next: grid (in order), random, tpe (the most promising), auto (grid if "
+            help="Order of trials: grid, random, tpe (the most promising next), auto (grid if "
             "--trials are enough for all, else tpe)."
         ),
     ] = "auto",
@@ -82,18 +77,14 @@ def sweep_command(
         bool,
         typer.Option("--remeasure", help="Measure the cost of every row again, on this machine."),
     ] = False,
-    folds: Annotated[
-        int, typer.Option(min=2, help="Folds, where the source has no `fold` column.")
-    ] = 5,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs to train.")] = None,
+    folds: Folds = 5,
+    epochs: Epochs = None,
     weights: Weights = None,
-    groups: Groups = "auto",
-    group_pattern: GroupPattern = None,
+    grouping: GroupingOptions,
     seed: Seed = 0,
-    store: Store = None,
     json_file: Json = None,
-    strict: Strict = False,
-    retry_failed: RetryFailed = False,
+    execution: ExecutionFlags,
+    source: SourceOptions,
 ) -> None:
     """Try many settings on the same folds: accuracy against cost, and a command line for each."""
     from vidclass.cli.console import progress_bars, stopping, write_json
@@ -103,10 +94,10 @@ def sweep_command(
     from vidclass.sweeping.run import sweep
 
     space = _space(
-        backbone=backbones,
+        backbone=backbone,
         frames=frames,
         size=size,
-        head=heads,
+        head=head,
         sampling=sampling,
         crop=crop,
         precision=precision,
@@ -118,22 +109,13 @@ def sweep_command(
         remeasure=remeasure,
         folds=folds,
         seed=seed,
-        groups=groups,
-        command=_train_command(source, store),
-        **chosen(timeout_s=timeout_s, epochs=epochs, weights=weights, group_pattern=group_pattern),
+        command=train_prefix(source, execution.store_folder),
+        **grouping.keywords(),
+        **without_none(timeout_s=timeout_s, epochs=epochs, weights=weights),
     )
-    manifest = source.manifest(groups=groups, group_pattern=group_pattern)
+    manifest = source.manifest(**grouping.keywords())
     with stopping(out / LEDGER), progress_bars() as progress:
-        result = sweep(
-            manifest,
-            out,
-            space,
-            config,
-            store_folder=store,
-            progress=progress,
-            strict=strict,
-            retry_failed=retry_failed,
-        )
+        result = sweep(manifest, out, space, config, **execution.keywords(progress))
     if json_file is not None:
         write_json(json_file, as_json(result))
     report_sweep(result, quiet=json_file == "-")
@@ -148,7 +130,7 @@ def _space(**axes: str | None) -> SweepSpace:
 
 
 def split_list(text: str) -> list[str]:
-    """The parts between commas; those inside brackets do not part.
+    """Split at commas, except inside brackets.
 
     >>> split_list("mean,gru(units=32, dropout=0.2)")
     ['mean', 'gru(units=32, dropout=0.2)']
@@ -163,11 +145,10 @@ def split_list(text: str) -> list[str]:
     return [part.strip() for part in parts if part.strip()]
 
 
-def _train_command(source: Source, store: Path | None) -> tuple[str, ...]:
-    """The beginning of a command line that reads the same source."""
+def train_prefix(source: SourceOptions, store_folder: Path | None) -> tuple[str, ...]:
+    """Return the beginning of a `vidclass train` command that reads the same source."""
     words = ["vidclass", "train", source.path]
-    given = source.given() | ({} if store is None else {"store": store})
-    for name, value in given.items():
+    for name, value in (source.given() | without_none(store=store_folder)).items():
         words.append(f"--{name.replace('_', '-')}")
         if value is not True:
             words.append(str(value))

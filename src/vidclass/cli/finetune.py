@@ -1,4 +1,4 @@
-"""The command that trains a run's backbone too: finetune."""
+"""`vidclass finetune`: the last layers of a run's backbone, trained with its head."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from vidclass.cli.options import RetryFailed, Store, Strict, chosen
-from vidclass.cli.source_options import Source, takes_source
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("finetune")(takes_source(finetune_command))
+from vidclass.cli.options import (
+    ExecutionFlags,
+    Overwrite,
+    SourceOptions,
+    SwapLabels,
+    without_none,
+)
 
 
 def finetune_command(
@@ -21,8 +21,8 @@ def finetune_command(
         Path,
         typer.Argument(metavar="RUN", help="The folder of a finished run.", show_default=False),
     ],
-    source: Source,
     out: Annotated[Path, typer.Option("--out", help="Folder for the new run.", show_default=False)],
+    *,
     unfreeze: Annotated[
         str | None,
         typer.Option(
@@ -31,54 +31,59 @@ def finetune_command(
             "as 0.3), or all.  [default: 4]",
         ),
     ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs.  [default: 10]")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Maximum number of epochs.  [default: 10]")
+    ] = None,
     patience: Annotated[
         int | None,
-        typer.Option(min=1, help="Epochs without a better validation loss.  [default: 3]"),
+        typer.Option(
+            min=1, help="Epochs without a better validation loss before stopping.  [default: 3]"
+        ),
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Clips a step.  [default: 16]")
+        int | None, typer.Option(min=1, help="Clips per optimizer step.  [default: 16]")
     ] = None,
     micro_batch: Annotated[
         int | None,
-        typer.Option(min=1, help="Clips at a time: memory follows this.  [default: 4]"),
+        typer.Option(min=1, help="Clips computed at a time: memory follows it.  [default: 4]"),
     ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(help="Of the head, at its highest.  [default: 0.001]")
+        float | None, typer.Option(help="Peak learning rate of the head.  [default: 0.001]")
     ] = None,
     backbone_rate: Annotated[
-        float | None, typer.Option(help="Of the last block, as a share of that.  [default: 0.1]")
+        float | None,
+        typer.Option(help="Rate of the last block, as a share of the head's.  [default: 0.1]"),
     ] = None,
     layer_decay: Annotated[
         float | None,
-        typer.Option(help="Rate of a block, as a share of the next one's.  [default: 0.8]"),
+        typer.Option(
+            help="Rate of a block, as a share of the rate of the one after it.  [default: 0.8]"
+        ),
     ] = None,
     jitter: Annotated[
-        bool | None, typer.Option("--jitter/--no-jitter", help="Other frames in each epoch.")
+        bool | None, typer.Option("--jitter/--no-jitter", help="Draw other frames in each epoch.")
     ] = None,
     flip: Annotated[
         bool, typer.Option("--flip", help="Mirror half of the clips in training.")
     ] = False,
-    swap_labels: Annotated[
-        list[str] | None,
-        typer.Option(metavar="A=B", help="Labels that a mirror exchanges, as in left=right."),
-    ] = None,
+    swap_labels: SwapLabels = None,
     remat: Annotated[
         bool,
-        typer.Option("--remat", help="Less memory for more time: compute activations twice."),
+        typer.Option("--remat", help="Compute activations twice: less memory, more time."),
     ] = False,
     mixed_precision: Annotated[
         str | None,
-        typer.Option(help="float32, mixed_bfloat16, or auto: mixed on a GPU.  [default: auto]"),
+        typer.Option(
+            help="float32, mixed_bfloat16, or auto (mixed on a GPU only).  [default: auto]"
+        ),
     ] = None,
     checkpoint_s: Annotated[
         float | None, typer.Option(min=0, help="Seconds between checkpoints.  [default: 60]")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of order, frames and new splits.")] = 0,
-    store: Store = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin again.")] = False,
-    strict: Strict = False,
-    retry_failed: RetryFailed = False,
+    overwrite: Overwrite = False,
+    execution: ExecutionFlags,
+    source: SourceOptions,
 ) -> None:
     """Train the last layers of a run's backbone with its head; writes a new run folder."""
     from vidclass.cli.console import progress_bars, stopping
@@ -92,7 +97,7 @@ def finetune_command(
         remat=remat,
         seed=seed,
         swap_labels=parse_swap_labels(swap_labels or ()),
-        **chosen(
+        **without_none(
             unfreeze=unfreeze,
             epochs=epochs,
             patience=patience,
@@ -112,10 +117,7 @@ def finetune_command(
             source.manifest(),
             out,
             config,
-            store_folder=store,
             overwrite=overwrite,
-            progress=progress,
-            strict=strict,
-            retry_failed=retry_failed,
+            **execution.keywords(progress),
         )
     report_run(result)

@@ -1,4 +1,4 @@
-"""`vidclass data`: public data sets, checks, and splits."""
+"""`vidclass data list` and `data get`: public data sets."""
 
 from __future__ import annotations
 
@@ -7,20 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vidclass.cli.check_command import check_command
-from vidclass.cli.source_options import takes_source
-from vidclass.cli.split_command import split_command
 from vidclass.errors import ConfigError
-
-
-def register(app: typer.Typer) -> None:
-    """Add the group of commands."""
-    group = typer.Typer(help="Fetch public data sets; check clips; split them without leaks.")
-    group.command("list")(list_command)
-    group.command("get")(get_command)
-    group.command("split")(takes_source(split_command))
-    group.command("check")(takes_source(check_command))
-    app.add_typer(group, name="data", no_args_is_help=True)
 
 
 def list_command() -> None:
@@ -57,7 +44,7 @@ def get_command(
     ] = None,
 ) -> None:
     """Download and unpack a public data set; a broken download is continued."""
-    from vidclass.cli.console import progress_bars, say, tell_notes
+    from vidclass.cli.console import print_notes, progress_bars, say
     from vidclass.datasets.catalogue import datasets
     from vidclass.datasets.get import get_dataset
 
@@ -72,7 +59,7 @@ def get_command(
     record = receipt.record
     announced = datasets[name].clips
     if receipt.clips != announced:
-        tell_notes([f"there are {receipt.clips} clips in it; {announced} are announced"])
+        print_notes([f"there are {receipt.clips} clips in it; {announced} are announced"])
     done = "is there already" if receipt.already_there else "is ready"
     say(f"{record.name} {done}: {receipt.folder} ({receipt.clips} clips, {record.files} files)")
     for archive in record.archives:

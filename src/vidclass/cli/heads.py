@@ -1,18 +1,10 @@
-"""Commands that show what there is: backbones, heads."""
+"""`vidclass heads`: the models over time, and their size."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 import typer
-
-from vidclass.cli.backbones_command import backbones_command
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command("backbones")(backbones_command)
-    app.command("heads")(heads_command)
 
 
 def heads_command(
@@ -39,7 +31,7 @@ def heads_command(
         model = found.build(frames, width, classes)
         table.add_row(
             f"{name} *" if name in CANDIDATES else name,
-            found.what,
+            found.summary,
             f"{parameters(model):,}",
             f"{multiplications(model):,}",
             "yes" if found.causal else "no",

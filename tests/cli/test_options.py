@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
-from vidclass.cli.feature_options import FeatureOptions
-from vidclass.cli.option_groups import OptionGroup, takes_groups
-from vidclass.cli.source_options import Source
-from vidclass.cli.task_options import TaskOptions
+from vidclass.cli.options import FeatureOptions, OptionGroup, TaskOptions, expand_groups
 from vidclass.errors import ConfigError
 from vidclass.training.presets import run_config
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class Primer(OptionGroup):
+    primer: Annotated[bool, typer.Option("--primer")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Paint(OptionGroup):
     colour: Annotated[str | None, typer.Option("--colour")] = None
+    primer: Primer = field(default_factory=Primer)
     coats: Annotated[int, typer.Option(min=1)] = 2
 
 
@@ -32,17 +35,17 @@ def paint_command(name: str, *, before: int = 1, paint: Paint, after: int = 3) -
 @pytest.fixture
 def painting() -> typer.Typer:
     app = typer.Typer()
-    app.command("paint")(takes_groups(paint_command))
+    app.command("paint")(expand_groups(paint_command))
     return app
 
 
 @pytest.mark.parametrize(
     ("arguments", "printed"),
     [
-        (["wall"], "wall 1 Paint(colour=None, coats=2) 3"),
+        (["wall"], "wall 1 Paint(colour=None, primer=Primer(primer=False), coats=2) 3"),
         (
-            ["wall", "--coats", "5", "--after", "4", "--colour", "red"],
-            "wall 1 Paint(colour='red', coats=5) 4",
+            ["wall", "--coats", "5", "--primer", "--after", "4", "--colour", "red"],
+            "wall 1 Paint(colour='red', primer=Primer(primer=True), coats=5) 4",
         ),
     ],
 )
@@ -54,10 +57,10 @@ def test_a_group_is_filled_from_its_options(
 
 
 def test_options_of_a_group_stand_where_the_group_stood() -> None:
-    command = takes_groups(paint_command)
+    command = expand_groups(paint_command)
     assert list(inspect.signature(command).parameters) == [
-        "name", "before", "colour", "coats", "after"
-    ]  # fmt: skip
+        *("name", "before", "colour", "primer", "coats", "after")
+    ]
     assert (command.__name__, command.__doc__) == ("paint_command", "Paint something.")
 
 
@@ -68,20 +71,20 @@ def test_a_wrong_value_is_named_by_its_option(painting: typer.Typer) -> None:
 
 
 def test_feature_options_have_the_names_of_the_settings() -> None:
-    assert FeatureOptions().chosen() == {}
+    assert FeatureOptions().given() == {}
     given = FeatureOptions(policy="stride", stride_s=0.5, frames=4)
-    sampling = run_config(features=given.chosen()).features.sampling
+    sampling = run_config(features=given.given()).features.sampling
     assert (sampling.policy, sampling.stride_s, sampling.frames) == ("stride", 0.5, 4)
 
 
-def test_task_options_say_what_labels_mean() -> None:
-    plain, several = Source("clips", {}), Source("clips", {"multi_label": True})
-    assert TaskOptions().chosen(plain) == {}
-    assert TaskOptions().chosen(several) == {"kind": "multi-label"}
-    assert TaskOptions(hierarchy=True).chosen(plain) == {"kind": "hierarchy"}
-    assert TaskOptions(unknown_precision=0.9).chosen(plain) == {
+def test_task_options_become_fields_of_the_task() -> None:
+    assert TaskOptions().config_fields(multi_label=False) == {}
+    assert TaskOptions().config_fields(multi_label=True) == {"kind": "multi-label"}
+    hierarchy = TaskOptions(hierarchy=True)
+    assert hierarchy.config_fields(multi_label=False) == {"kind": "hierarchy"}
+    assert TaskOptions(unknown_precision=0.9).config_fields(multi_label=False) == {
         "unknown": True,
         "unknown_precision": 0.9,
     }
-    with pytest.raises(ConfigError, match="--hierarchy and --multi-label exclude one another"):
-        TaskOptions(hierarchy=True).chosen(several)
+    with pytest.raises(ConfigError, match="`hierarchy` and `multi_label` exclude each other"):
+        hierarchy.config_fields(multi_label=True)

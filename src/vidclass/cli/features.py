@@ -7,45 +7,36 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.filesize import decimal
 
-from vidclass.cli.options import Json, Store
-from vidclass.datasets.space import in_bytes
+from vidclass.cli.options import Json, StoreFolder
 from vidclass.errors import ConfigError
 
 if TYPE_CHECKING:
     from vidclass.features.store.maintenance import StoredTable, TableCheck
 
 
-def register(app: typer.Typer) -> None:
-    """Add the group of commands."""
-    group = typer.Typer(help="List, check and remove stored features.")
-    group.command("list")(list_command)
-    group.command("verify")(verify_command)
-    group.command("prune")(prune_command)
-    app.add_typer(group, name="features", no_args_is_help=True)
-
-
-def list_command(store: Store = None, json_file: Json = None) -> None:
+def list_command(store_folder: StoreFolder = None, json_file: Json = None) -> None:
     """List the stored features: a row for each setting, the one used last first."""
     from vidclass.cli.console import say, write_json
     from vidclass.features.store.maintenance import stored_tables
 
-    folder = _folder(store)
+    folder = _store(store_folder)
     tables = stored_tables(folder)
     if json_file is not None:
         rows = [_as_json(table) for table in tables]
         write_json(json_file, {"schema": 1, "store": str(folder), "tables": rows})
     if json_file != "-":
         _show(tables)
-        say(f"{in_bytes(sum(table.size_bytes for table in tables))} in {folder}")
+        say(f"{decimal(sum(table.size_bytes for table in tables))} in {folder}")
 
 
-def verify_command(store: Store = None) -> None:
+def verify_command(store_folder: StoreFolder = None) -> None:
     """Read every stored clip and say what is damaged; exit code 1 if anything is."""
     from vidclass.cli.console import say
     from vidclass.features.store.maintenance import stored_tables
 
-    tables = stored_tables(_folder(store))
+    tables = stored_tables(_store(store_folder))
     checks = _check(tables)
     for check in checks:
         more = f" ({check.duplicates} stored twice)" if check.duplicates else ""
@@ -82,7 +73,7 @@ def prune_command(
         bool, typer.Option("--damaged", help="Remove tables that `verify` finds damaged.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    store: Store = None,
+    store_folder: StoreFolder = None,
 ) -> None:
     """Remove stored features, and what killed processes left behind."""
     from vidclass._core.text import counted
@@ -99,7 +90,7 @@ def prune_command(
         raise ConfigError(
             "nothing was chosen: give --older-than DAYS, --settings FINGERPRINT or --damaged"
         )
-    folder = _folder(store)
+    folder = _store(store_folder)
     tables = stored_tables(folder)
     chosen = {table.path: table for name in settings or () for table in with_settings(tables, name)}
     if older_than is not None:
@@ -116,17 +107,17 @@ def prune_command(
         _show(list(chosen.values()))
     if rest:
         say(f"{counted(len(rest), 'leftover')} of processes that were killed")
-    size = in_bytes(sum(map(size_of, [*chosen, *rest])))
+    size = decimal(sum(map(size_of, [*chosen, *rest])))
     if not yes:
         typer.confirm(f"Remove these for good and free {size}?", abort=True, err=True)
     remove([*chosen, *rest])
     say(f"{size} freed")
 
 
-def _folder(store: Path | None) -> Path:
+def _store(store_folder: Path | None) -> Path:
     from vidclass.features.store.store import default_store_folder
 
-    return store or default_store_folder()
+    return store_folder or default_store_folder()
 
 
 def _check(tables: list[StoredTable]) -> list[TableCheck]:
@@ -155,7 +146,7 @@ def _show(tables: list[StoredTable]) -> None:
             str(table.config.get("backbone", "?")),
             _frames(table.config),
             clips if table.current else f"format {table.format}",
-            in_bytes(table.size_bytes),
+            decimal(table.size_bytes),
             f"{table.last_used.astimezone():%Y-%m-%d}",
         )
     show(view)

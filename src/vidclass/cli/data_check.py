@@ -7,23 +7,22 @@ from typing import Annotated
 
 import typer
 
-from vidclass.cli.options import Json, Store
-from vidclass.cli.source_options import Source
+from vidclass.cli.options import Json, SourceOptions, StoreFolder
 
 
 def check_command(
-    source: Source,
+    *,
     report: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write a page (HTML) with pictures of the clips."),
+        typer.Option(metavar="FILE", help="Write a page (HTML) with images of the clips."),
     ] = None,
     json_file: Json = None,
     features: Annotated[
         bool,
         typer.Option(
             "--features",
-            help="Make features where none are stored: they find near duplicates and labels that "
-            "may be wrong.",
+            help="Extract features where none are stored: near duplicates and labels that may be "
+            "wrong are found by them.",
         ),
     ] = False,
     deep: Annotated[
@@ -35,15 +34,17 @@ def check_command(
     ledger: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="The ledger of an earlier run: are its videos readable now?"
+            metavar="FILE",
+            help="The ledger of an earlier run: report which of its videos are readable now.",
         ),
     ] = None,
-    store: Store = None,
+    store_folder: StoreFolder = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 if any clip cannot be read.")
     ] = False,
+    source: SourceOptions,
 ) -> None:
-    """Look at every clip and tell everything wrong or odd with them."""
+    """Inspect every clip and report everything wrong or odd."""
     from vidclass.audit.report import as_json, write_page
     from vidclass.audit.run import check, read_for_check
     from vidclass.cli.check_tables import report_audit
@@ -55,7 +56,7 @@ def check_command(
             manifest,
             deep=deep,
             features=features,
-            store_folder=store,
+            store_folder=store_folder,
             ledger=ledger,
             progress=progress,
         )
