@@ -12,6 +12,7 @@ from typing import Any
 
 import typer
 from rich.console import Console
+from rich.filesize import decimal
 from rich.progress import (
     BarColumn,
     ProgressColumn,
@@ -29,7 +30,6 @@ from rich.text import Text
 
 from vidclass._core.files import write_text
 from vidclass.cli.option_names import in_options
-from vidclass.datasets.space import in_bytes
 from vidclass.errors import ConfigError, JobFailedError, StoppedError, VideoError
 from vidclass.types import Failure, Progress
 
@@ -117,7 +117,7 @@ def _lines(console: Console) -> Progress:
 
 def _amount(stage: str, done: int, total: int) -> str:
     if stage in _BYTE_STAGES:
-        return f"{in_bytes(done)} of {in_bytes(total) if total else '?'}"
+        return f"{decimal(done)} of {decimal(total) if total else '?'}"
     return f"{done} of {total or '?'}"
 
 

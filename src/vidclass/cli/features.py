@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.filesize import decimal
 
 from vidclass.cli.options import Json, StoreFolder
-from vidclass.datasets.space import in_bytes
 from vidclass.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def list_command(store_folder: StoreFolder = None, json_file: Json = None) -> No
         write_json(json_file, {"schema": 1, "store": str(folder), "tables": rows})
     if json_file != "-":
         _show(tables)
-        say(f"{in_bytes(sum(table.size_bytes for table in tables))} in {folder}")
+        say(f"{decimal(sum(table.size_bytes for table in tables))} in {folder}")
 
 
 def verify_command(store_folder: StoreFolder = None) -> None:
@@ -107,7 +107,7 @@ def prune_command(
         _show(list(chosen.values()))
     if rest:
         say(f"{counted(len(rest), 'leftover')} of processes that were killed")
-    size = in_bytes(sum(map(size_of, [*chosen, *rest])))
+    size = decimal(sum(map(size_of, [*chosen, *rest])))
     if not yes:
         typer.confirm(f"Remove these for good and free {size}?", abort=True, err=True)
     remove([*chosen, *rest])
@@ -146,7 +146,7 @@ def _show(tables: list[StoredTable]) -> None:
             str(table.config.get("backbone", "?")),
             _frames(table.config),
             clips if table.current else f"format {table.format}",
-            in_bytes(table.size_bytes),
+            decimal(table.size_bytes),
             f"{table.last_used.astimezone():%Y-%m-%d}",
         )
     show(view)
