@@ -11,7 +11,7 @@ from vidclass.config import RunConfig
 from vidclass.data.manifest import Manifest
 from vidclass.data.rows import Rows
 from vidclass.features.extract import Extraction
-from vidclass.tasks.metrics import compute_metrics
+from vidclass.tasks.metrics import single_label_metrics
 from vidclass.training.crossval import CrossValidation, FoldResult
 from vidclass.training.presets import run_config
 from vidclass.training.seeds import SeedsResult, cross_validate_seeds
@@ -31,7 +31,7 @@ def fake(manifest: Manifest, config: RunConfig, **options: Any) -> CrossValidati
     right = int(round(20 * float(np.mean(accuracies))))
     probabilities = np.eye(2)[np.where(np.arange(20) < right, truth, 1 - truth)]
     folds = [FoldResult(number, value, 10) for number, value in enumerate(accuracies)]
-    pooled = compute_metrics(probabilities, truth, ["a", "b"])
+    pooled = single_label_metrics(probabilities, truth, ["a", "b"])
     extraction = cast(Extraction, SimpleNamespace(ok=2, failures=[]))
     return CrossValidation(config, folds, pooled, extraction, ())
 
