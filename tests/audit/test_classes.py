@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
+from inspected_clips import look_of, manifest_of
 from vidclass.audit.classes import class_facts, class_findings
-from vidclass.audit.model import ClipLook, Finding
+from vidclass.audit.issues import Finding
 from vidclass.data.manifest import Manifest
 
-Make = Callable[..., Manifest]
-Look = Callable[..., ClipLook]
 
-
-def found(manifest: Manifest, look: Look, failed: set[int] = frozenset()) -> dict[str, Finding]:  # type: ignore[assignment]
-    looks = [look(row, failed="gone" if row in failed else "") for row in range(len(manifest))]
+def found(manifest: Manifest, failed: set[int] = frozenset()) -> dict[str, Finding]:  # type: ignore[assignment]
+    looks = [look_of(row, failed="gone" if row in failed else "") for row in range(len(manifest))]
     facts = class_facts(manifest, looks)
     return {finding.kind: finding for finding in class_findings(manifest, facts)}
 
 
-def test_facts(manifest_of: Make, look_of: Look) -> None:
+def test_facts() -> None:
     manifest = manifest_of(
         label=["b", "a", "a", "a"],
         group=[None, "g1", "g2", "g1"],
@@ -34,16 +30,16 @@ def test_facts(manifest_of: Make, look_of: Look) -> None:
     assert (b.groups, b.durations_s) == (0, (4.0, 4.0, 4.0))
 
 
-def test_a_class_without_a_readable_clip_has_no_lengths(manifest_of: Make, look_of: Look) -> None:
+def test_a_class_without_a_readable_clip_has_no_lengths() -> None:
     manifest = manifest_of(label=["a", "b"])
     a, _ = class_facts(manifest, [look_of(0, failed="gone"), look_of(1)])
     assert (a.durations_s, a.splits) == (None, {})
-    assert found(manifest, look_of, {0})["class_unreadable"].title == (
+    assert found(manifest, {0})["class_unreadable"].title == (
         "1 class without a readable clip: 'a'"
     )
 
 
-def test_a_clip_of_two_classes_counts_in_both(manifest_of: Make, look_of: Look) -> None:
+def test_a_clip_of_two_classes_counts_in_both() -> None:
     manifest = manifest_of(label=["a", "a|b"])
     assert [f.clips for f in class_facts(manifest, [look_of(0), look_of(1)])] == [2, 1]
 
@@ -51,8 +47,8 @@ def test_a_clip_of_two_classes_counts_in_both(manifest_of: Make, look_of: Look) 
 @pytest.mark.parametrize(
     ("large", "severity"), [(2, None), (3, "note"), (9, "note"), (10, "warning")]
 )
-def test_imbalance(manifest_of: Make, look_of: Look, large: int, severity: str | None) -> None:
-    imbalance = found(manifest_of(label=["a"] * large + ["b"]), look_of).get("imbalance")
+def test_imbalance(large: int, severity: str | None) -> None:
+    imbalance = found(manifest_of(label=["a"] * large + ["b"])).get("imbalance")
     assert (imbalance and imbalance.severity) == severity
     if imbalance:
         assert imbalance.title == (
@@ -62,40 +58,40 @@ def test_imbalance(manifest_of: Make, look_of: Look, large: int, severity: str |
         assert f"right in {large / (large + 1):.0%} of cases" in imbalance.advice
 
 
-def test_groups(manifest_of: Make, look_of: Look) -> None:
+def test_groups() -> None:
     labels = ["a"] * 3 + ["b"] * 3
-    whole = found(manifest_of(label=labels, group=list("123456")), look_of)
+    whole = found(manifest_of(label=labels, group=list("123456")))
     assert not whole
-    few = found(manifest_of(label=labels, group=list("123455")), look_of)["few_groups"]
+    few = found(manifest_of(label=labels, group=list("123455")))["few_groups"]
     assert few.title == "1 class of fewer than 3 groups: 'b' has 2 groups"
-    some = found(manifest_of(label=labels, group=[*"12345", None]), look_of)
+    some = found(manifest_of(label=labels, group=[*"12345", None]))
     assert some["groups_unknown"].title == "the groups of 1 clip are unknown"
-    none = found(manifest_of(label=labels), look_of)
+    none = found(manifest_of(label=labels))
     assert none["groups_unknown"].title == "the groups of every clip are unknown"
     assert "few_groups" not in none
 
 
-def test_few_clips(manifest_of: Make, look_of: Look) -> None:
-    told = found(manifest_of(label=["a"] * 3 + ["b"] * 2, group=list("12345")), look_of)
+def test_few_clips() -> None:
+    told = found(manifest_of(label=["a"] * 3 + ["b"] * 2, group=list("12345")))
     assert told["few_clips"].title == "1 class of fewer than 3 clips: 'b' has 2 clips"
     assert "few_groups" not in told  # said once
-    assert "few_clips" not in found(manifest_of(label=["a"] * 3 + ["b"] * 3), look_of)
+    assert "few_clips" not in found(manifest_of(label=["a"] * 3 + ["b"] * 3))
 
 
-def test_a_class_missing_in_a_split(manifest_of: Make, look_of: Look) -> None:
+def test_a_class_missing_in_a_split() -> None:
     manifest = manifest_of(label=["a", "b", "a"], split=["train", "train", "test"])
-    kinds = found(manifest, look_of)
+    kinds = found(manifest)
     # No validation clips at all are no gap of a class.
     assert kinds["class_missing_in_split"].title == "1 class without a test clip: 'b'"
 
 
-def test_one_class(manifest_of: Make, look_of: Look) -> None:
-    one = found(manifest_of(label=["a", "a"]), look_of)["one_class"]
+def test_one_class() -> None:
+    one = found(manifest_of(label=["a", "a"]))["one_class"]
     assert (one.severity, one.title) == ("error", "only one class, 'a'")
 
 
-def test_labels_alike(manifest_of: Make, look_of: Look) -> None:
+def test_labels_alike() -> None:
     labels = ["Golf Swing", "golf_swing", "run", "?", "!"]
-    alike = found(manifest_of(label=labels), look_of)["labels_alike"]
+    alike = found(manifest_of(label=labels))["labels_alike"]
     assert alike.title == "labels that look like one class: 'Golf Swing' and 'golf_swing'"
-    assert "labels_alike" not in found(manifest_of(label=["run", "walk"]), look_of)
+    assert "labels_alike" not in found(manifest_of(label=["run", "walk"]))

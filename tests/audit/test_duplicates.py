@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
-from vidclass.audit.duplicates import find_duplicates
-from vidclass.audit.model import Duplicates
-from vidclass.data.manifest import Manifest
+from inspected_clips import manifest_of
+from vidclass.audit.duplicates import Duplicates, find_duplicates
 from vidclass.types import ClipFeatures
 
-Make = Callable[..., Manifest]
 
-
-def test_exact_duplicates_and_what_they_are_across(manifest_of: Make) -> None:
+def test_exact_duplicates_and_what_they_are_across() -> None:
     manifest = manifest_of(
         label=["a", "a", "a", "b", "a", "a", "a"],
         group=["g", "g", "h", "i", "g", "j", "j"],
@@ -29,17 +24,17 @@ def test_exact_duplicates_and_what_they_are_across(manifest_of: Make) -> None:
     ]
 
 
-def test_without_groups_each_file_is_its_own(manifest_of: Make) -> None:
+def test_without_groups_each_file_is_its_own() -> None:
     manifest = manifest_of(label=["a", "a"])
     assert find_duplicates(manifest, ["k", "k"], None)[0].across == ("groups",)
 
 
-def test_two_rows_of_one_video_are_no_duplicates(manifest_of: Make) -> None:
+def test_two_rows_of_one_video_are_no_duplicates() -> None:
     manifest = manifest_of(label=["a", "b"], video=["/v/x.avi", "/v/x.avi"])
     assert not find_duplicates(manifest, ["k", "k"], None)
 
 
-def test_unreadable_clips_are_no_duplicates(manifest_of: Make) -> None:
+def test_unreadable_clips_are_no_duplicates() -> None:
     assert not find_duplicates(manifest_of(label=["a", "a"]), [None, None], None)
 
 
@@ -49,7 +44,7 @@ def clip(seed: int, noise: float = 0.0) -> ClipFeatures:
     return ClipFeatures(frames.astype(np.float16), np.arange(4.0))
 
 
-def test_near_duplicates_but_not_the_exact_ones_again(manifest_of: Make) -> None:
+def test_near_duplicates_but_not_the_exact_ones_again() -> None:
     manifest = manifest_of(label=["a", "a", "b", "a", "a"], group=["g", "h", "i", "j", "j"])
     features = [clip(0), clip(0), clip(0, noise=0.01), clip(1), None]
     found = find_duplicates(manifest, ["k0", "k0", "k1", "k2", None], features)

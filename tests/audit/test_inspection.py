@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vidclass.audit.inspection import look_at_clips, strips_of
-from vidclass.audit.model import ClipLook
-from vidclass.data.manifest import Clip
+from vidclass.audit.inspection import ClipLook, look_at_clips, strips_of
+from vidclass.data.clip import Clip
 from vidclass.types import Span, no_progress
 
 Write = Callable[..., Path]

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
+from inspected_clips import look_of, manifest_of
 from vidclass.audit import issues as find
-from vidclass.audit.model import ClipLook, Duplicates, Suspect
-from vidclass.data.manifest import Manifest
-
-Make = Callable[..., Manifest]
-Look = Callable[..., ClipLook]
+from vidclass.audit.duplicates import Duplicates
+from vidclass.evaluation.label_issues import Suspect
 
 
 @pytest.mark.parametrize(
@@ -26,20 +22,18 @@ Look = Callable[..., ClipLook]
          "Unknown labels in the test set: 'b'"),
     ],
 )  # fmt: skip
-def test_what_training_would_refuse(
-    manifest_of: Make, columns: dict[str, list[str]], kind: str, words: str
-) -> None:
+def test_what_training_would_refuse(columns: dict[str, list[str]], kind: str, words: str) -> None:
     [finding] = find.table_findings(manifest_of(**columns))
     assert (finding.kind, finding.severity) == (kind, "error")
     assert words in finding.advice
 
 
-def test_a_sound_table(manifest_of: Make) -> None:
+def test_a_sound_table() -> None:
     sound = manifest_of(label=["a", "a"], group=["g", "h"], split=["train", "test"])
     assert not find.table_findings(sound)
 
 
-def test_unreadable_clips_are_grouped_by_cause(look_of: Look) -> None:
+def test_unreadable_clips_are_grouped_by_cause() -> None:
     looks = [
         look_of(0),
         look_of(1, failed="gone"),
@@ -51,7 +45,7 @@ def test_unreadable_clips_are_grouped_by_cause(look_of: Look) -> None:
     assert (gone.title, gone.rows) == ("1 clip that cannot be read: gone", (1,))
 
 
-def test_black_and_frozen(look_of: Look) -> None:
+def test_black_and_frozen() -> None:
     looks = [look_of(0), look_of(1, black=True, frozen=True), look_of(2, frozen=True)]
     black, frozen = find.seen(looks, deep=False)
     assert (black.kind, black.rows, black.title) == ("black", (1,), "1 black clip")
@@ -60,7 +54,7 @@ def test_black_and_frozen(look_of: Look) -> None:
     assert find.seen(looks, deep=True)[0].advice == "All of their frames were looked at."
 
 
-def test_lengths(manifest_of: Make, look_of: Look) -> None:
+def test_lengths() -> None:
     manifest = manifest_of(label=["a"] * 6, stop_s=[None, None, None, None, None, 4.6])
     looks = [look_of(0), look_of(1), look_of(2, frame_count=3), look_of(3, duration_s=40.1),
              look_of(4, duration_s=0.39), look_of(5)]  # fmt: skip

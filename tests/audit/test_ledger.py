@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from vidclass.audit.ledger import try_again
+from vidclass.audit.inspection import try_again
 from vidclass.errors import VideoError
 from vidclass.types import Failure
 
@@ -21,7 +21,7 @@ def test_trying_again(tiny_video: Callable[..., Path], tmp_path: Path) -> None:
         [failure(good, "is empty"), failure(gone), failure(gone, "was cut")],
         lambda *step: told.append(step),
     )
-    assert [(entry.cause, entry.now) for entry in entries] == [
+    assert [(entry.failure.cause, entry.now) for entry in entries] == [
         ("is empty", ""),
         ("no such file", "no such file"),
         ("was cut", "no such file"),

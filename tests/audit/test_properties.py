@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from vidclass.audit.model import ClipLook
+from inspected_clips import look_of, manifest_of
 from vidclass.audit.properties import giveaways, odd_ones_out, property_tables
-from vidclass.data.manifest import Manifest
-
-Make = Callable[..., Manifest]
-Look = Callable[..., ClipLook]
 
 
-def test_tables_count_files_not_clips(look_of: Look) -> None:
+def test_tables_count_files_not_clips() -> None:
     looks = [look_of(0, fps=29.97), look_of(1), look_of(1), look_of(2), look_of(3, failed="gone")]
     tables = {one.name: one.values for one in property_tables(looks)}
     assert [(v.value, v.files) for v in tables["frames a second"]] == [("25", 2), ("29.97", 1)]
@@ -24,12 +18,12 @@ def test_tables_count_files_not_clips(look_of: Look) -> None:
     }  # fmt: skip
 
 
-def test_whole_rates_keep_their_zeros(look_of: Look) -> None:
+def test_whole_rates_keep_their_zeros() -> None:
     tables = {one.name: one.values for one in property_tables([look_of(0, fps=50.0)])}
     assert tables["frames a second"][0].value == "50"
 
 
-def test_the_odd_one_out(look_of: Look) -> None:
+def test_the_odd_one_out() -> None:
     looks = [*(look_of(k) for k in range(9)), look_of(9, width=640, height=480)]
     [odd] = odd_ones_out(looks)
     assert (odd.kind, odd.severity, odd.rows, odd.details) == (
@@ -43,11 +37,11 @@ def test_the_odd_one_out(look_of: Look) -> None:
     assert not odd_ones_out(looks[1:])
 
 
-def test_rates_are_never_odd(look_of: Look) -> None:
+def test_rates_are_never_odd() -> None:
     assert not odd_ones_out([*(look_of(k) for k in range(9)), look_of(9, fps=30.0)])
 
 
-def test_a_codec_that_only_one_class_has(manifest_of: Make, look_of: Look) -> None:
+def test_a_codec_that_only_one_class_has() -> None:
     manifest = manifest_of(label=["a"] * 6 + ["b"] * 6)
     looks = [look_of(k, codec="av1" if k < 5 else "h264") for k in range(12)]
     [told] = giveaways(manifest, looks)
@@ -58,5 +52,5 @@ def test_a_codec_that_only_one_class_has(manifest_of: Make, look_of: Look) -> No
     assert not giveaways(manifest, fewer)
 
 
-def test_one_class_alone_is_no_giveaway(manifest_of: Make, look_of: Look) -> None:
+def test_one_class_alone_is_no_giveaway() -> None:
     assert not giveaways(manifest_of(label=["a"] * 9), [look_of(k) for k in range(9)])

@@ -11,8 +11,8 @@ import pytest
 
 from tiny_set import write_clip, write_set
 from vidclass.audit import Audit, check
-from vidclass.audit.record import as_json
-from vidclass.audit.source import read_for_check
+from vidclass.audit.report import as_json
+from vidclass.audit.run import read_for_check
 from vidclass.config import FeatureConfig, GeometryConfig, SamplingConfig
 from vidclass.data.manifest import Manifest
 from vidclass.errors import ConfigError, ManifestError

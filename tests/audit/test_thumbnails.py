@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -11,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from inspected_clips import manifest_of
 from vidclass.audit import thumbnails
-from vidclass.audit.thumbnails import Judge, coarse_grey, sheet_rows, strip_of
-from vidclass.data.manifest import Manifest
+from vidclass.audit.inspection import Judge, coarse_grey
+from vidclass.audit.thumbnails import sheet_rows, strip_of
 
 
 def judged(*levels: int, spot: tuple[int, int] = (0, 0)) -> Judge:
@@ -71,9 +71,7 @@ def test_a_strip_has_the_shape_of_the_video(aspect: float, width: int) -> None:
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=120))
-def test_the_sheet_is_bounded_and_spread(
-    manifest_of: Callable[..., Manifest], sizes: list[int]
-) -> None:
+def test_the_sheet_is_bounded_and_spread(sizes: list[int]) -> None:
     labels = [f"c{k:03}" for k, size in enumerate(sizes) for _ in range(size)]
     sheet = sheet_rows(manifest_of(label=labels))
     most = max(1, min(thumbnails.MOST_PER_CLASS, thumbnails.MOST_ON_PAGE // len(sizes)))
@@ -87,5 +85,5 @@ def test_the_sheet_is_bounded_and_spread(
             assert rows[-1] == first + size - 1
 
 
-def test_a_clip_of_two_classes_is_on_both_sheets(manifest_of: Callable[..., Manifest]) -> None:
+def test_a_clip_of_two_classes_is_on_both_sheets() -> None:
     assert sheet_rows(manifest_of(label=["a", "a|b"])) == {"a": [0, 1], "b": [1]}

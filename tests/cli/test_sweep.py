@@ -29,7 +29,7 @@ SWEEP = """
 import sys, time
 from pathlib import Path
 from vidclass.cli.main import app
-from vidclass.sweeping.runner import Runner
+from vidclass.sweeping.trial import Runner
 
 marker, long = Path(sys.argv[1]), sys.argv[2] == "long"
 count = 0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from vidclass.sweeping.rows import Row, State
-from vidclass.sweeping.space import Point
+from vidclass.sweeping.config import Point
+from vidclass.sweeping.result import Row, State
 from vidclass.training.out_of_fold import FoldResult
 
 

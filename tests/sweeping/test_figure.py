@@ -7,7 +7,7 @@ from PIL import Image
 from made_rows import row
 from vidclass.evaluation.figures import save_figure
 from vidclass.sweeping.figure import cost_figure
-from vidclass.sweeping.rows import ranked
+from vidclass.sweeping.result import ranked
 
 ROWS = ranked(
     [

@@ -16,13 +16,11 @@ from vidclass.data.manifest import Manifest
 from vidclass.data.rows import Rows
 from vidclass.errors import ConfigError, JobFailedError, RunError, SplitError, StoreError
 from vidclass.evaluation import figures
-from vidclass.sweeping import trials
-from vidclass.sweeping.result import SweepResult
-from vidclass.sweeping.rows import Row
+from vidclass.sweeping import run as module
+from vidclass.sweeping.config import Point, SweepConfig, SweepSpace
+from vidclass.sweeping.result import Row, SweepResult
 from vidclass.sweeping.run import sweep, training_side
-from vidclass.sweeping.runner import Pruned, Runner
-from vidclass.sweeping.settings import SweepConfig
-from vidclass.sweeping.space import Point, SweepSpace
+from vidclass.sweeping.trial import Pruned, Runner
 
 SPACE = SweepSpace(
     backbone=("efficientnet_lite0",), frames=(4, 8), head=("mean", "temporal", "gru")
@@ -39,7 +37,7 @@ def clips(splits: Sequence[str | None] | None = None) -> Manifest:
     }
     if splits is not None:
         columns["split"] = list(splits)
-    return Manifest(Rows.of(columns, []).table, ("a note",))
+    return Manifest(Rows.from_columns(columns, []).table, ("a note",))
 
 
 class Made:
@@ -82,7 +80,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Made:
     made = Made()
     monkeypatch.setattr(Runner, "run", lambda self, *rest: made.run(self, *rest))
     monkeypatch.setattr(Runner, "costs_together", lambda _, points: made.costs_together(points))
-    monkeypatch.setattr(trials, "this_machine", lambda: "a processor")
+    monkeypatch.setattr(module, "this_machine", lambda: "a processor")
     # Drawing takes long, and has a test of its own.
     monkeypatch.setattr(figures, "save_figure", lambda _, path: path.touch())
     return made

@@ -14,10 +14,10 @@ import pytest
 
 from made_rows import point
 from vidclass.errors import RunError
-from vidclass.sweeping.choose import distributions
+from vidclass.sweeping.config import SweepSpace
 from vidclass.sweeping.lock import only_one
 from vidclass.sweeping.record import prepare_sweep_folder
-from vidclass.sweeping.space import SweepSpace
+from vidclass.sweeping.search import distributions
 from vidclass.sweeping.study import opened_study, quiet, rows_of
 
 SPACE = SweepSpace(backbone=("efficientnet_lite0",), frames=(8, 16), head=("mean",))
@@ -119,20 +119,33 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
 
 def test_a_damaged_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "sweep.db").write_text("no database at all" * 100)
-    (tmp_path / "lock").write_text("no database at all" * 100)
     with (
         quiet(),
         pytest.raises(RunError, match=r"sweep\.db is not the database of a sweep: file is not a"),
         opened_study(tmp_path, IDENTITY),
     ):
         pass
+
+
+def test_a_lock_file_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("text")
     with (
-        pytest.raises(RunError, match="lock is not what a sweep wrote"),
-        only_one(tmp_path / "lock"),
+        pytest.raises(RunError, match="cannot lock .*lock: "),
+        only_one(tmp_path / "file" / "lock"),
     ):
         pass
-    with pytest.raises(RunError, match=r"cannot lock .*none"), only_one(tmp_path / "none" / "lock"):
+    (tmp_path / "lock").mkdir()
+    with pytest.raises(RunError, match="cannot lock .*lock: "), only_one(tmp_path / "lock"):
         pass
+
+
+def test_a_lock_file_of_any_content_can_be_locked_again(tmp_path: Path) -> None:
+    (tmp_path / "lock").write_text("left by another version")
+    for _ in range(2):
+        with only_one(tmp_path / "lock"):
+            held = pytest.raises(RunError, match="another sweep is running")
+            with held, only_one(tmp_path / "lock"):
+                pass
 
 
 def test_the_database_of_another_version_of_optuna_is_refused(tmp_path: Path) -> None:

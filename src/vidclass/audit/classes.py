@@ -5,17 +5,41 @@ from __future__ import annotations
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from vidclass._core.text import counted, listed, quoted
-from vidclass.audit.model import ClassFacts, ClipLook, Finding
+from vidclass.audit.inspection import ClipLook
+from vidclass.audit.issues import Finding
+from vidclass.data.clip import labels_in
 from vidclass.data.manifest import Manifest
-from vidclass.data.rows import SPLITS, labels_in
+from vidclass.data.rows import SPLITS
 
 # The largest class by the smallest.
 IMBALANCE_NOTE = 3.0
 IMBALANCE_WARNING = 10.0
 # A class needs so many clips, of as many groups, to be in train, validation and test.
 FEWEST_GROUPS = 3
+
+
+@dataclass(frozen=True)
+class ClassFacts:
+    """One class.
+
+    Attributes:
+        label: Its name.
+        clips: How many there are, readable or not.
+        groups: How many known groups they come from.
+        unreadable: How many of them cannot be read.
+        splits: How many are in each given split.
+        durations_s: The shortest, the median and the longest; None where none can be read.
+    """
+
+    label: str
+    clips: int
+    groups: int
+    unreadable: int
+    splits: dict[str, int]
+    durations_s: tuple[float, float, float] | None
 
 
 def class_facts(manifest: Manifest, looks: Sequence[ClipLook]) -> list[ClassFacts]:

@@ -4,16 +4,33 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
-from vidclass.audit.model import Duplicates
-from vidclass.data.groups import keep_together
 from vidclass.data.manifest import Manifest
 from vidclass.features.near_duplicates import near_duplicates
 from vidclass.types import ClipFeatures
 
 _ACROSS = ("labels", "splits", "folds", "groups")
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """Clips that are the same, or nearly.
+
+    Attributes:
+        rows: Two or more clips, rising.
+        similarity: 1 for the same bytes, else the cosine of their features.
+        exact: The same bytes and the same span.
+        across: What tells them apart and should not: some of `labels`, `splits`, `folds`,
+            `groups`.  Harmful unless empty.
+    """
+
+    rows: tuple[int, ...]
+    similarity: float
+    exact: bool
+    across: tuple[str, ...]
 
 
 def find_duplicates(
@@ -56,10 +73,9 @@ def find_duplicates(
 def _sides(manifest: Manifest) -> pl.DataFrame:
     """What tells clips apart, as columns named like `_ACROSS`."""
     table = manifest.table
-    units = keep_together(table)
     return pl.DataFrame(
         {"labels": table["label"], "splits": table["split"], "folds": table["fold"]}
-    ).with_columns(groups=units)
+    ).with_columns(groups=manifest.group_ids)
 
 
 def _across(sides: pl.DataFrame, rows: Sequence[int]) -> tuple[str, ...]:

@@ -1,17 +1,21 @@
-"""Look at every clip: what its file holds, whether it can be read, what is seen in it."""
+"""Inspection of clips: read each file, detect black and frozen clips, retry a ledger."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
 from vidclass._core.parallel import run_each
-from vidclass.audit.model import ClipLook
-from vidclass.audit.thumbnails import STRIP_FRAMES, Judge, coarse_grey, strip_of
+from vidclass.audit.thumbnails import STRIP_FRAMES, strip_of
 from vidclass.config import GeometryConfig, SamplingConfig
 from vidclass.config.features import MAX_FRAMES
-from vidclass.data.manifest import Clip
+from vidclass.data.clip import Clip
 from vidclass.errors import VidclassError
 from vidclass.types import Failure, Progress, Span, UInt8Array
 from vidclass.video.decode import decode_clip
@@ -25,6 +29,31 @@ _ALL_FRAMES = SamplingConfig(policy="first", frames=MAX_FRAMES)
 _COARSE = GeometryConfig(crop="whole", size=COARSE_SIDE)
 
 Rows = list[tuple[int, Clip]]
+
+
+@dataclass(frozen=True)
+class ClipLook:
+    """What was seen of one clip.
+
+    Attributes:
+        info: What the file holds; None where it cannot be read.
+        failure: Why the clip cannot be read; None where it can.
+        duration_s: Of the clip, not of the whole file; 0 where it cannot be read.
+        frames: How many frames the clip has (inside a file, by the mean rate).
+        looked_at: How many of them were decoded and looked at.
+        black: All of those are dark.
+        frozen: All of those, two at least, are the same picture.
+        strip: A JPEG of a few frames beside one another; empty where none was wanted or made.
+    """
+
+    info: VideoInfo | None
+    failure: Failure | None = None
+    duration_s: float = 0.0
+    frames: int = 0
+    looked_at: int = 0
+    black: bool = False
+    frozen: bool = False
+    strip: bytes = b""
 
 
 def look_at_clips(
@@ -159,3 +188,85 @@ def _extent(clip: Clip, info: VideoInfo) -> tuple[float, int]:
     if start_s == 0 and end_s == info.duration_s:
         return end_s, info.frame_count
     return end_s - start_s, max(1, round((end_s - start_s) * info.fps))
+
+
+# As many frames as are used by default.
+_LEDGER_SAMPLING = SamplingConfig()
+_LEDGER_GEOMETRY = GeometryConfig(size=32)
+
+# As FFmpeg's blackdetect has it: a pixel is dark below a tenth of white, and a picture is black
+# when 98 % of it are.
+DARK_LEVEL = 25
+BLACK_SHARE = 0.98
+# Levels of 255 that a coarse picture may change by in any place and still be the same one:
+# compression makes two or three of nothing.
+SAME_LEVELS = 4
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """A failure of an earlier run, and what comes of the same file now.
+
+    Attributes:
+        failure: The row of the ledger.
+        now: Why it cannot be read now; empty where it can.
+    """
+
+    failure: Failure
+    now: str
+
+
+def try_again(failures: Sequence[Failure], progress: Progress) -> list[LedgerEntry]:
+    """Try to read each of the videos now: frames all over it, as many as are used by default.
+
+    Args:
+        failures: The rows of the ledger.
+        progress: Told of the stage `ledger`, in videos.
+    """
+    videos = list(dict.fromkeys(failure.video for failure in failures))
+    now: dict[str, str] = {}
+    with closing(run_each(_read, videos)) as results:
+        for count, done in enumerate(results, 1):
+            failure = done.error and Failure.from_error(done.error, video=done.item)
+            now[done.item] = failure.cause if failure else ""
+            progress("ledger", count, len(videos))
+    return [LedgerEntry(failure, now[failure.video]) for failure in failures]
+
+
+def _read(video: str) -> None:
+    decode_clip(Path(video), span=Span(), sampling=_LEDGER_SAMPLING, geometry=_LEDGER_GEOMETRY)
+
+
+class Judge:
+    """Told of the frames of one clip, says whether it is black or frozen."""
+
+    def __init__(self) -> None:
+        self.looked_at = 0
+        self._black = self._frozen = True
+        self._first: NDArray[np.int16] | None = None
+
+    def see(self, grey: UInt8Array) -> None:
+        """Take one more frame, coarse and grey: (H,W) uint8, of one size for the whole clip."""
+        self.looked_at += 1
+        self._black = self._black and bool((grey <= DARK_LEVEL).mean() >= BLACK_SHARE)
+        levels = grey.astype(np.int16)
+        if self._first is None:
+            self._first = levels
+        self._frozen = self._frozen and bool(np.abs(levels - self._first).max() <= SAME_LEVELS)
+
+    @property
+    def black(self) -> bool:
+        """Every frame was black."""
+        return self.looked_at > 0 and self._black
+
+    @property
+    def frozen(self) -> bool:
+        """There were two frames at least, all of them the same."""
+        return self.looked_at > 1 and self._frozen
+
+
+def coarse_grey(frames: UInt8Array, side: int) -> UInt8Array:
+    """Frames (T,H,W,3) RGB as (T,side,side) grey, each pixel the mean of a block."""
+    pictures = [Image.fromarray(frame).convert("L") for frame in frames]
+    small = [picture.resize((side, side), Image.Resampling.BOX) for picture in pictures]
+    return np.stack([np.asarray(picture) for picture in small])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from vidclass._core.text import counted
-from vidclass.audit.model import ClipLook, Finding, Property, Value
+from vidclass.audit.inspection import ClipLook
+from vidclass.audit.issues import Finding
 from vidclass.data.manifest import Manifest
 from vidclass.video.probe import VideoInfo
 
@@ -30,6 +32,23 @@ PROPERTIES: Mapping[str, Callable[[VideoInfo], str]] = {
 }
 # Recordings of one set often differ a little in these, by right.
 _NO_ODD_ONES = frozenset({"frames a second"})
+
+
+@dataclass(frozen=True)
+class Value:
+    """A value of a property, how many files have it, and the first few of them."""
+
+    value: str
+    files: int
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Property:
+    """A property of files, such as the codec, with its distinct values, most common first."""
+
+    name: str
+    values: tuple[Value, ...]
 
 
 def property_tables(looks: Sequence[ClipLook]) -> list[Property]:

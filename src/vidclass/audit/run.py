@@ -1,4 +1,4 @@
-"""An audit: look at every clip of a manifest, and tell everything wrong or odd."""
+"""An audit: inspect every clip of a manifest and collect issues."""
 
 from __future__ import annotations
 
@@ -6,32 +6,43 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from vidclass.audit import issues as find
-from vidclass.audit.classes import class_facts, class_findings
+from vidclass.audit.classes import ClassFacts, class_facts, class_findings
 from vidclass.audit.collect_features import made_features, stored_features
-from vidclass.audit.duplicates import find_duplicates
-from vidclass.audit.inspection import look_at_clips, strips_of
-from vidclass.audit.label_issues import Judgement, judge_labels
-from vidclass.audit.ledger import try_again
-from vidclass.audit.model import (
-    SEVERITIES,
-    ClassFacts,
-    ClipLook,
-    Duplicates,
-    Finding,
-    LedgerEntry,
-    Property,
-    Suspect,
-)
-from vidclass.audit.properties import giveaways, odd_ones_out, property_tables
+from vidclass.audit.duplicates import Duplicates, find_duplicates
+from vidclass.audit.inspection import ClipLook, LedgerEntry, look_at_clips, strips_of, try_again
+from vidclass.audit.issues import SEVERITIES, Finding
+from vidclass.audit.properties import Property, giveaways, odd_ones_out, property_tables
 from vidclass.audit.thumbnails import STRIP_FRAMES, sheet_rows
 from vidclass.config import FeatureConfig
+from vidclass.data.checks import missing_file_notes
+from vidclass.data.groups import fill_groups
 from vidclass.data.manifest import Manifest
+from vidclass.data.sources import read_source
+from vidclass.evaluation.label_issues import Judgement, Suspect, judge_labels
 from vidclass.features.identity import identify_clips
 from vidclass.features.store.store import default_store_folder
 from vidclass.ledger import read_ledger
 from vidclass.types import Failure, Progress, no_progress
+
+
+def read_for_check(source: str | Path, **options: Any) -> Manifest:
+    """As `Manifest.from_source`, but leaks, contradictory and unknown labels are let through.
+
+    Args:
+        source: What to read.
+        options: Those of `vidclass.data.sources.read_source`.
+
+    Raises:
+        ManifestError: the source cannot be read as a list of clips at all.
+        ConfigError: an option is not allowed.
+    """
+    rows = fill_groups(read_source(source, **options))
+    manifest = Manifest(rows.table, rows.notes)
+    return manifest.with_notes(*missing_file_notes(manifest.table, source))
+
 
 # So many clips of a finding, suspects and sets of duplicates, and clips of such a set, are shown
 # with pictures.
@@ -95,7 +106,7 @@ def check(
     """Look at every clip and tell everything wrong or odd.
 
     Args:
-        manifest: The clips; `vidclass.audit.source.read_for_check` gives one that is allowed to
+        manifest: The clips; `vidclass.audit.run.read_for_check` gives one that is allowed to
             have leaks.
         deep: Decode every frame, to find damage inside files; implies `features`.
         features: Make features where they are not stored, to find near duplicates and labels that

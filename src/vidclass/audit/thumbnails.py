@@ -6,11 +6,10 @@ import io
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from vidclass.data.clip import labels_in
 from vidclass.data.manifest import Manifest
-from vidclass.data.rows import labels_in
 from vidclass.types import UInt8Array
 
 STRIP_FRAMES = 3
@@ -19,49 +18,6 @@ MOST_PER_CLASS = 12
 MOST_ON_PAGE = 900
 THUMB_HEIGHT = 72
 THUMB_WIDTHS = (24, 128)
-
-# As FFmpeg's blackdetect has it: a pixel is dark below a tenth of white, and a picture is black
-# when 98 % of it are.
-DARK_LEVEL = 25
-BLACK_SHARE = 0.98
-# Levels of 255 that a coarse picture may change by in any place and still be the same one:
-# compression makes two or three of nothing.
-SAME_LEVELS = 4
-
-
-class Judge:
-    """Told of the frames of one clip, says whether it is black or frozen."""
-
-    def __init__(self) -> None:
-        self.looked_at = 0
-        self._black = self._frozen = True
-        self._first: NDArray[np.int16] | None = None
-
-    def see(self, grey: UInt8Array) -> None:
-        """Take one more frame, coarse and grey: (H,W) uint8, of one size for the whole clip."""
-        self.looked_at += 1
-        self._black = self._black and bool((grey <= DARK_LEVEL).mean() >= BLACK_SHARE)
-        levels = grey.astype(np.int16)
-        if self._first is None:
-            self._first = levels
-        self._frozen = self._frozen and bool(np.abs(levels - self._first).max() <= SAME_LEVELS)
-
-    @property
-    def black(self) -> bool:
-        """Every frame was black."""
-        return self.looked_at > 0 and self._black
-
-    @property
-    def frozen(self) -> bool:
-        """There were two frames at least, all of them the same."""
-        return self.looked_at > 1 and self._frozen
-
-
-def coarse_grey(frames: UInt8Array, side: int) -> UInt8Array:
-    """Frames (T,H,W,3) RGB as (T,side,side) grey, each pixel the mean of a block."""
-    pictures = [Image.fromarray(frame).convert("L") for frame in frames]
-    small = [picture.resize((side, side), Image.Resampling.BOX) for picture in pictures]
-    return np.stack([np.asarray(picture) for picture in small])
 
 
 def strip_of(frames: UInt8Array, *, aspect: float) -> bytes:

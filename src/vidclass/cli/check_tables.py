@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from vidclass._core.text import counted
-from vidclass.cli.console import closing_line, say, show, tell_notes
+from vidclass.cli.console import closing_line, print_notes, say, show
 
 if TYPE_CHECKING:
     from vidclass.audit.run import Audit
@@ -21,7 +21,7 @@ _BAR_CELLS = 10
 
 def report_audit(audit: Audit, *, page: Path | None, ledger: Path | None, quiet: bool) -> None:
     """The findings and the tables; with `quiet`, only notes and the closing line."""
-    tell_notes(audit.manifest.notes)
+    print_notes(audit.manifest.notes)
     if not quiet:
         say(overview(audit))
         show(class_table(audit))
@@ -140,7 +140,7 @@ def ledger_table(audit: Audit) -> Table:
         table.add_column(column, justify="right")
     causes: dict[str, list[bool]] = {}
     for entry in audit.ledger:
-        causes.setdefault(entry.cause, []).append(not entry.now)
+        causes.setdefault(entry.failure.cause, []).append(not entry.now)
     for cause, now in sorted(causes.items(), key=lambda item: -len(item[1])):
         table.add_row(escape(cause), str(len(now)), str(sum(now)))
     return table

@@ -18,7 +18,7 @@ from vidclass.features.extract import Extraction
 from vidclass.finetuning.batches import TuneData
 from vidclass.finetuning.checkpoint import Arrays, Checkpoint, TuneState
 from vidclass.finetuning.loop import Tuner
-from vidclass.runtime.gpu import gpu_at_hand
+from vidclass.runtime.hardware import has_gpu
 from vidclass.training.fit import share_compiled_code
 from vidclass.training.run_folder import BACKBONE_WEIGHTS, FINETUNE_CHECKPOINT, RunWriter
 from vidclass.types import Progress
@@ -150,9 +150,7 @@ def build_network(features: FeatureConfig, config: FinetuneConfig) -> Any:
         )
     mixed = config.mixed_precision
     if mixed == "auto":
-        mixed = (
-            "mixed_bfloat16" if keras.backend.backend() == "jax" and gpu_at_hand() else "float32"
-        )
+        mixed = "mixed_bfloat16" if keras.backend.backend() == "jax" and has_gpu() else "float32"
     before = keras.config.dtype_policy(), keras.config.image_data_format()
     keras.config.set_dtype_policy(mixed)
     keras.config.set_image_data_format("channels_last")
@@ -200,7 +198,7 @@ def require_same_backbone(
         RunError: The file holds other weights.
         WeightsError: There is no such file, or it does not fit the backbone.
     """
-    if features.weights in ("imagenet", "random"):
+    if features.weights in ("pretrained", "random"):
         return
     rows, stored = extraction.readable()
     row = int(rows[0])

@@ -17,12 +17,12 @@ from vidclass._core.files import sha256_of
 from vidclass.bundle.read import Bundle
 from vidclass.bundle.write import TrainedMember, write_bundle
 from vidclass.config import FinetuneConfig
-from vidclass.data.checks import refuse_several_labels
+from vidclass.data.checks import require_single_labels
 from vidclass.data.manifest import Manifest
 from vidclass.errors import ConfigError, RunError
-from vidclass.features.extract import Extraction, extract
+from vidclass.features.extract import Extraction, extract_features
 from vidclass.features.extractor import feature_extractor
-from vidclass.features.failure_counts import LostCounts
+from vidclass.features.failures import FailureMetrics
 from vidclass.features.grouping import regrouped
 from vidclass.finetuning.batches import can_jitter, tune_data
 from vidclass.finetuning.build import HeadStart, TuneResult, require_same_backbone, tune
@@ -99,14 +99,7 @@ def finetune(
     execution = ExecutionOptions(store_folder, progress, strict, retry_failed)
     job = TuneJob(source, writer, config or FinetuneConfig(), execution)
     manifest, split = _prepare(job, manifest, overwrite=overwrite)
-    extraction = extract(
-        manifest,
-        source.bundle.extractor(),
-        store_folder=store_folder,
-        progress=progress,
-        strict=strict,
-        retry_failed=retry_failed,
-    )
+    extraction = extract_features(manifest, source.bundle.extractor(), execution)
     writer.write_ledger(extraction.failures)
     split = _readable_split(job, split, extraction)
     start, head = _start(job, extraction, split)
@@ -132,7 +125,7 @@ def _prepare(job: TuneJob, manifest: Manifest, *, overwrite: bool) -> tuple[Mani
     if writer.folder.resolve() == source.folder.resolve():
         raise ConfigError(f"out={str(writer.folder)!r} is the run itself: name a new folder.")
     manifest = regrouped(manifest, source.config.split)
-    refuse_several_labels(manifest.table)
+    require_single_labels(manifest.table)
     require_known_labels(source.bundle, manifest.labels, job.config)
     split = _split(job, manifest)
     about = {
@@ -231,7 +224,7 @@ def _finish(
         trained_on=sizes["train"],
     )
     writer.remove_former()
-    notes = [*clips.notes, *extraction.notes, *extraction.lost().notes()]
+    notes = [*clips.notes, *extraction.notes, *extraction.failure_counts().notes()]
     notes += tuning_notes(job, split, tuned)
     weights = writer.path(names.BACKBONE_WEIGHTS)
     if info.route == "keras":
@@ -290,22 +283,18 @@ def _metrics(job: TuneJob, extraction: Extraction, clips: Manifest) -> dict[str,
     held_out = Manifest(clips.table.filter(pl.col("split").is_in(splits)))
     if not len(held_out):
         return {}
-    bundle, execution = Bundle.load(job.writer.bundle), job.execution
-    features = extract(
-        held_out,
-        bundle.extractor(),
-        store_folder=execution.store_folder,
-        progress=execution.progress,
-    ).clips
-    lost = {name: extraction.lost(split=name).counts() for name in splits}
+    bundle = Bundle.load(job.writer.bundle)
+    execution = replace(job.execution, strict=False, retry_failed=False)
+    features = extract_features(held_out, bundle.extractor(), execution).clips
+    failed = {name: extraction.failure_counts(split=name).as_metrics() for name in splits}
     measured = {
-        name: _measure(bundle, held_out.table, features, split=name, lost=lost[name])
+        name: _measure(bundle, held_out.table, features, split=name, failed=failed[name])
         for name in splits
     }
     before = [clip for clip in extraction.clips if clip is not None]
     if len(before) == len(clips):
         measured["test_before"] = _measure(
-            job.source.bundle, clips.table, before, split="test", lost=lost["test"]
+            job.source.bundle, clips.table, before, split="test", failed=failed["test"]
         )
     return {name: metrics for name, metrics in measured.items() if metrics is not None}
 
@@ -316,7 +305,7 @@ def _measure(
     features: Sequence[ClipFeatures | None],
     *,
     split: str,
-    lost: LostCounts,
+    failed: FailureMetrics,
 ) -> Metrics | None:
     """Return metrics on the clips of one split that have features; None without any."""
     pairs = [
@@ -328,4 +317,4 @@ def _measure(
         return None
     y_true = np.array([index for index, _ in pairs], np.int64)
     probabilities = bundle.probabilities([clip for _, clip in pairs])
-    return compute_metrics(probabilities, y_true, bundle.labels, **lost)
+    return compute_metrics(probabilities, y_true, bundle.labels, **failed)

@@ -13,7 +13,7 @@ from keras import ops
 
 from vidclass.config import FinetuneConfig
 from vidclass.errors import ConfigError
-from vidclass.runtime.gpu import gpu_at_hand
+from vidclass.runtime.hardware import has_gpu
 
 # Number of equal parts that count as blocks in a network whose layers name none.
 PARTS = 10
@@ -96,7 +96,7 @@ def quick_twin(network: keras.Model) -> keras.Model:
 
     Without a layer to replace, it is `network` itself.
     """
-    if keras.backend.backend() != "jax" or gpu_at_hand():
+    if keras.backend.backend() != "jax" or has_gpu():
         return network
     if not any(_can_shift(layer) for layer in leaves(network)):
         return network

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from vidclass._core.extras import require_extra
 from vidclass.errors import RunError
-from vidclass.sweeping.rows import Row, State
-from vidclass.sweeping.space import Point
+from vidclass.sweeping.config import Point
+from vidclass.sweeping.result import Row, State
 
 if TYPE_CHECKING:
     import optuna

@@ -81,7 +81,12 @@ def train(
     _save(writer, clips, views, fitted, rule=rule, learned_from=learned)
     metrics = _measure(writer.bundle, views, clips, fitted)
     sizes = {name: len(part) for name, part in parts.items()}
-    notes = (*clips.notes, *extraction.notes, *seen[0].plain.notes, *extraction.lost().notes())
+    notes = (
+        *clips.notes,
+        *extraction.notes,
+        *seen[0].plain.notes,
+        *extraction.failure_counts().notes(),
+    )
     result = RunResult(
         writer.folder,
         writer.bundle,
@@ -90,7 +95,7 @@ def train(
         _best_epoch(fitted),
         fitted.choices,
         extraction,
-        (*notes, *task_notes(clips, task), *rule_notes),
+        (*notes, *extraction.failure_counts().notes(), *task_notes(clips, task), *rule_notes),
     )
     writer.finish(result, seconds=time.monotonic() - started)
     return result
@@ -207,7 +212,7 @@ def _measure(
     metrics = {}
     if fitted.validation is not None:
         truth, probabilities = fitted.validation
-        lost = extraction.lost(split="validation").counts()
+        lost = extraction.failure_counts(split="validation").as_metrics()
         metrics["validation"] = score(rule, probabilities, truth, lost=lost)
     if len(rows):
         label_of = clips.table["label"].to_list()
@@ -218,6 +223,6 @@ def _measure(
             for each in (views[member.view].extraction, views[member.view].mirrored)
             if each is not None
         ]
-        lost = extraction.lost(split="test").counts()
+        lost = extraction.failure_counts(split="test").as_metrics()
         metrics["test"] = score(rule, bundle.probabilities(*seen), truth, lost=lost)
     return metrics

@@ -236,7 +236,7 @@ class RunWriter:
                 "heads": [choice.name for choice in result.choices],
                 "clips": result.sizes,
                 "failed": len(result.extraction.failures),
-                "failed_by_class": result.extraction.lost().by_class,
+                "failed_by_class": result.extraction.failure_counts().by_class,
                 "reused_features": result.extraction.reused,
                 "seconds": round(seconds, 2),
                 "notes": result.notes,
