@@ -80,7 +80,7 @@ def parse() -> argparse.Namespace:
     add("--backbones", type=words, default=[INCEPTION, LITE0])
     add("--precisions", type=words, default=["auto", "f32", "bf16", "int8"])
     add("--torch-precisions", type=words, default=["f32", "f32-frozen", "bf16"])
-    add("--inception-weights", default="random", help="imagenet, random or a Keras weights file")
+    add("--inception-weights", default="random", help="pretrained, random or a Keras weights file")
     add("--python-tensorflow", default=HERE / ".venv-tensorflow/bin/python")
     add("--python-torch", default=HERE / ".venv-torch/bin/python")
     add("--python-jax", default=sys.executable)
@@ -175,7 +175,7 @@ def measure(subject: Subject, setup: Setup, *more: object, log: Path) -> dict[st
         python, chosen = str(options.python_torch), [*chosen, "--part", subject.part, *more]
         return run_variant("torch_pipeline.py", *shared, *chosen, python=python, log=log)
     # A backbone's own size may be another one: InceptionV3's is 299.
-    weights = options.inception_weights if subject.backbone == INCEPTION else "imagenet"
+    weights = options.inception_weights if subject.backbone == INCEPTION else "pretrained"
     chosen += ["--weights", weights, "--size", SIZE]
     if subject.part == "command":
         return extract_command(table, *chosen, "--frames", options.frames, log=log)

@@ -59,7 +59,7 @@ def parse() -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--backbone", default="efficientnet_lite0")
-    add("--weights", default="imagenet")
+    add("--weights", default="pretrained")
     add("--frames", type=int, default=8)
     add("--batch", type=int, default=4, help="clips a step")
     add("--steps", type=int, default=3, help="how many are timed")

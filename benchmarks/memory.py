@@ -66,7 +66,7 @@ def parse() -> argparse.Namespace:
     add("--clips", type=numbers, default=[50, 500, 2000], help="how many, with commas")
     add("--minutes", type=numbers, default=[10, 60], help="how long one video is, with commas")
     add("--backbone", default="efficientnet_lite0")
-    add("--weights", default="imagenet")
+    add("--weights", default="pretrained")
     add("--precisions", type=lambda text: text.split(","), default=["auto"])
     add("--work", type=Path, help="a folder that keeps what is made, to be used again")
     add("--json", type=Path, help="every single measurement")

@@ -23,7 +23,8 @@ from protocol import save_features, take_stdout, timed, versions
 
 import vidclass
 from vidclass._core.parallel import run_each
-from vidclass.data.manifest import Clip, Manifest
+from vidclass.data.clip import Clip
+from vidclass.data.manifest import Manifest
 from vidclass.features.decoding import decode_for
 from vidclass.features.extract import Extraction, extract
 from vidclass.features.extractor import FeatureExtractor, feature_extractor
@@ -55,7 +56,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--clips", required=True)
     parser.add_argument("--part", choices=("extract", "decode", "network"), required=True)
     parser.add_argument("--backbone", default="efficientnet_lite0")
-    parser.add_argument("--weights", default="imagenet")
+    parser.add_argument("--weights", default="pretrained")
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--sampling", default="head")
     parser.add_argument("--frames", type=int, default=20)

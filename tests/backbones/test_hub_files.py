@@ -137,7 +137,7 @@ def test_without_a_network_the_way_out_is_named(
 
     fake_hub(monkeypatch, download)
     with pytest.raises(WeightsError) as caught:
-        get_backbone(name).weights_id("imagenet")
+        get_backbone(name).weights_id("pretrained")
     assert str(caught.value) == (
         f"the files of {name} are not on this machine and cannot be fetched: ConnectionError: the "
         f"name is not known. {ADVICE.format(repository, family)}"
@@ -167,7 +167,7 @@ def test_a_missing_library_is_named_with_its_extra(
         r"pip install 'vidclass\[torch\]'"
     )
     with pytest.raises(ConfigError, match=message):
-        get_backbone(name).weights_id("imagenet")
+        get_backbone(name).weights_id("pretrained")
 
 
 @pytest.mark.parametrize("family", ["hf", "timm"])
@@ -252,7 +252,7 @@ def test_a_model_of_the_hub_is_known_by_its_commit(hub: Path) -> None:
     files = ("config.json", "preprocessor_config.json", "model.safetensors")
     keep(hub, "facebook/dinov2-small", *files)
     assert alias.weights_state == "at hand"
-    assert alias.weights_id("imagenet") == f"hf-1-{COMMIT}"
+    assert alias.weights_id("pretrained") == f"hf-1-{COMMIT}"
     assert alias.weights_id("random") == f"hf-1-random-{COMMIT}"
     assert get_backbone("dinov2_small") is alias  # its facts need no file
 
@@ -263,7 +263,9 @@ def test_other_weights_are_refused(family: str, tmp_path: Path) -> None:
 
     module = {"hf": "hugging_face", "timm": "timm_models"}[family]
     model = Backbone(f"{family}:{tmp_path}", 32, 8, 9, f"vidclass.backbones.{module}")
-    message = rf"weights='mine.h5' of {family}:.* is neither 'imagenet'.*--backbone {family}:FOLDER"
+    message = (
+        rf"weights='mine.h5' of {family}:.* is neither 'pretrained'.*--backbone {family}:FOLDER"
+    )
     with pytest.raises(WeightsError, match=message):
         model.weights_id("mine.h5")
     assert model.weights_state == "to be fetched"

@@ -144,8 +144,8 @@ def test_files_of_kaggle_are_fetched_once(
     assert model.weights_state == "to be fetched"
     assert model.weights_source.startswith("by kagglehub (pip install 'vidclass[hub]')")
     monkeypatch.setitem(sys.modules, "kagglehub", SimpleNamespace(model_download=download))
-    first = model.weights_id("imagenet")
-    assert model.weights_id("imagenet") == first
+    first = model.weights_id("pretrained")
+    assert model.weights_id("pretrained") == first
     files = ["config.json", "image_converter.json", "model.weights.h5"]
     assert asked == [f"{KAGGLE} {file}" for file in files]
     assert model.weights_state == "at hand"
@@ -174,7 +174,7 @@ def test_files_of_hugging_face_are_of_one_version(
     model = named("hub:hf://org/tiny")
     assert model.weights_source.startswith("by huggingface_hub")
     assert model.weights_state == "to be fetched"
-    model.weights_id("imagenet")
+    model.weights_id("pretrained")
     assert model.weights_state == "at hand"
 
 
@@ -187,7 +187,7 @@ def test_a_folder_says_what_it_lacks(tmp_path: Path) -> None:
         get_backbone(name)
     write(tmp_path)
     with pytest.raises(WeightsError, match=rf"{name}: there is no model.weights.h5 in"):
-        named(name).weights_id("imagenet")
+        named(name).weights_id("pretrained")
     assert named(name).weights_state == "to be fetched"
     assert named(name).weights_source == f"by putting model.weights.h5 into {tmp_path}"
 

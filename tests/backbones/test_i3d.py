@@ -163,13 +163,13 @@ def test_the_weights_are_fetched_once_and_checked(served: Path) -> None:
     kernel, bias = classifier_weights("i3d_rgb")
     assert (kernel.shape, bias.shape) == ((1024, 400), (400,))
     assert weights_state("i3d_rgb") == "at hand"
-    assert weights_id("i3d_rgb", "imagenet").endswith(STREAMS["i3d_rgb"].index_sha256)
+    assert weights_id("i3d_rgb", "pretrained").endswith(STREAMS["i3d_rgb"].index_sha256)
     for file in (served / "rgb_imagenet").iterdir():
         file.unlink()
     assert fetch("i3d_rgb") == checkpoint_prefix("i3d_rgb")  # without the server
     prefix = str(checkpoint_prefix("i3d_rgb"))
     np.testing.assert_array_equal(classifier_weights("i3d_rgb", prefix)[0], kernel)
-    assert weights_id("i3d_rgb", prefix) == weights_id("i3d_rgb", "imagenet")
+    assert weights_id("i3d_rgb", prefix) == weights_id("i3d_rgb", "pretrained")
 
 
 def test_an_index_of_other_bytes_is_refused(served: Path) -> None:

@@ -75,7 +75,7 @@ def test_features_are_the_networks_own(kind: str, saved: Any) -> None:
     assert backbone.parameters == network(kind).count_params()
     assert (backbone.weights_state, backbone.licence) == ("at hand", "see its folder")
     np.testing.assert_allclose(
-        features(backbone.name, "imagenet"), theirs(kind), rtol=1e-4, atol=1e-5
+        features(backbone.name, "pretrained"), theirs(kind), rtol=1e-4, atol=1e-5
     )
 
 
@@ -88,7 +88,7 @@ def test_all_run_through_openvino(kind: str, saved: Any) -> None:
     pictures = probe_inputs(backbone_spec(config))["frames"]
     made = opened.network.run(frames=pictures)
     expected = np.asarray(
-        get_backbone(saved(kind)).build(size=SIZE, weights="imagenet")(pictures.astype("float32"))
+        get_backbone(saved(kind)).build(size=SIZE, weights="pretrained")(pictures.astype("float32"))
     )
     assert np.abs(made - expected).max() <= PARITY_TOLERANCE * np.abs(expected).max()
     lone = np.concatenate([opened.network.run(frames=picture[None]) for picture in pictures])
@@ -102,14 +102,14 @@ def test_random_weights_are_the_same_each_time_and_tell_pictures_apart(
     first = features(saved(kind), "random")
     np.testing.assert_array_equal(features(saved(kind), "random"), first)
     assert np.ptp(first, axis=0).max() > 1e-3
-    assert np.abs(first - features(saved(kind), "imagenet")).max() > 1e-3
+    assert np.abs(first - features(saved(kind), "pretrained")).max() > 1e-3
 
 
 def test_other_sizes_are_taken_where_the_weights_allow_it(saved: Any) -> None:
-    assert features(saved("DINOV2Backbone"), "imagenet", 64).shape == (3, 8)
-    assert features(saved("ResNetBackbone"), "imagenet", 48).shape == (3, 64)
+    assert features(saved("DINOV2Backbone"), "pretrained", 64).shape == (3, 8)
+    assert features(saved("ResNetBackbone"), "pretrained", 48).shape == (3, 64)
     with pytest.raises(ConfigError, match=r"size=64: hub:.* takes pictures of 32x32 alone: --size"):
-        features(saved("ViTBackbone"), "imagenet", 64)
+        features(saved("ViTBackbone"), "pretrained", 64)
 
 
 def test_a_weights_file_of_the_network_is_read(saved: Any, tmp_path: Path) -> None:
@@ -128,14 +128,14 @@ def test_damaged_weights_are_refused(tmp_path: Path) -> None:
     folder = save("VGGBackbone", tmp_path)
     (folder / "model.weights.h5").write_bytes(b"no weights")
     with pytest.raises(WeightsError, match=r"model.weights.h5 does not hold weights of hub:"):
-        features(f"hub:{folder}", "imagenet")
+        features(f"hub:{folder}", "pretrained")
 
 
 def test_weights_in_parts(saved: Any, tmp_path: Path) -> None:
     parts = save("DenseNetBackbone", tmp_path, max_shard_size=5e-5)
     assert len(list(parts.glob("model_*.weights.h5"))) > 1
     np.testing.assert_array_equal(
-        features(f"hub:{parts}", "imagenet"), features(saved("DenseNetBackbone"), "imagenet")
+        features(f"hub:{parts}", "pretrained"), features(saved("DenseNetBackbone"), "pretrained")
     )
 
 
@@ -155,7 +155,7 @@ def test_no_tensorflow_is_needed(saved: Any) -> None:
     code = (
         "import sys; sys.modules['tensorflow'] = sys.modules['tensorflow_text'] = None\n"
         "from vidclass.backbones.registry import build_backbone\n"
-        f"print(build_backbone({saved('ViTBackbone')!r}, {SIZE}, 'imagenet').output_shape)"
+        f"print(build_backbone({saved('ViTBackbone')!r}, {SIZE}, 'pretrained').output_shape)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "(None, 8)"

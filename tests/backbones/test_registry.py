@@ -42,7 +42,7 @@ BUILT = (
 # Nothing is fetched: the builder only notes the name of the file that Keras would fetch.
 BUILDER = """
 import json, sys
-import vidclass.runtime.openvino
+import vidclass.runtime.openvino_network
 from keras.src.models import Model
 from keras.src.utils import file_utils
 from vidclass.backbones.registry import build_backbone, get_backbone
@@ -51,7 +51,7 @@ file_utils.get_file = lambda name, *_, **__: fetched.append(name)
 Model.load_weights = lambda *_, **__: None
 for name in sys.argv[1:]:
     fetched.clear()
-    model = build_backbone(name, get_backbone(name).size, "imagenet")
+    model = build_backbone(name, get_backbone(name).size, "pretrained")
     shapes = [model.input_shape, model.output_shape]
     print(json.dumps([name, *shapes, model.count_params(), fetched]))
 """
@@ -138,7 +138,7 @@ def test_an_unknown_name_names_the_nearest() -> None:
 
 @pytest.mark.parametrize("name", ["efficientnet_lite0", "MobileNet"])
 def test_a_missing_weights_file_is_named(name: str) -> None:
-    message = rf"weights='mine.h5' of {name} is neither 'imagenet' nor 'random' nor a file"
+    message = rf"weights='mine.h5' of {name} is neither 'pretrained' nor 'random' nor a file"
     with pytest.raises(WeightsError, match=message):
         get_backbone(name).weights_id("mine.h5")
 
@@ -193,7 +193,7 @@ def test_weights_that_cannot_be_fetched_say_where_to_put_them(
     monkeypatch.setattr(keras.applications, "InceptionV3", raising(error))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     with pytest.raises(WeightsError) as caught:
-        build_backbone("InceptionV3", 299, "imagenet")
+        build_backbone("InceptionV3", 299, "pretrained")
     target = tmp_path / "models" / APPLICATIONS["InceptionV3"].weights_file
     assert str(caught.value) == (
         "the ImageNet weights of InceptionV3 are not on this machine and cannot be fetched: "
@@ -218,7 +218,7 @@ def test_keras_still_says_so_when_it_cannot_fetch(
         rf"put it here: {tmp_path}{os.sep}models{os.sep}mobilenet_1_0_224\S+\.h5$"
     )
     with pytest.raises(WeightsError, match=message):
-        build_backbone("MobileNet", 224, "imagenet")
+        build_backbone("MobileNet", 224, "pretrained")
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_the_place_of_weights_is_where_keras_looks(
     error = Exception(f"URL fetch failure on {url}: 404 -- Not Found")
     monkeypatch.setattr(keras.applications, name, raising(error))
     with pytest.raises(WeightsError) as caught:
-        build_backbone(name, 128, "imagenet")
+        build_backbone(name, 128, "pretrained")
     assert str(caught.value).endswith(f" put it here: {tmp_path / 'models' / file}")
 
 
@@ -245,7 +245,7 @@ def test_a_corrupt_download_is_an_expected_error(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(keras.applications, "InceptionV3", raising(error))
     message = r"cannot be fetched: Incomplete or corrupted file detected.* Download its ImageNet"
     with pytest.raises(WeightsError, match=message):
-        build_backbone("InceptionV3", 299, "imagenet")
+        build_backbone("InceptionV3", 299, "pretrained")
 
 
 def test_pictures_too_small_for_a_network_are_refused() -> None:

@@ -96,7 +96,7 @@ def given_to(kind: str) -> tuple[Any, int]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_features_are_what_the_model_itself_makes(kind: str, folders: dict[str, Path]) -> None:
     frames, window = given_to(kind)
-    found = features(build_backbone(f"hf:{folders[kind]}", 32, "imagenet", window), frames)
+    found = features(build_backbone(f"hf:{folders[kind]}", 32, "pretrained", window), frames)
     np.testing.assert_allclose(found, expected(kind), rtol=1e-4, atol=1e-5)
 
 
@@ -105,7 +105,7 @@ def test_features_are_what_the_model_itself_makes(kind: str, folders: dict[str, 
 def test_openvino_gives_pytorchs_numbers_for_any_batch(kind: str, folders: dict[str, Path]) -> None:
     name = f"hf:{folders[kind]}"
     # Of videos' models some know but one size.
-    for weights, size in (("imagenet", 32), ("random", 32 if kind in VIDEO_KINDS else 48)):
+    for weights, size in (("pretrained", 32), ("random", 32 if kind in VIDEO_KINDS else 48)):
         geometry = GeometryConfig(size=size)
         config = FeatureConfig(backbone=name, weights=weights, precision="f32", geometry=geometry)
         extractor, spec = feature_extractor(config), backbone_spec(config)
@@ -142,7 +142,7 @@ def test_random_weights_are_the_same_each_time(folders: dict[str, Path]) -> None
     name = f"hf:{folders['clip']}"
     first, second = (features(build_backbone(name, 32, "random")) for _ in range(2))
     np.testing.assert_array_equal(first, second)
-    assert np.abs(first - features(build_backbone(name, 32, "imagenet"))).max() > 1e-3
+    assert np.abs(first - features(build_backbone(name, 32, "pretrained"))).max() > 1e-3
 
 
 @pytest.mark.slow
@@ -151,10 +151,10 @@ def test_weights_of_another_model_are_refused(folders: dict[str, Path], tmp_path
     other = (folders["resnet"] / "model.safetensors").read_bytes()
     (mixed / "model.safetensors").write_bytes(other)
     with pytest.raises(WeightsError, match=r"does not hold weights of hf:.*: \d+ are missing or"):
-        build_backbone(f"hf:{mixed}", 32, "imagenet")
+        build_backbone(f"hf:{mixed}", 32, "pretrained")
     (mixed / "model.safetensors").write_bytes(other[:50])
     with pytest.raises(WeightsError, match=r"does not hold weights of hf:.*Safetensor"):
-        build_backbone(f"hf:{mixed}", 32, "imagenet")
+        build_backbone(f"hf:{mixed}", 32, "pretrained")
 
 
 @pytest.mark.slow
@@ -167,7 +167,7 @@ def test_a_pretrained_model_needs_no_predictor_in_its_file(
     weights = load_file(folder / "model.safetensors")
     encoder = {key: value for key, value in weights.items() if "predictor" not in key}
     save_file(encoder, folder / "model.safetensors", metadata={"format": "pt"})
-    found = features(build_backbone(f"hf:{folder}", 32, "imagenet", WINDOW), WINDOWS)
+    found = features(build_backbone(f"hf:{folder}", 32, "pretrained", WINDOW), WINDOWS)
     np.testing.assert_allclose(found, expected("vjepa2"), rtol=1e-4, atol=1e-5)
     assert len(encoder) < len(weights)
 
@@ -266,7 +266,7 @@ def test_models_of_timm_are_read_from_their_folder(
     given = torch.from_numpy(((frames / 255 - mean) / std).astype("float32").transpose(0, 3, 1, 2))
     with torch.no_grad():
         wanted = whole.forward_head(whole.forward_features(given), pre_logits=True).numpy()
-    found = features(build_backbone(backbone.name, size, "imagenet"), frames)
+    found = features(build_backbone(backbone.name, size, "pretrained"), frames)
     np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-4)
     for side in (size, 96):
         geometry = GeometryConfig(size=side)

@@ -134,7 +134,7 @@ def test_it_can_be_fine_tuned_again_wherever_it_lies(
     # Another network's weights in the place of its own.
     from vidclass.backbones.registry import build_backbone
 
-    other = build_backbone("efficientnet_lite0", 32, "imagenet")
+    other = build_backbone("efficientnet_lite0", 32, "pretrained")
     other.save_weights(moved / names.BACKBONE_WEIGHTS)
     with pytest.raises(RunError, match=r"does not hold the weights of the run: .* cosine of"):
         finetune(moved, manifest, tmp_path / "more", CONFIG)

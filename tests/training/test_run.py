@@ -14,7 +14,7 @@ from vidclass.bundle.read import Bundle
 from vidclass.config import RunConfig, SplitConfig
 from vidclass.data.manifest import Manifest
 from vidclass.errors import JobFailedError, RunError, SplitError
-from vidclass.features import several
+from vidclass.features import extract as extract_module
 from vidclass.features.decoding import padded
 from vidclass.features.extract import extract
 from vidclass.features.extractor import feature_extractor
@@ -148,7 +148,9 @@ def test_given_splits_are_kept_and_no_test_clips_means_no_test_metrics(
 def test_a_hopeless_split_is_refused_before_the_work(
     tiny_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(several, "extract", lambda *_, **__: pytest.fail("too early"))
+    monkeypatch.setattr(
+        extract_module, "extract_features", lambda *_, **__: pytest.fail("too early")
+    )
     dark = Manifest.from_source(tiny_set)
     only = Manifest(dark.table.filter(pl.col("label") == "dark"))
     with pytest.raises(SplitError, match=r"only one class, \['dark'\]"):

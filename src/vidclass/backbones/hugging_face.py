@@ -86,7 +86,7 @@ def build(name: str, *, size: int, weights: str, window: int = 1) -> FrameEncode
     Args:
         name: The backbone.
         size: The side of its pictures.
-        weights: `imagenet` for its published ones, whatever they were trained on, or `random`.
+        weights: `pretrained` for its published ones, whatever they were trained on, or `random`.
         window: How many frames it sees at once.
 
     Raises:
@@ -95,7 +95,7 @@ def build(name: str, *, size: int, weights: str, window: int = 1) -> FrameEncode
     """
     _require_named(name, weights)
     require_libraries(name)
-    folder = _located(name, weights=weights == "imagenet")
+    folder = _located(name, weights=weights == "pretrained")
     if window != window_of(folder, name):
         raise WeightsError(
             f"{folder} is of a model that sees {window_of(folder, name)} frames at once, where "
@@ -127,7 +127,7 @@ def weights_id(name: str, weights: str) -> str:
     """
     _require_named(name, weights)
     place = _place(name)
-    if weights == "imagenet":
+    if weights == "pretrained":
         return f"hf-{REVISION}-{identity(place, _located(name, weights=True), weights=True)}"
     known = Path(place) if is_folder(place) else kept(place)
     settings = identity(place, known, weights=False) if known else place
@@ -155,9 +155,9 @@ def require_libraries(name: str) -> None:
 
 
 def _require_named(name: str, weights: str) -> None:
-    if weights not in ("imagenet", "random"):
+    if weights not in ("pretrained", "random"):
         raise WeightsError(
-            f"weights={weights!r} of {name} is neither 'imagenet', which for it means its "
+            f"weights={weights!r} of {name} is neither 'pretrained', which for it means its "
             f"published weights, nor 'random'. To use your own, put {CONFIG}, "
             f"{PICTURES[0]} and model.safetensors into a folder: --backbone hf:FOLDER"
         )

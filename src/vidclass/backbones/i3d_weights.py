@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidclass._core.files import cache_folder, sha256_of
+from vidclass.backbones.initialisers import zero_initialisers
 from vidclass.backbones.loading import load_weights_file, named_weights_id, randomise
 from vidclass.backbones.tf_checkpoint import DATA_SUFFIX, read_tensors
 from vidclass.datasets.download import download
@@ -89,7 +90,7 @@ def load_i3d(
     frames: int,
     size: int = 224,
     classes: bool = False,
-    weights: str = "imagenet",
+    weights: str = "pretrained",
 ) -> keras.Model:
     """One of the two networks, for clips of a fixed length.
 
@@ -98,9 +99,9 @@ def load_i3d(
         frames: T.
         size: The side of the pictures.
         classes: Give the logits of the 400 Kinetics classes in place of features.
-        weights: `imagenet`, the authors' (pretrained on ImageNet, then on Kinetics-400), which are
-            fetched when they are first used; `random`; the common name of a checkpoint's two files,
-            without `.index`; or a Keras weights file.
+        weights: `pretrained` for the authors' (trained on ImageNet, then on Kinetics-400), which
+            are fetched when they are first used; `random`; the common name of a checkpoint's two
+            files, without `.index`; or a Keras weights file.
 
     Raises:
         ConfigError: there is no such network.
@@ -110,12 +111,13 @@ def load_i3d(
 
     stream = STREAMS[require_choice("network", name, STREAMS)]
     tensors = None if weights == "random" else _tensors(name, weights)
-    model = build_i3d(
-        frames=frames,
-        size=size,
-        channels=stream.channels,
-        classes=len(kinetics_labels()) if classes else None,
-    )
+    with zero_initialisers():
+        model = build_i3d(
+            frames=frames,
+            size=size,
+            channels=stream.channels,
+            classes=len(kinetics_labels()) if classes else None,
+        )
     if tensors is not None:
         assign_checkpoint(model, tensors, stream.scope)
     elif weights == "random":
@@ -132,7 +134,7 @@ def kinetics_labels() -> list[str]:
 
 
 def classifier_weights(
-    name: str, weights: str = "imagenet"
+    name: str, weights: str = "pretrained"
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """What makes the 400 logits of features: kernel (1024,400) and bias (400,).
 
@@ -154,7 +156,7 @@ def classifier_weights(
 
 def weights_id(name: str, weights: str) -> str:
     """What tells one set of weights from another."""
-    if weights == "imagenet":
+    if weights == "pretrained":
         return f"i3d-{REVISION}-{STREAMS[name].index_sha256}"
     prefix = Path(weights)
     if weights != "random" and _index(prefix).is_file():
@@ -204,7 +206,7 @@ def fetch(name: str) -> Path:
 
 def _tensors(name: str, weights: str) -> dict[str, NDArray[Any]] | None:
     """The tensors of a checkpoint; None for weights of another kind."""
-    if weights == "imagenet":
+    if weights == "pretrained":
         return read_tensors(fetch(name))
     return read_tensors(Path(weights)) if _index(Path(weights)).is_file() else None
 

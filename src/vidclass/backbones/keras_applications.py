@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vidclass.backbones.initialisers import zero_initialisers
 from vidclass.backbones.loading import load_weights_file, named_weights_id, randomise
 from vidclass.errors import ConfigError, WeightsError
 
@@ -128,9 +129,10 @@ def build(name: str, *, size: int, weights: str) -> keras.Model:
     first = keras.config.image_data_format() == "channels_first"
     shape = (3, size, size) if first else (size, size, 3)
     make = getattr(keras.applications, name)
-    imagenet = "imagenet" if weights == "imagenet" else None
+    published = "imagenet" if weights == "pretrained" else None
     try:
-        network = make(include_top=False, weights=imagenet, pooling="avg", input_shape=shape)
+        with zero_initialisers():
+            network = make(include_top=False, weights=published, pooling="avg", input_shape=shape)
     except Exception as error:  # Keras raises bare Exception and ValueError: only the words tell
         text = str(error)
         if "URL fetch failure" in text or "Incomplete or corrupted file" in text:
@@ -146,15 +148,15 @@ def build(name: str, *, size: int, weights: str) -> keras.Model:
     model = keras.Model(inputs, network(preprocess(inputs)), name=name.lower())
     if weights == "random":
         randomise(model)
-    elif weights != "imagenet":
+    elif weights != "pretrained":
         load_weights_file(network, name, weights)
     return model
 
 
 def weights_id(name: str, weights: str) -> str:
     """Keras pins the checksums of its weights, so its version names them."""
-    if weights == "imagenet":
-        return f"keras-{version('keras')}-imagenet"
+    if weights == "pretrained":
+        return f"keras-{version('keras')}-pretrained"
     return f"keras-{version('keras')}-{named_weights_id(name, weights)}"
 
 

@@ -97,7 +97,7 @@ def build(name: str, *, size: int, weights: str) -> keras.Model:
     Args:
         name: `hub:` and the preset.
         size: The side of the pictures.
-        weights: `imagenet` for the preset's, whatever they were trained on, `random`, or a file
+        weights: `pretrained` for the preset's, whatever they were trained on, `random`, or a file
             that Keras wrote for this network.
 
     Raises:
@@ -110,7 +110,7 @@ def build(name: str, *, size: int, weights: str) -> keras.Model:
         _open_branches(network)
     else:
         # Weights in parts are read by the list of them, which is the first file.
-        own = weights == "imagenet"
+        own = weights == "pretrained"
         path = str(weight_files(name, FAMILIES)[0]) if own else weights
         load_weights_file(network, name, path)
         settle_places(network)
@@ -124,7 +124,7 @@ def weights_id(name: str, weights: str) -> str:
         ConfigError: there is no such preset, or a library is not installed.
         WeightsError: a file is missing or cannot be fetched.
     """
-    own = weights == "imagenet"
+    own = weights == "pretrained"
     parts = [f"hub-{REVISION}-{_version()}", identity(name, FAMILIES, weights=own)]
     return "-".join(parts if own else [*parts, named_weights_id(name, weights)])
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from vidclass.backbones.initialisers import zero_initialisers
 from vidclass.backbones.loading import load_weights_file, named_weights_id, randomise
 from vidclass.backbones.torch_checkpoint import read_torch_checkpoint
 from vidclass.errors import WeightsError
@@ -68,7 +69,7 @@ LITES: dict[str, _Lite] = {
 
 
 def build(name: str, *, size: int, weights: str, classes: int | None = None) -> keras.Model:
-    """The network of that name; `weights` is `imagenet`, `random` or a Keras weights file.
+    """The network of that name; `weights` is `pretrained`, `random` or a Keras weights file.
 
     Raises:
         WeightsError: the weights are not installed, or are not this network's.
@@ -77,12 +78,13 @@ def build(name: str, *, size: int, weights: str, classes: int | None = None) -> 
 
     lite = LITES[name]
     # Before the network, which takes seconds to build: the package may be missing.
-    imagenet = _imagenet(name) if weights == "imagenet" else None
-    model = build_efficientnet_lite(
-        size=size, width=lite.width_factor, depth=lite.depth_factor, classes=classes
-    )
-    if imagenet is not None:
-        assign_torch_weights(model, imagenet)
+    tensors = _published_tensors(name) if weights == "pretrained" else None
+    with zero_initialisers():
+        model = build_efficientnet_lite(
+            size=size, width=lite.width_factor, depth=lite.depth_factor, classes=classes
+        )
+    if tensors is not None:
+        assign_torch_weights(model, tensors)
     elif weights == "random":
         randomise(model)
     else:
@@ -92,7 +94,7 @@ def build(name: str, *, size: int, weights: str, classes: int | None = None) -> 
 
 def weights_id(name: str, weights: str) -> str:
     """The checksum of the weights, without loading them."""
-    source = LITES[name].sha256 if weights == "imagenet" else named_weights_id(name, weights)
+    source = LITES[name].sha256 if weights == "pretrained" else named_weights_id(name, weights)
     return f"lite-{REVISION}-{source}"
 
 
@@ -123,7 +125,7 @@ def checkpoint_file(name: str) -> Path:
     return Path(found.get_model_file_path())
 
 
-def _imagenet(name: str) -> dict[str, NDArray[Any]]:
+def _published_tensors(name: str) -> dict[str, NDArray[Any]]:
     return read_torch_checkpoint(checkpoint_file(name), sha256=LITES[name].sha256)
 
 

@@ -56,7 +56,7 @@ def _require_file(name: str, weights: str) -> Path:
     path = Path(weights)
     if not path.is_file():
         raise WeightsError(
-            f"weights={weights!r} of {name} is neither 'imagenet' nor 'random' nor a file"
+            f"weights={weights!r} of {name} is neither 'pretrained' nor 'random' nor a file"
         )
     return path
 

@@ -28,7 +28,7 @@ class Backbone:
         module: The module whose function `build(name, size, weights)` makes the model, whose
             `weights_id(name, weights)` tells one set of weights from another, and whose
             `weights_state(name)` and `weights_source(name)` tell of its published weights,
-            which are called `imagenet` for every network.
+            which are called `pretrained` for every network.
         window: How many successive frames it sees at once.  For more than one its input is
             (B,window,H,W,3), and `build` is given `window` too.
         licence: Of its published weights, as far as their source states it.

@@ -54,7 +54,7 @@ def build(name: str, *, size: int, weights: str) -> FrameEncoder:
     """
     _require_named(name, weights)
     require_libraries(name)
-    pretrained = weights == "imagenet"
+    pretrained = weights == "pretrained"
     folder = located(_place(name), name=name, weights=pretrained)
     import torch
 
@@ -80,9 +80,9 @@ def weights_id(name: str, weights: str) -> str:
     """
     _require_named(name, weights)
     place = _place(name)
-    folder = located(place, name=name, weights=weights == "imagenet")
-    found = identity(place, folder, weights=weights == "imagenet")
-    return f"timm-{REVISION}-{'' if weights == 'imagenet' else 'random-'}{found}"
+    folder = located(place, name=name, weights=weights == "pretrained")
+    found = identity(place, folder, weights=weights == "pretrained")
+    return f"timm-{REVISION}-{'' if weights == 'pretrained' else 'random-'}{found}"
 
 
 def weights_state(name: str) -> str:
@@ -173,9 +173,9 @@ def _channels(folder: Path, key: str, name: str) -> list[float]:
 
 
 def _require_named(name: str, weights: str) -> None:
-    if weights not in ("imagenet", "random"):
+    if weights not in ("pretrained", "random"):
         raise WeightsError(
-            f"weights={weights!r} of {name} is neither 'imagenet', which for it means its "
+            f"weights={weights!r} of {name} is neither 'pretrained', which for it means its "
             f"published weights, nor 'random'. To use your own, put {CONFIG} and model.safetensors "
             "into a folder: --backbone timm:FOLDER"
         )

@@ -49,13 +49,13 @@ class SamplingConfig(FrozenConfig):
             default = cls.model_fields[name].default
             if data.get(name, default) != default and policy not in used_by:
                 policies = " and ".join(f"policy={policy!r}" for policy in used_by)
-                raise ValueError(f"{name} is used only by {policies}")
+                raise ValueError(f"`{name}` is used only by {policies}")
         return data
 
     @model_validator(mode="after")
     def _limit_total(self) -> Self:
         if self.total_frames > MAX_FRAMES:
-            raise ValueError(f"frames times views is {self.total_frames}, more than {MAX_FRAMES}")
+            raise ValueError(f"`frames` * `views` is {self.total_frames}, more than {MAX_FRAMES}")
         return self
 
 
@@ -91,14 +91,14 @@ class GeometryConfig(FrozenConfig):
 class FeatureConfig(FrozenConfig):
     """All settings that change the features of a clip.
 
-    `weights`: `imagenet`, `random` (for tests and for measuring speed), or the path of a Keras
+    `weights`: `pretrained`, `random` (for tests and for measuring speed), or the path of a Keras
     weights file for this backbone.
     `precision`: the numbers in which the backbone computes. `auto` is bf16 where the processor
     has it, else f32; int8 is the quickest, and is calibrated on frames of the clips themselves.
     """
 
     backbone: str = "efficientnet_lite0"
-    weights: str = "imagenet"
+    weights: str = "pretrained"
     precision: Literal["auto", "f32", "bf16", "int8"] = "auto"
     sampling: SamplingConfig = SamplingConfig()
     geometry: GeometryConfig = GeometryConfig()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vidclass._core.parallel import Done, run_each
 from vidclass.config import FeatureConfig, FinetuneConfig, SamplingConfig
-from vidclass.data.manifest import Clip
+from vidclass.data.clip import Clip
 from vidclass.errors import VidclassError
 from vidclass.features.decoding import decode_for
 from vidclass.features.identity import VideoIdentity

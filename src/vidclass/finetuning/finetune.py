@@ -10,7 +10,7 @@ import polars as pl
 
 from vidclass._core.files import replacing, sha256_of, write_text
 from vidclass.config import FinetuneConfig
-from vidclass.data.checks import refuse_several_labels
+from vidclass.data.checks import require_single_labels
 from vidclass.data.manifest import Manifest
 from vidclass.errors import ConfigError, RunError
 from vidclass.features.extract import extract
@@ -112,7 +112,7 @@ def _prepare(job: TuneJob, manifest: Manifest, *, overwrite: bool) -> Manifest:
         raise ConfigError(f"out={str(out)!r} is the run itself: name a new folder.")
     source = job.source
     manifest = regrouped(manifest, source.config.split)
-    refuse_several_labels(manifest.table)
+    require_single_labels(manifest.table)
     check_labels(source.bundle, manifest, job.config)
     _divided(job, manifest)
     about = {

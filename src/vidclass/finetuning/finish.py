@@ -14,7 +14,7 @@ from vidclass.bundle.write import TrainedMember, write_bundle
 from vidclass.data.manifest import Manifest
 from vidclass.features.extract import Extraction, extract
 from vidclass.features.extractor import feature_extractor
-from vidclass.features.failure_counts import LostCounts
+from vidclass.features.failures import FailureMetrics
 from vidclass.finetuning.build import Tuned
 from vidclass.finetuning.source import TuneJob
 from vidclass.ledger import write_ledger
@@ -56,7 +56,7 @@ def finish(
     )
     written = {*pictured, names.CHECKPOINT, *names.OF_TUNING}
     names.remove_former(out, job.run_config, written=written)
-    notes = [*clips.notes, *extraction.notes, *extraction.lost().notes()]
+    notes = [*clips.notes, *extraction.notes, *extraction.failure_counts().notes()]
     notes += notes_on(job, tuned)
     if info.route == "keras":
         notes.append(
@@ -100,7 +100,9 @@ def _metrics(job: TuneJob, extraction: Extraction, clips: Manifest) -> dict[str,
     made = extract(
         held_out, bundle.extractor(), store_folder=job.store_folder, progress=job.progress
     ).clips
-    lost = {name: extraction.lost(split=name).counts() for name in ("validation", "test")}
+    lost = {
+        name: extraction.failure_counts(split=name).as_metrics() for name in ("validation", "test")
+    }
     metrics = {}
     for name in ("validation", "test"):
         if (found := _measured(bundle, held_out, made, name, lost[name])) is not None:
@@ -118,7 +120,7 @@ def _measured(
     clips: Manifest,
     features: Sequence[ClipFeatures | None],
     split: str,
-    lost: LostCounts,
+    lost: FailureMetrics,
 ) -> Metrics | None:
     pairs = [
         (bundle.labels.index(label), made)
@@ -144,7 +146,7 @@ def _write_facts(job: TuneJob, result: RunResult, tuned: Tuned, seconds: float) 
         "best_epoch": result.best_epoch,
         "clips": result.sizes,
         "failed": len(result.extraction.failures),
-        "failed_by_class": result.extraction.lost().by_class,
+        "failed_by_class": result.extraction.failure_counts().by_class,
         "reused_features": result.extraction.reused,
         "seconds": round(seconds, 2),
         "notes": result.notes,

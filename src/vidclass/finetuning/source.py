@@ -11,7 +11,7 @@ from vidclass._core.files import sha256_of
 from vidclass.bundle import format as parts
 from vidclass.bundle.read import Bundle
 from vidclass.config import FeatureConfig, FinetuneConfig, RunConfig
-from vidclass.data.checks import check_table
+from vidclass.data.checks import require_valid_table
 from vidclass.data.manifest import Manifest
 from vidclass.data.rows import SCHEMA
 from vidclass.errors import ConfigError, ManifestError, RunError
@@ -42,7 +42,7 @@ class TrainedRun:
         """What made its features, with the weights where they lie now."""
         features = self.bundle.info.features
         own = self.folder / names.BACKBONE_WEIGHTS
-        if features.weights in ("imagenet", "random") or not own.is_file():
+        if features.weights in ("pretrained", "random") or not own.is_file():
             return features
         return features.model_copy(update={"weights": str(own.resolve())})
 
@@ -119,7 +119,7 @@ def open_run(folder: Path) -> TrainedRun:
 
 def _read_split(path: Path) -> pl.DataFrame:
     table = pl.read_csv(path, schema=dict(SCHEMA))
-    check_table(table)
+    require_valid_table(table)
     return table
 
 

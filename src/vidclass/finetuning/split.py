@@ -11,8 +11,7 @@ import polars as pl
 
 from vidclass._core.text import counted, listed
 from vidclass.config import SplitConfig
-from vidclass.data.checks import refuse_leaks
-from vidclass.data.groups import keep_together
+from vidclass.data.checks import require_no_leaks
 from vidclass.data.manifest import Manifest
 from vidclass.data.splits import split_clips
 from vidclass.errors import LeakError, SplitError
@@ -54,7 +53,7 @@ def split_for_tuning(
         LeakError: a given split holds out clips that the run has learned from.
         SplitError: no clip is left to train on, or the new clips cannot be split.
     """
-    units = keep_together(manifest.table).to_list()
+    units = manifest.group_ids.to_list()
     before = _part_by_unit(units, _known_parts(manifest.table, known))
     given = dict(
         (unit, split)
@@ -75,7 +74,7 @@ def split_for_tuning(
     if count:
         notes.append(f"{counted(count, 'clip')} of {len(units)} keep the split of the run.")
     result = manifest.with_splits(splits).with_notes(*notes, *_absent(splits))
-    refuse_leaks(result.table)
+    require_no_leaks(result.table, result.group_ids)
     held = any(
         split == "validation" and before.get(unit) == "validation"
         for unit, split in zip(units, splits, strict=True)

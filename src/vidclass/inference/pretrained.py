@@ -23,7 +23,7 @@ _FRAMES = 512
 _STRIDE_S = 0.04
 
 
-def pretrained_bundle(name: str, *, weights: str = "imagenet", size: int = 224) -> Path:
+def pretrained_bundle(name: str, *, weights: str = "pretrained", size: int = 224) -> Path:
     """The bundle of a published classifier; it is made when it is first asked for, and kept.
 
     Args:

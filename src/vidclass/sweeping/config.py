@@ -149,7 +149,7 @@ class SweepConfig(FrozenConfig):
     remeasure: bool = False
     folds: Annotated[int, Field(ge=2)] = 5
     seed: Annotated[int, Field(ge=0)] = 0
-    weights: str = "imagenet"
+    weights: str = "pretrained"
     epochs: Annotated[int, Field(ge=1)] | None = None
     groups: GroupsFrom = "auto"
     group_pattern: str | None = None

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 from vidclass._core.execution import ExecutionOptions
 from vidclass._core.text import counted
 from vidclass.backbones.registry import get_backbone
-from vidclass.data.checks import refuse_several_labels
-from vidclass.data.groups import keep_together
+from vidclass.data.checks import require_single_labels
 from vidclass.data.manifest import Manifest
 from vidclass.data.splits import fold_assignments
 from vidclass.errors import (
@@ -99,7 +98,9 @@ def sweep(
     with quiet_optuna():
         _require_known_names(space)
         clips = training_side(regrouped(manifest, config.split))
-        refuse_several_labels(clips.table)
+        require_single_labels(clips.table)
+        # Each trial assigns its folds itself; here they only have to exist, before anything is
+        # written.
         fold_assignments(clips, folds=config.folds, seed=config.seed)
         record.prepare_sweep_folder(out)
         identity = config.identity(space, clips.fingerprint)
@@ -222,9 +223,9 @@ def training_side(manifest: Manifest) -> Manifest:
             "no test split is given, so every clip takes part in the choice: the test accuracy of "
             "a later training run with a row's settings is then too good; give a test split first"
         )
-    units = keep_together(manifest.table).to_list()
-    test_units = {unit for unit, split in zip(units, splits, strict=True) if split == "test"}
-    rows = [row for row, unit in enumerate(units) if unit not in test_units]
+    group_ids = manifest.group_ids.to_list()
+    test_groups = {group for group, split in zip(group_ids, splits, strict=True) if split == "test"}
+    rows = [row for row, group in enumerate(group_ids) if group not in test_groups]
     if not rows:
         raise SplitError(
             f"all {len(manifest)} clips are given for test: a sweep needs clips to train on"

@@ -11,7 +11,7 @@ from vidclass._core.execution import ExecutionOptions
 from vidclass.data.manifest import Manifest
 from vidclass.features.extract import Extraction, extract
 from vidclass.features.extractor import FeatureExtractor, feature_extractor
-from vidclass.runtime.openvino import core
+from vidclass.runtime.openvino_network import core
 from vidclass.sweeping.config import Point, SweepConfig
 from vidclass.sweeping.cost import FeatureCost, HeadCost, measure_features, measure_head
 from vidclass.sweeping.result import Row, fold_values
@@ -126,7 +126,7 @@ class TrialRunner:
             retry_failed=execution.retry_failed and extractor.fingerprint not in self._features,
         )
         self.videos = len(self.manifest)
-        self.notes += [*extraction.notes, *extraction.lost().notes()]
+        self.notes += [*extraction.notes, *extraction.failure_counts().notes()]
         for failure in extraction.failures:
             self.failures[(failure.video, failure.start_s, failure.stop_s)] = failure
         return extraction

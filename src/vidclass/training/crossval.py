@@ -158,10 +158,10 @@ def cross_validate(
     return CrossValidation(
         config,
         results,
-        held_out.pooled(extraction.lost().counts()),
+        held_out.pooled(extraction.failure_counts().as_metrics()),
         extraction,
-        (*clips.notes, *extraction.notes, *seen[0].plain.notes, *extraction.lost().notes(),
-         *task_notes(clips, task), *notes),
+        (*clips.notes, *extraction.notes, *seen[0].plain.notes,
+         *extraction.failure_counts().notes(), *task_notes(clips, task), *notes),
     )  # fmt: skip
 
 

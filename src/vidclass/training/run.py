@@ -116,8 +116,8 @@ def train(
     sizes = {name: len(part) for name, part in parts.items()}
     result = RunResult(
         out, bundle, sizes, metrics, _best_epoch(fitted), fitted.choices, extraction,
-        (*clips.notes, *extraction.notes, *seen[0].plain.notes, *extraction.lost().notes(),
-         *task_notes(clips, task), *rule_notes),
+        (*clips.notes, *extraction.notes, *seen[0].plain.notes,
+         *extraction.failure_counts().notes(), *task_notes(clips, task), *rule_notes),
     )  # fmt: skip
     _finish(result, seconds=time.monotonic() - started)
     return result
@@ -237,7 +237,7 @@ def _measure(
     metrics = {}
     if fitted.validation is not None:
         truth, probabilities = fitted.validation
-        lost = extraction.lost(split="validation").counts()
+        lost = extraction.failure_counts(split="validation").as_metrics()
         metrics["validation"] = score(rule, probabilities, truth, lost=lost)
     if len(rows):
         label_of = clips.table["label"].to_list()
@@ -248,7 +248,7 @@ def _measure(
             for each in (views[member.view].extraction, views[member.view].mirrored)
             if each is not None
         ]
-        lost = extraction.lost(split="test").counts()
+        lost = extraction.failure_counts(split="test").as_metrics()
         metrics["test"] = score(rule, bundle.probabilities(*seen), truth, lost=lost)
     return metrics
 
@@ -263,7 +263,7 @@ def _finish(result: RunResult, *, seconds: float) -> None:
         "heads": [choice.name for choice in result.choices],
         "clips": result.sizes,
         "failed": len(result.extraction.failures),
-        "failed_by_class": result.extraction.lost().by_class,
+        "failed_by_class": result.extraction.failure_counts().by_class,
         "reused_features": result.extraction.reused,
         "seconds": round(seconds, 2),
         "notes": result.notes,
