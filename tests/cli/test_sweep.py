@@ -120,7 +120,7 @@ def test_wrong_words_are_exit_code_2(run: Run, tiny_set: Path, tmp_path: Path) -
     assert "frames.1='x'" in run(*options, "--frames", "8,x", exit_code=2).stderr
     assert "--heads []: " in run(*options, "--heads", ",", exit_code=2).stderr
     assert "Did you mean 'temporal'?" in run(*options, "--heads", "tempral", exit_code=2).stderr
-    assert "sampler='best'" in run(*options, "--sampler", "best", exit_code=2).stderr
+    assert "--sampler 'best'" in run(*options, "--sampler", "best", exit_code=2).stderr
     assert not (tmp_path / "sweep").exists()
 
 
