@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from vidclass.backbones.registry import backbones, get_backbone
-from vidclass.cli.backbone_speed import measure
+from vidclass.cli.backbones import measure
 from vidclass.config import FeatureConfig, GeometryConfig
 from vidclass.errors import RuntimeRouteError
 from vidclass.features.extractor import backbone_spec

@@ -12,8 +12,8 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from vidclass.backbones.registry import Backbone, backbones
-from vidclass.cli import backbone_speed
-from vidclass.cli.backbone_speed import measure, speed_config
+from vidclass.cli import backbones as module
+from vidclass.cli.backbones import measure, speed_config
 from vidclass.cli.main import app
 from vidclass.config import FeatureConfig
 from vidclass.errors import ConfigError, WeightsError
@@ -59,7 +59,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[FeatureConfig]:
         return OpenedNetwork(Fake(), "openvino")
 
     monkeypatch.setattr(extractor, "open_backbone", open_backbone)
-    monkeypatch.setattr(backbone_speed, "SECONDS", 0.0)
+    monkeypatch.setattr(module, "SECONDS", 0.0)
     return configs
 
 
@@ -104,10 +104,10 @@ def test_weights_to_be_installed_come_with_the_command(monkeypatch: pytest.Monke
 
 
 def test_a_route_is_what_this_machine_has_found_out() -> None:
-    entry = ir._entry(backbone_spec(speed_config(LITE)))
+    entry = ir.ir_folder(backbone_spec(speed_config(LITE)))
     entry.mkdir(parents=True)
     (entry / "ir.json").touch()
-    refusal = ir._refusal_file(ir._entry(backbone_spec(speed_config("VGG16"))))
+    refusal = ir.refusal_file(ir.ir_folder(backbone_spec(speed_config("VGG16"))))
     refusal.write_text("it differs from Keras")
     done = run(LITE, "VGG16", "VGG19")
     assert [row(done, name)[-1] for name in (LITE, "VGG16", "VGG19")] == ["openvino", "keras", "-"]
@@ -175,7 +175,7 @@ def test_whole_batches_of_the_backbones_own_size_are_timed(
 ) -> None:
     network = Fake()
     monkeypatch.setattr(extractor, "open_backbone", lambda _: OpenedNetwork(network, "openvino"))
-    monkeypatch.setattr(backbone_speed, "SECONDS", 0.0)
+    monkeypatch.setattr(module, "SECONDS", 0.0)
     speed = measure(speed_config("efficientnet_lite2"))
     assert speed.frames_per_s is not None
     assert speed.frames_per_s > 0

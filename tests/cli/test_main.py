@@ -76,10 +76,11 @@ def test_every_command_has_help(name: str) -> None:
         (["train", "x"], "Missing option"),
         (["train", "x", "--out", "y", "--frames", "0"], "--frames"),
         (["extract", "x", "--backbone", "InceptionV4"], "Did you mean 'InceptionV3'?"),
-        (["extract", "x", "--recipe", "keras"], "recipe='keras' is not one of"),
+        (["extract", "x", "--recipe", "default"], "No such option: --recipe"),
+        (["extract", "x", "--preset", "keras"], "--preset 'keras' is not one of"),
         (["train", "x", "--out", "y", "--head", "tempral"], "Did you mean 'temporal'?"),
-        (["crossval", "x", "--sampling", "first"], "policy='first'"),
-        (["extract", "x", "--stride-s", "0.5"], "stride_s is used only by policy='stride'"),
+        (["crossval", "x", "--sampling", "last"], "--sampling 'last'"),
+        (["extract", "x", "--stride-s", "0.5"], "--stride-s is used only by --sampling 'stride'"),
         (["data", "get", "ucf101-top6", "y"], "Did you mean 'ucf101-top5'?"),
     ],
 )
@@ -185,7 +186,7 @@ def test_notes_are_told_once_and_brackets_are_no_markup(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    console.tell_notes(["see [bold]x[/bold]", "see [bold]x[/bold]", "b"])
+    console.print_notes(["see [bold]x[/bold]", "see [bold]x[/bold]", "b"])
     console.closing_line(1, [Failure("v", "", "E", "[red]v: bad", "bad")], Path("l.jsonl"))
     console.say("[red]a")
     printed = capsys.readouterr()

@@ -5,18 +5,13 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from vidclass.backbones.hugging_face import ALIASES
 from vidclass.backbones.keras_applications import APPLICATIONS
 from vidclass.backbones.lite_weights import LITES
 from vidclass.backbones.registry import Backbone, backbones
-from vidclass.config import FeatureConfig, GeometryConfig
-from vidclass.features.extractor import backbone_spec
-from vidclass.runtime.ir import PARITY_TOLERANCE, ensure_ir
-from vidclass.runtime.network_spec import probe_inputs
-from vidclass.runtime.openvino_network import OpenVinoNetwork
+from vidclass.testing import check_backbone
 
 # One of each family, at a size that it can just take: benchmarks/backbones.py tries them all at
 # their own size, which takes an hour.
@@ -82,16 +77,5 @@ def test_every_family_is_tried() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TRIED)
-def test_openvino_gives_kerass_numbers_for_any_batch(name: str) -> None:
-    geometry = GeometryConfig(size=TRIED[name])
-    spec = backbone_spec(FeatureConfig(backbone=name, weights="random", geometry=geometry))
-    files = ensure_ir(spec)
-    network = OpenVinoNetwork.from_files(files.xml, files.bin)
-    pictures = probe_inputs(spec)["frames"]
-    features = network.run(frames=pictures)
-    assert files.parity <= PARITY_TOLERANCE
-    assert features.shape == (len(pictures), backbones[name].width)
-    # The features tell pictures apart, and no picture changes those of another.
-    scale = np.abs(features).max()
-    assert np.ptp(features, axis=0).max() > 0.01 * scale
-    np.testing.assert_allclose(network.run(frames=pictures[:1]), features[:1], atol=1e-4 * scale)
+def test_openvino_gives_keras_numbers_for_any_batch(name: str) -> None:
+    check_backbone(name, size=TRIED[name])
