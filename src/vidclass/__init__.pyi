@@ -1,6 +1,8 @@
 from .audit.run import check as check
 from .bundle.read import Bundle as Bundle
+from .data.clip import Clip as Clip
 from .data.manifest import Manifest as Manifest
+from .data.splits import fold_assignments as fold_assignments
 from .evaluation.evaluate import evaluate as evaluate
 from .features.extract import extract as extract
 from .features.extractor import feature_extractor as feature_extractor
@@ -13,3 +15,4 @@ from .training.crossval import cross_validate as cross_validate
 from .training.presets import run_config as run_config
 from .training.run import train as train
 from .version import __version__ as __version__
+from .video.decode import decode_clip as decode_clip
