@@ -1,1 +1,5 @@
 """Pretrained networks from frames to features."""
+
+from vidclass._core.keras_backend import choose_keras_backend
+
+choose_keras_backend()

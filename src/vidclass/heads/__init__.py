@@ -12,30 +12,9 @@ A head is a function that builds a Keras model, registered by a decorator:
 `vidclass.testing.check_head` tests what every head must do.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+import lazy_loader
 
-if TYPE_CHECKING:
-    from vidclass.heads.inputs import head_inputs
-    from vidclass.heads.layers import masked_mean
-    from vidclass.heads.registry import Head, build_head, head, heads, unregister_head
+from vidclass._core.keras_backend import choose_keras_backend
 
-__all__ = [
-    "Head",
-    "build_head",
-    "head",
-    "head_inputs",
-    "heads",
-    "masked_mean",
-    "unregister_head",
-]
-
-# Layers load Keras: they are imported when first used.
-_MODULES = {"head_inputs": "vidclass.heads.inputs", "masked_mean": "vidclass.heads.layers"}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used."""
-    if name not in __all__:
-        raise AttributeError(f"module 'vidclass.heads' has no attribute {name!r}")
-    return getattr(import_module(_MODULES.get(name, "vidclass.heads.registry")), name)
+choose_keras_backend()
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
