@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vidclass.tasks.metrics import Metrics
     from vidclass.training.crossval import CrossValidation
     from vidclass.training.head_selection import HeadChoice
-    from vidclass.training.run import RunResult
+    from vidclass.training.run_folder import RunResult
     from vidclass.training.seeds import SeedsResult
 
 
