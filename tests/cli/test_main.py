@@ -77,7 +77,7 @@ def test_every_command_has_help(name: str) -> None:
         (["train", "x", "--out", "y", "--frames", "0"], "--frames"),
         (["extract", "x", "--backbone", "InceptionV4"], "Did you mean 'InceptionV3'?"),
         (["extract", "x", "--recipe", "default"], "No such option: --recipe"),
-        (["extract", "x", "--preset", "keras"], "'keras' is not one of"),
+        (["extract", "x", "--preset", "keras"], "--preset 'keras' is not one of"),
         (["train", "x", "--out", "y", "--head", "tempral"], "Did you mean 'temporal'?"),
         (["crossval", "x", "--sampling", "last"], "--sampling 'last'"),
         (["extract", "x", "--stride-s", "0.5"], "--stride-s is used only by --sampling 'stride'"),

@@ -11,7 +11,7 @@ from vidclass.heads import heads
 from vidclass.training.presets import (
     CANDIDATES,
     DEFAULT_BACKBONE,
-    RECIPES,
+    PRESETS,
     candidates,
     keras_example,
     run_config,
@@ -35,7 +35,7 @@ def test_the_keras_example_is_what_the_example_does() -> None:
 
 def test_the_default_is_lite0_and_the_head_that_suits_the_clips() -> None:
     config = run_config()
-    assert config == RECIPES["default"]()
+    assert config == PRESETS["default"]()
     assert (config.features.backbone, config.head) == (DEFAULT_BACKBONE, "auto")
     assert config.features.geometry.size == backbones[DEFAULT_BACKBONE].size
     assert (config.more, config.flip, config.given) == ((), False, ())
@@ -84,7 +84,7 @@ def test_the_accurate_preset_averages_two_networks() -> None:
     assert [view.backbone for view in config.views] == ["efficientnet_lite2", "efficientnet_lite1"]
     assert {view.precision for view in config.views} == {"f32"}
     with pytest.raises(
-        ConfigError, match="backbone='Xception' cannot be chosen: recipe 'accurate'"
+        ConfigError, match="backbone='Xception' cannot be chosen: preset 'accurate'"
     ):
         run_config("accurate", features={"backbone": "Xception"})
 
@@ -95,7 +95,7 @@ def test_labels_swap_only_with_flips() -> None:
         run_config(swap_labels={"left": "right"})
 
 
-def test_a_recipe_survives_its_json() -> None:
+def test_a_preset_survives_its_json() -> None:
     config = run_config("keras-example", features={"weights": "random"})
     assert RunConfig.model_validate_json(config.model_dump_json()) == config
 
@@ -129,7 +129,7 @@ def test_every_feature_and_split_option_arrives() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"recipe": "keras_example"}, "recipe='keras_example'.* Did you mean 'keras-example'"),
+        ({"preset": "keras_example"}, "preset='keras_example'.* Did you mean 'keras-example'"),
         ({"head": "tempral"}, "head='tempral' is not one of .* Did you mean 'temporal'"),
         ({"features": {"backbone": "InceptionV4"}}, "backbone='InceptionV4'.*'InceptionV3'"),
         ({"features": {"frames": 0}}, "frames=0: .*greater than or equal to 1"),

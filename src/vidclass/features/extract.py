@@ -26,7 +26,7 @@ from vidclass.features.identity import VideoIdentity, identify_clips
 from vidclass.features.pipeline import stream_features
 from vidclass.features.store.store import FeatureStore, default_store_folder
 from vidclass.features.store.stored_clips import ClipSource, StoredClips
-from vidclass.types import ClipFeatures, Failure, FrameBatch, Progress, no_progress, one_of
+from vidclass.types import ClipFeatures, Failure, FrameBatch, Progress, no_progress, part_of
 
 # A killed run loses at most this many clips, or seconds of work.
 APPEND_CLIPS = 64
@@ -142,7 +142,7 @@ def extract_all(
         extract_features(
             manifest,
             extractor,
-            replace(execution, progress=one_of(execution.progress, index, len(distinct))),
+            replace(execution, progress=part_of(execution.progress, index, len(distinct))),
         )
         for index, extractor in enumerate(distinct.values())
     ]
@@ -199,7 +199,7 @@ class _Errors:
     def add(self, name: str, error: VidclassError) -> None:
         if self._strict:
             if isinstance(error, VideoError):
-                raise StoppedError.at(error, ok=self.ok) from error
+                raise StoppedError.from_error(error, ok=self.ok) from error
             raise error
         self._errors[name] = error
 
@@ -244,7 +244,7 @@ def _not_failed_before(
             errors.add(key, _renamed(before[key], clip))
     count = sum(errors.copies[key] for key in before)
     note = f"{counted(count, 'clip')} failed before and {'was' if count == 1 else 'were'} not tried"
-    notes = (f"{note} again; --retry-failed tries {'it' if count == 1 else 'them'}",)
+    notes = (f"{note} again; retry_failed=True tries {'it' if count == 1 else 'them'}",)
     return [item for item in pending if item[0] not in before], notes if before else ()
 
 

@@ -1,4 +1,4 @@
-"""Named settings: whole recipes, and what suits each head."""
+"""Presets: named settings of whole runs, and of the training of each head."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def accurate() -> RunConfig:
     return RunConfig(features=lite2, more=(lite1,), head=AUTO)
 
 
-RECIPES = {"default": default, "accurate": accurate, "keras-example": keras_example}
+PRESETS = {"default": default, "accurate": accurate, "keras-example": keras_example}
 
 
 def candidates(head: str) -> tuple[str, ...] | None:
@@ -95,7 +95,7 @@ def training_of(config: RunConfig, head: str) -> TrainingConfig:
 
 
 def run_config(
-    recipe: str = "default",
+    preset: str = "default",
     *,
     features: Mapping[str, Any] | None = None,
     head: str | None = None,
@@ -105,10 +105,10 @@ def run_config(
     swap_labels: Mapping[str, str] | None = None,
     task: Mapping[str, Any] | None = None,
 ) -> RunConfig:
-    """A recipe with some settings replaced.
+    """Return the settings of a preset, with some replaced.
 
     Args:
-        recipe: Its name.
+        preset: Name of the preset.
         features: `backbone`, `weights`, `precision`, `policy`, `frames`, `stride_s`, `views`,
             `seed` (of the policy `random`), `crop`, `size`, `short_side`.  Another backbone brings
             its own input size, unless `size` is given.
@@ -122,9 +122,9 @@ def run_config(
     Raises:
         ConfigError: a name or a value is not allowed.
     """
-    base = RECIPES[require_choice("recipe", recipe, RECIPES)]()
+    base = PRESETS[require_choice("preset", preset, PRESETS)]()
     wanted, given = dict(features or {}), dict(training or {})
-    views = [_view(recipe, base, view, wanted) for view in base.views]
+    views = [_view(preset, base, view, wanted) for view in base.views]
     head = head or base.head
     if candidates(head) is not None:
         schedule = TrainingConfig()
@@ -145,20 +145,20 @@ def run_config(
     )
 
 
-# What tells the views of a recipe apart cannot be one for all of them.
+# What tells the views of a preset apart cannot be one for all of them.
 _OF_ONE_VIEW = ("backbone", "weights", "size", "short_side", "crop")
 
 
 def _view(
-    recipe: str, base: RunConfig, view: FeatureConfig, wanted: Mapping[str, Any]
+    preset: str, base: RunConfig, view: FeatureConfig, wanted: Mapping[str, Any]
 ) -> FeatureConfig:
-    """One view of a recipe, with what is wanted of it."""
+    """One view of a preset, with what is wanted of it."""
     fixed = [name for name in _OF_ONE_VIEW if name in wanted and base.more]
     if fixed:
         raise ConfigError(
-            f"{fixed[0]}={wanted[fixed[0]]!r} cannot be chosen: recipe {recipe!r} averages "
+            f"{fixed[0]}={wanted[fixed[0]]!r} cannot be chosen: preset {preset!r} averages "
             f"{' and '.join(each.backbone for each in base.views)}. Leave it out, or take another "
-            "recipe."
+            "preset."
         )
     wanted = dict(wanted)
     if "backbone" in wanted:
