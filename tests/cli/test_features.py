@@ -91,7 +91,7 @@ def test_list_as_json(store: Path) -> None:
 
 def test_the_default_store_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIDCLASS_CACHE", str(tmp_path))
-    assert run("list").stdout.endswith(f"0 B in {tmp_path / 'features'}\n")
+    assert run("list").stdout.endswith(f"0 bytes in {tmp_path / 'features'}\n")
 
 
 def test_verify_whole_tables(store: Path) -> None:
@@ -178,6 +178,6 @@ def test_prune_leftovers(store: Path) -> None:
     left.mkdir()
     os.utime(left, (0, 0))
     done = run("prune", "--store", store, "--damaged", "--yes")
-    assert done.stdout.splitlines() == ["1 leftover of processes that were killed", "0 B freed"]
+    assert done.stdout.splitlines() == ["1 leftover of processes that were killed", "0 bytes freed"]
     assert not left.exists()
     assert tables(store) == ["a", "b"]
