@@ -8,6 +8,7 @@ from .features.extract import extract as extract
 from .features.extractor import feature_extractor as feature_extractor
 from .finetuning.finetune import finetune as finetune
 from .inference.classifier import Classifier as Classifier
+from .ledger import read_ledger as read_ledger
 from .sweeping.config import SweepConfig as SweepConfig
 from .sweeping.config import SweepSpace as SweepSpace
 from .sweeping.run import sweep as sweep
