@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from vidclass.cli.console import say, write_json, write_output
-from vidclass.cli.tables import percent
+from vidclass.cli.console import percent, say, write_json, write_output
 from vidclass.data.media_files import VIDEO_EXTENSIONS
 from vidclass.errors import ConfigError, StoppedError, VidclassError, VideoError
 from vidclass.inference.classifier import Classifier, Prediction, predictions_json

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from vidclass.cli.console import closing_line, print_notes, say, show
+from vidclass.cli.console import closing_line, percent, print_notes, say, show
 from vidclass.tasks.hierarchy import HierarchyMetrics
 from vidclass.tasks.multilabel import MultiLabelMetrics
 from vidclass.training import run_folder as names
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
     from vidclass.training.head_selection import HeadChoice
     from vidclass.training.run import RunResult
     from vidclass.training.seeds import SeedsResult
-
-
-def percent(share: float | None) -> str:
-    """Return a share as a percentage; a dash if there is none."""
-    return "-" if share is None else f"{100 * share:.1f} %"
 
 
 def summary(metrics: Metrics) -> str:
