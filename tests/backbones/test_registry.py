@@ -42,7 +42,7 @@ BUILT = (
 # Nothing is fetched: the builder only notes the name of the file that Keras would fetch.
 BUILDER = """
 import json, sys
-import vidclass.runtime.openvino
+import vidclass.runtime.openvino_network
 from keras.src.models import Model
 from keras.src.utils import file_utils
 from vidclass.backbones.registry import build_backbone, get_backbone

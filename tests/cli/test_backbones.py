@@ -104,10 +104,10 @@ def test_weights_to_be_installed_come_with_the_command(monkeypatch: pytest.Monke
 
 
 def test_a_route_is_what_this_machine_has_found_out() -> None:
-    entry = ir._entry(backbone_spec(speed_config(LITE)))
+    entry = ir.ir_folder(backbone_spec(speed_config(LITE)))
     entry.mkdir(parents=True)
     (entry / "ir.json").touch()
-    refusal = ir._refusal_file(ir._entry(backbone_spec(speed_config("VGG16"))))
+    refusal = ir.refusal_file(ir.ir_folder(backbone_spec(speed_config("VGG16"))))
     refusal.write_text("it differs from Keras")
     done = run(LITE, "VGG16", "VGG19")
     assert [row(done, name)[-1] for name in (LITE, "VGG16", "VGG19")] == ["openvino", "keras", "-"]

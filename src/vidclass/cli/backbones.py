@@ -101,9 +101,9 @@ def _row(backbone: Backbone, speed: Speed | None) -> dict[str, Any]:
 
 def _known_route(backbone: Backbone) -> str | None:
     from vidclass.features.extractor import backbone_spec
-    from vidclass.runtime.ir import known_route
+    from vidclass.runtime.ir import cached_route
 
-    return known_route(backbone_spec(speed_config(backbone.name)))
+    return cached_route(backbone_spec(speed_config(backbone.name)))
 
 
 def _table(rows: list[dict[str, Any]], *, measured: bool) -> Table:

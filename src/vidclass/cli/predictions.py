@@ -106,7 +106,7 @@ def predict_all(
 
 
 def _stopped(error: VidclassError, *, ok: int) -> VidclassError:
-    return StoppedError.at(error, ok=ok) if isinstance(error, VideoError) else error
+    return StoppedError.from_error(error, ok=ok) if isinstance(error, VideoError) else error
 
 
 def print_predictions(predictions: Sequence[Prediction], *, top: int) -> None:

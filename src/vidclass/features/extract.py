@@ -26,7 +26,7 @@ from vidclass.features.identity import VideoIdentity, identify_clips
 from vidclass.features.pipeline import stream_features
 from vidclass.features.store.store import FeatureStore, default_store_folder
 from vidclass.features.store.stored_clips import ClipSource, StoredClips
-from vidclass.types import ClipFeatures, Failure, FrameBatch, Progress, no_progress, one_of
+from vidclass.types import ClipFeatures, Failure, FrameBatch, Progress, no_progress, part_of
 
 # A killed run loses at most this many clips, or seconds of work.
 APPEND_CLIPS = 64
@@ -142,7 +142,7 @@ def extract_all(
         extract_features(
             manifest,
             extractor,
-            replace(execution, progress=one_of(execution.progress, index, len(distinct))),
+            replace(execution, progress=part_of(execution.progress, index, len(distinct))),
         )
         for index, extractor in enumerate(distinct.values())
     ]
@@ -199,7 +199,7 @@ class _Errors:
     def add(self, name: str, error: VidclassError) -> None:
         if self._strict:
             if isinstance(error, VideoError):
-                raise StoppedError.at(error, ok=self.ok) from error
+                raise StoppedError.from_error(error, ok=self.ok) from error
             raise error
         self._errors[name] = error
 

@@ -17,7 +17,7 @@ from vidclass.errors import ConfigError, RunError
 from vidclass.finetuning.checkpoint import Arrays, Checkpoint, TuneState
 from vidclass.finetuning.layers import rate_factors, unfreeze
 from vidclass.finetuning.loop import TuneData, Tuner
-from vidclass.runtime.gpu import gpu_at_hand
+from vidclass.runtime.hardware import has_gpu
 from vidclass.training import run_folder as names
 from vidclass.training.fit import _share_compiled_code
 from vidclass.types import ClipFeatures, Progress
@@ -150,9 +150,7 @@ def build_network(features: FeatureConfig, config: FinetuneConfig) -> Any:
         )
     mixed = config.mixed_precision
     if mixed == "auto":
-        mixed = (
-            "mixed_bfloat16" if keras.backend.backend() == "jax" and gpu_at_hand() else "float32"
-        )
+        mixed = "mixed_bfloat16" if keras.backend.backend() == "jax" and has_gpu() else "float32"
     before = keras.config.dtype_policy(), keras.config.image_data_format()
     keras.config.set_dtype_policy(mixed)
     keras.config.set_image_data_format("channels_last")

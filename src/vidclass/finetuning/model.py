@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from vidclass.runtime.gpu import gpu_at_hand
+from vidclass.runtime.hardware import has_gpu
 
 
 class EachFrame(keras.layers.Layer):
@@ -83,7 +83,7 @@ def _window(size: int, kernel: int, stride: int, *, same: bool) -> tuple[int, in
 
 def quick_twin(network: keras.Model) -> keras.Model:
     """The same network and weights in layers that train quickly here; often `network` itself."""
-    if keras.backend.backend() != "jax" or gpu_at_hand():
+    if keras.backend.backend() != "jax" or has_gpu():
         return network
     if not any(_can_shift(layer) for layer in leaves(network)):
         return network
