@@ -111,14 +111,14 @@ def test_a_whole_sweep(run: Run, tiny_set: Path, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "table.json").read_text(encoding="utf-8"))["best"] == 0
     other = run(*options, "--seed", 1, exit_code=1)
     assert other.stderr.splitlines()[-1] == (
-        f"error: {out} holds a sweep with seed=0, not 1: name a new folder"
+        f"error: {out} holds a sweep with --seed 0, not 1: name a new folder"
     )
 
 
 def test_wrong_words_are_exit_code_2(run: Run, tiny_set: Path, tmp_path: Path) -> None:
     options = [tiny_set, "--out", tmp_path / "sweep"]
-    assert "frames.1='x'" in run(*options, "--frames", "8,x", exit_code=2).stderr
-    assert "head=[]: " in run(*options, "--heads", ",", exit_code=2).stderr
+    assert "--frames 'x'" in run(*options, "--frames", "8,x", exit_code=2).stderr
+    assert "--heads []: " in run(*options, "--heads", ",", exit_code=2).stderr
     assert "Did you mean 'temporal'?" in run(*options, "--heads", "tempral", exit_code=2).stderr
     assert "sampler='best'" in run(*options, "--sampler", "best", exit_code=2).stderr
     assert not (tmp_path / "sweep").exists()

@@ -49,7 +49,7 @@ def verify_command(store_folder: StoreFolder = None) -> None:
     damaged = sum(bool(check.problems) for check in checks)
     say(f"{len(checks) - damaged} of {len(checks)} tables are whole")
     if damaged:
-        say("`vidclass features prune --damaged` removes what is damaged; extract it again")
+        say("`vidclass features prune --damaged` removes what is damaged: extract it again")
         raise typer.Exit(1)
 
 
