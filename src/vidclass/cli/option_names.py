@@ -88,9 +88,9 @@ class OptionNames:
                 options[each.name] = OptionName(long, negative, bool(each.is_flag))
         settings: frozenset[str] = frozenset()
         if "settings" in options:
-            from vidclass.training.settings import setting_names
+            from vidclass.config import training_setting_names
 
-            settings = frozenset(setting_names())
+            settings = frozenset(training_setting_names())
         return cls(options, settings, tuple(literals))
 
     def rewrite(self, text: str, *, literals: Iterable[str] = ()) -> str:

@@ -393,9 +393,8 @@ class TrainingOptions(OptionGroup):
         Raises:
             ConfigError: an option has a value that is not allowed.
         """
-        from vidclass.config import parse_swap_labels
+        from vidclass.config import parse_swap_labels, parse_training_settings
         from vidclass.training.presets import run_config
-        from vidclass.training.settings import parse_settings
 
         return run_config(
             self.preset,
@@ -404,7 +403,7 @@ class TrainingOptions(OptionGroup):
             training={
                 "seed": self.seed,
                 **without_none(epochs=self.epochs),
-                **parse_settings(self.settings or []),
+                **parse_training_settings(self.settings or []),
             },
             split=split,
             flip=self.flip,

@@ -15,7 +15,7 @@ from vidclass.errors import ConfigError, StoppedError, VidclassError, VideoError
 from vidclass.inference.classifier import Classifier, Prediction, predictions_json
 from vidclass.inference.draw import draw_gif
 from vidclass.types import Failure, Progress
-from vidclass.video.image_sequence import picture_names
+from vidclass.video.image_sequence import image_names
 
 
 def require_one_stdout(json_file: str | None, csv_file: str | None) -> None:
@@ -67,9 +67,9 @@ def videos_in(paths: Sequence[str], *, fps: float | None = None) -> list[str]:
             str(file)
             for file in (Path(path), *Path(path).rglob("*"))
             if (file.suffix.lower() in VIDEO_EXTENSIONS and file.is_file())
-            or (fps is not None and file.is_dir() and picture_names(file))
+            or (fps is not None and file.is_dir() and image_names(file))
         )
-        if not below and picture_names(Path(path)):
+        if not below and image_names(Path(path)):
             raise ConfigError(f"{path} holds images: if they are one video, give its `fps`")
         if not below:
             raise ConfigError(f"{path} holds no video ({', '.join(sorted(VIDEO_EXTENSIONS))})")

@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     from vidclass.demo.demo import DemoResult
     from vidclass.evaluation.evaluate import Evaluation
     from vidclass.tasks.metrics import Metrics
-    from vidclass.training.crossval import CrossValidation
+    from vidclass.training.crossval import CrossValidation, SeedsResult
     from vidclass.training.head_selection import HeadChoice
-    from vidclass.training.run import RunResult
-    from vidclass.training.seeds import SeedsResult
+    from vidclass.training.run_folder import RunResult
 
 
 def summary(metrics: Metrics) -> str:
