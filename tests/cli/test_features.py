@@ -123,7 +123,7 @@ def test_verify_names_damage_and_fails(store: Path) -> None:
         f"  damaged: row 1, the clip {1:032x} of 1.avi: its checksum does not fit",
         f"{SECOND}: 2 clips are whole",
         "1 of 2 tables are whole",
-        "`vidclass features prune --damaged` removes what is damaged; it can be made again",
+        "`vidclass features prune --damaged` removes what is damaged: extract it again",
     ]
 
 
