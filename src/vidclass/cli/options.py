@@ -190,7 +190,7 @@ class SourceOptions(OptionGroup):
 
 @dataclass(frozen=True, kw_only=True)
 class GroupingOptions(OptionGroup):
-    """Which clips are kept together in splits; named as the fields of `SplitConfig`."""
+    """Clips to keep together in splits; named as the fields of `SplitConfig`."""
 
     groups: Annotated[
         str,
@@ -215,7 +215,7 @@ class GroupingOptions(OptionGroup):
 
 @dataclass(frozen=True, kw_only=True)
 class ExecutionFlags(OptionGroup):
-    """How work on many videos is done: the keywords that the library's functions share."""
+    """Execution of work on many videos: keywords that the library's functions share."""
 
     store_folder: StoreFolder = None
     strict: Strict = False
@@ -289,7 +289,7 @@ class FeatureOptions(OptionGroup):
 
 @dataclass(frozen=True, kw_only=True)
 class TaskOptions(OptionGroup):
-    """What labels mean, where the clips alone do not say it (docs/how-to/labels.md)."""
+    """Meaning of labels, where the clips alone do not tell (docs/how-to/labels.md)."""
 
     none_label: Annotated[
         str | None,

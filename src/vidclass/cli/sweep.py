@@ -70,7 +70,7 @@ def sweep_command(
         bool,
         typer.Option(
             "--prune/--no-prune",
-            help="End a trial early that is clearly worse than one that costs no more.",
+            help="Stop a trial early that is clearly worse than one that costs no more.",
         ),
     ] = True,
     remeasure: Annotated[
