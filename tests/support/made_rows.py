@@ -1,4 +1,4 @@
-"""Rows and points for tests."""
+"""Sample rows and points of sweeps."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from vidclass.sweeping.config import Point
 from vidclass.sweeping.result import Row, State
-from vidclass.training.out_of_fold import FoldResult
+from vidclass.training.out_of_fold import FoldScore
 
 
 def point(**changes: Any) -> Point:
@@ -14,17 +14,17 @@ def point(**changes: Any) -> Point:
         "backbone": "efficientnet_lite0", "frames": 8, "size": "own", "head": "mean",
         "sampling": "uniform", "crop": "centre", "precision": "auto",
     }  # fmt: skip
-    return Point.of(values | changes)
+    return Point.from_values(values | changes)
 
 
-def folds(*accuracies: float, videos: int = 50) -> tuple[FoldResult, ...]:
-    return tuple(FoldResult(fold, accuracy, videos) for fold, accuracy in enumerate(accuracies))
+def folds(*accuracies: float, videos: int = 50) -> tuple[FoldScore, ...]:
+    return tuple(FoldScore(fold, accuracy, videos) for fold, accuracy in enumerate(accuracies))
 
 
 def row(
     number: int, accuracy: float, ms: float, *, state: State = "complete", **changes: Any
 ) -> Row:
-    """A row with two folds; a complete one unless told."""
+    """Return a row with two folds, complete by default."""
     if state == "failed":
         return Row(number, state, point(**changes).resolved(), reason="ConfigError: no")
     if state == "pruned":

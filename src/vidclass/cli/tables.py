@@ -1,4 +1,4 @@
-"""How results look on a terminal."""
+"""Terminal output of training, cross-validation, evaluation and the demo."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ if TYPE_CHECKING:
     from vidclass.demo.demo import DemoResult
     from vidclass.evaluation.evaluate import Evaluation
     from vidclass.tasks.metrics import Metrics
-    from vidclass.training.crossval import CrossValidation
+    from vidclass.training.crossval import CrossValidation, SeedsResult
     from vidclass.training.head_selection import HeadChoice
-    from vidclass.training.run import RunResult
-    from vidclass.training.seeds import SeedsResult
+    from vidclass.training.run_folder import RunResult
 
 
 def class_table(metrics: Metrics) -> Table:
@@ -34,7 +33,7 @@ def class_table(metrics: Metrics) -> Table:
 
 
 def choice_table(choice: HeadChoice) -> Table:
-    """The heads that were compared, the chosen ones marked."""
+    """Return a table of the compared heads, with the chosen one marked."""
     table = Table("head", title="heads, on held-out folds of the training clips")
     table.title_justify = "left"
     columns = ("parameters", "accuracy", "log loss", "above the best", "folds", "seconds")
@@ -56,11 +55,11 @@ def choice_table(choice: HeadChoice) -> Table:
 
 
 def report_choices(choices: Sequence[HeadChoice]) -> None:
-    """Which heads were chosen, and why; nothing where they were asked for."""
+    """Print the chosen heads and the reasons; nothing for heads that were asked for."""
     from vidclass.training.head_selection import ASKED_FOR
 
-    for place, choice in enumerate(choices):
-        view = f"view {place + 1}: " if len(choices) > 1 else ""
+    for view_index, choice in enumerate(choices, 1):
+        view = f"view {view_index}: " if len(choices) > 1 else ""
         if choice.compared:
             show(choice_table(choice))
             say(f"{view}head {choice.name}: {choice.why}")
@@ -69,7 +68,7 @@ def report_choices(choices: Sequence[HeadChoice]) -> None:
 
 
 def report_run(result: RunResult) -> None:
-    """What a training run gave."""
+    """Print the outcome of a training run."""
     print_notes(result.notes)
     report_choices(result.choices)
     sizes = ", ".join(f"{count} {name}" for name, count in result.sizes.items())
@@ -87,7 +86,7 @@ def report_run(result: RunResult) -> None:
 
 
 def report_crossval(result: CrossValidation, *, ledger: Path | None, quiet: bool) -> None:
-    """The folds; with `quiet`, only notes and the closing line."""
+    """Print the folds and metrics; with `quiet`, only notes and the closing line."""
     print_notes(result.notes)
     if not quiet:
         table = Table("fold", title=f"head: {result.config.head}", title_justify="left")
@@ -100,7 +99,7 @@ def report_crossval(result: CrossValidation, *, ledger: Path | None, quiet: bool
         for fold in result.folds:
             heads = [fold.heads] if chosen else []
             cells = fold.metrics.fold_cells().values()
-            table.add_row(str(fold.fold), str(fold.videos), *cells, *heads)
+            table.add_row(str(fold.fold), str(fold.metrics.videos), *cells, *heads)
         show(table)
         say(
             f"mean accuracy {percent(result.accuracy_mean)}, deviation over folds "
@@ -114,7 +113,7 @@ def report_crossval(result: CrossValidation, *, ledger: Path | None, quiet: bool
 
 
 def report_seeds(result: SeedsResult, *, ledger: Path | None, quiet: bool) -> None:
-    """A row a seed; with `quiet`, only notes and the closing line."""
+    """Print a row per seed; with `quiet`, only notes and the closing line."""
     first = result.runs[0]
     print_notes(first.notes)
     if not quiet:
@@ -137,7 +136,7 @@ def report_seeds(result: SeedsResult, *, ledger: Path | None, quiet: bool) -> No
 def report_evaluation(
     result: Evaluation, notes: tuple[str, ...], *, ledger: Path | None, quiet: bool
 ) -> None:
-    """Metrics of a classifier; with `quiet`, only notes and the closing line."""
+    """Print metrics of a classifier; with `quiet`, only notes and the closing line."""
     print_notes(notes)
     if not quiet:
         say(result.metrics.summary())
@@ -148,7 +147,7 @@ def report_evaluation(
 
 
 def report_demo(result: DemoResult) -> None:
-    """The table of heads, one prediction, and where things lie."""
+    """Print the table of heads, one prediction, and the paths of outputs."""
     table = Table("model over time", title="accuracy on unseen groups", title_justify="left")
     table.add_column("all classes", justify="right")
     table.add_column("reversal pairs", justify="right")

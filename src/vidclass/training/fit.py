@@ -100,7 +100,7 @@ def _new_head(head: str, training: AnyExamples, config: TrainingConfig, task: La
 
     from vidclass.heads.registry import build_head
 
-    _share_compiled_code()
+    share_compiled_code()
     keras.utils.set_random_seed(config.seed)
     frames, width = training.steps
     model = build_head(head, frames, width, len(task.labels))
@@ -267,7 +267,7 @@ def _rows(history: dict[str, list[float]]) -> list[dict[str, float]]:
     ]
 
 
-def _share_compiled_code() -> None:
+def share_compiled_code() -> None:
     """Let JAX keep compiled training steps on disk: the next fold or run starts at once."""
     import keras
 

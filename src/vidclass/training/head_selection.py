@@ -16,9 +16,8 @@ from vidclass.errors import ConfigError, SplitError
 from vidclass.heads.registry import heads, parse_head
 from vidclass.tasks.base import LabelTask
 from vidclass.training.data import AnyExamples, Examples, in_memory
-from vidclass.training.head_comparison import HeldOut, race
+from vidclass.training.head_comparison import Difference, HeldOut, race
 from vidclass.training.presets import DEFAULT_HEAD, candidates
-from vidclass.training.significance import Difference
 from vidclass.types import Progress, no_progress
 
 FOLDS = 4

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,15 @@ from vidclass.features.failures import FailureMetrics
 from vidclass.tasks.base import LabelTask
 from vidclass.tasks.metrics import Metrics
 from vidclass.training.head_selection import HeadChoice
+
+
+@dataclass(frozen=True)
+class FoldScore:
+    """Accuracy of a classifier on the clips of one fold."""
+
+    fold: int
+    accuracy: float
+    videos: int
 
 
 @dataclass(frozen=True)
@@ -29,14 +38,9 @@ class FoldResult:
     choices: tuple[HeadChoice, ...] = ()
 
     @property
-    def accuracy(self) -> float:
-        """Share of clips that are right."""
-        return self.metrics.accuracy
-
-    @property
-    def videos(self) -> int:
-        """Number of clips in the metrics."""
-        return self.metrics.videos
+    def score(self) -> FoldScore:
+        """Accuracy and number of clips alone."""
+        return FoldScore(self.fold, self.metrics.accuracy, self.metrics.videos)
 
     @property
     def heads(self) -> str:
@@ -45,9 +49,8 @@ class FoldResult:
 
     def to_json(self) -> dict[str, Any]:
         """Return the stable JSON shape."""
-        figures = {"fold": self.fold, "accuracy": self.accuracy, "videos": self.videos}
         heads = {"heads": self.heads} if self.choices else {}
-        return {**figures, **self.metrics.fold_json(), **heads}
+        return {**asdict(self.score), **self.metrics.fold_json(), **heads}
 
 
 class OutOfFold:

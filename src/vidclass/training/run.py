@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vidclass._core.files import write_text
 from vidclass.bundle.read import Bundle
 from vidclass.bundle.write import TrainedHead, write_bundle
 from vidclass.config import RunConfig, SplitConfig
@@ -21,44 +18,15 @@ from vidclass.errors import SplitError
 from vidclass.features.extract import Extraction
 from vidclass.features.extractor import require_backbone
 from vidclass.features.grouping import regrouped
-from vidclass.ledger import write_ledger
 from vidclass.tasks.base import LabelTask
 from vidclass.tasks.metrics import Metrics
 from vidclass.tasks.resolve import resolve_task
-from vidclass.training import run_folder as names
 from vidclass.training.ensemble import FittedMembers, fit_members
 from vidclass.training.examples import grouped_manifest
-from vidclass.training.head_selection import HeadChoice, require_head_for
+from vidclass.training.head_selection import require_head_for
+from vidclass.training.run_folder import SPLIT, RunResult, RunWriter
 from vidclass.training.views import View, see, seen_clips, swapped_classes
 from vidclass.types import Progress, no_progress
-from vidclass.version import __version__
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """A finished run.
-
-    Attributes:
-        folder: The run folder.
-        bundle: The trained classifier, one file.
-        sizes: Clips by split, those that could be read.
-        metrics: By split: `validation` (before the refit), `test`; a split without clips is left
-            out.
-        best_epoch: The epoch whose weights were kept, of the first head; None where it was solved
-            exactly.
-        choices: How the heads of each view were chosen.
-        extraction: The features, with the ledger.
-        notes: What the user should know, as sentences.
-    """
-
-    folder: Path
-    bundle: Path
-    sizes: dict[str, int]
-    metrics: dict[str, Metrics]
-    best_epoch: int | None
-    choices: list[HeadChoice]
-    extraction: Extraction
-    notes: tuple[str, ...]
 
 
 def train(
@@ -82,8 +50,8 @@ def train(
         StoppedError: a video cannot be read, and `strict` is set.
     """
     started = time.monotonic()
-    out = Path(out)
-    manifest, task = _prepare(manifest, out, config, overwrite=overwrite)
+    writer = RunWriter(Path(out), config)
+    manifest, task = _prepare(manifest, writer, overwrite=overwrite)
     views = see(
         manifest,
         config,
@@ -94,7 +62,7 @@ def train(
         retry_failed=retry_failed,
     )
     extraction = views[0].extraction
-    clips = _split(out, extraction, config)
+    clips = _split(writer, extraction)
     task = task.with_labels(clips.labels)
     parts = _parts(clips)
     seen = seen_clips(views, task, config)
@@ -109,40 +77,53 @@ def train(
     )
     task, calibration_notes = task.calibrated(fitted.validation, config.task)
     learned = _learned_from(parts, config)
-    bundle = _save(out, clips, views, config, fitted, task=task, learned_from=learned)
-    metrics = _measure(bundle, views, clips, fitted)
+    _save(writer, clips, views, fitted, task=task, learned_from=learned)
+    metrics = _measure(writer.bundle, views, clips, fitted)
     sizes = {name: len(part) for name, part in parts.items()}
-    task_notes = (*task.notes(clips.table["label"].to_list()), *calibration_notes)
+    notes = (
+        *clips.notes,
+        *extraction.notes,
+        *seen[0].plain.notes,
+        *extraction.failure_counts().notes(),
+        *task.notes(clips.table["label"].to_list()),
+        *calibration_notes,
+    )
     result = RunResult(
-        out, bundle, sizes, metrics, _best_epoch(fitted), fitted.choices, extraction,
-        (*clips.notes, *extraction.notes, *seen[0].plain.notes,
-         *extraction.failure_counts().notes(), *task_notes),
-    )  # fmt: skip
-    _finish(result, seconds=time.monotonic() - started)
+        writer.folder,
+        writer.bundle,
+        sizes,
+        metrics,
+        _best_epoch(fitted),
+        fitted.choices,
+        extraction,
+        notes,
+    )
+    writer.finish(result, seconds=time.monotonic() - started)
     return result
 
 
 def _prepare(
-    manifest: Manifest, out: Path, config: RunConfig, *, overwrite: bool
+    manifest: Manifest, writer: RunWriter, *, overwrite: bool
 ) -> tuple[Manifest, LabelTask]:
     """Refuse before the work; then the folder is made.  Returns the clips with their groups."""
+    config = writer.config
     manifest = regrouped(manifest, config.split)
     task = resolve_task(manifest, config.task)
     require_head_for(config.head, task)
     divide(manifest, config.split, seed=config.training.seed)
     for view in config.views:
         require_backbone(view)
-    names.prepare_run_folder(out, config, overwrite=overwrite)
-    names.write_config(out, config)
+    writer.begin(overwrite=overwrite)
     return manifest, task
 
 
-def _split(out: Path, extraction: Extraction, config: RunConfig) -> Manifest:
+def _split(writer: RunWriter, extraction: Extraction) -> Manifest:
     """The readable clips with their split, also written into the folder, and those that failed."""
-    write_ledger(out / names.LEDGER, extraction.failures)
+    writer.write_ledger(extraction.failures)
+    config = writer.config
     clips = grouped_manifest(extraction, config.split)
     clips = divide(clips, config.split, seed=config.training.seed)
-    clips.write_csv(out / names.SPLIT)
+    writer.write_table(SPLIT, clips.table)
     return clips
 
 
@@ -191,37 +172,33 @@ def _learned_from(parts: dict[str, NDArray[np.int64]], config: RunConfig) -> int
 
 
 def _save(
-    out: Path,
+    writer: RunWriter,
     clips: Manifest,
     views: Sequence[View],
-    config: RunConfig,
     fitted: FittedMembers,
     *,
     task: LabelTask,
     learned_from: int,
-) -> Path:
-    trained, written = [], [names.CHOICES]
-    for place, member in enumerate(fitted.members):
+) -> None:
+    """Write the heads, their histories and the bundle; remove what a former run has left."""
+    trained = []
+    for index, member in enumerate(fitted.members):
         model = member.fitted
         best = None if model.exact else model.best_epoch
-        written += names.write_history(out, model.history, best, member=place)
-        weights = out / names.numbered(names.CHECKPOINT, place)
-        model.model.save_weights(weights)
-        written.append(weights.name)
+        writer.write_history(model.history, best, index=index)
+        weights = writer.save_head(model.model, index=index)
         view = views[member.view]
         trained.append(TrainedHead(member.head, weights, view.extractor, view.mirror_extractor))
-    names.write_choices(out, fitted.choices)
-    bundle = out / names.BUNDLE
+    writer.write_choices(fitted.choices)
     write_bundle(
-        bundle,
+        writer.bundle,
         trained,
         task=task,
-        swap=swapped_classes(task.labels, config.swap_labels).tolist(),
+        swap=swapped_classes(task.labels, writer.config.swap_labels).tolist(),
         data_fingerprint=clips.fingerprint,
         trained_on=learned_from,
     )
-    names.remove_former(out, config, written=written)
-    return bundle
+    writer.remove_former()
 
 
 def _measure(
@@ -249,21 +226,3 @@ def _measure(
         failures = extraction.failure_counts(split="test").as_metrics()
         metrics["test"] = task.metrics(bundle.probabilities(*seen), y_true, failures=failures)
     return metrics
-
-
-def _finish(result: RunResult, *, seconds: float) -> None:
-    metrics = {name: value.to_json() for name, value in result.metrics.items()}
-    write_text(result.folder / names.METRICS, json.dumps(metrics, indent=1) + "\n")
-    facts = {
-        "schema": 1,
-        "vidclass": __version__,
-        "best_epoch": result.best_epoch,
-        "heads": [choice.name for choice in result.choices],
-        "clips": result.sizes,
-        "failed": len(result.extraction.failures),
-        "failed_by_class": result.extraction.failure_counts().by_class,
-        "reused_features": result.extraction.reused,
-        "seconds": round(seconds, 2),
-        "notes": result.notes,
-    }
-    write_text(result.folder / names.COMPLETE, json.dumps(facts, indent=1) + "\n")

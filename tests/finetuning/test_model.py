@@ -1,4 +1,4 @@
-"""Which layers are trained, at which rates, and layers that train quickly on a processor."""
+"""Layers to train, their learning rates, and layers that train quickly on a processor."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tune_child import tiny_network
 from vidclass.backbones.loading import weights_owner
 from vidclass.config import FinetuneConfig
 from vidclass.errors import ConfigError
-from vidclass.finetuning.layers import rate_at, rate_factors, stages, unfreeze
+from vidclass.finetuning.loop import rate_at
 from vidclass.finetuning.model import (
     EachFrame,
     LayerwiseAdamW,
@@ -21,7 +21,10 @@ from vidclass.finetuning.model import (
     correct,
     leaves,
     quick_twin,
+    rate_factors,
     soft_loss,
+    stages,
+    unfreeze,
 )
 
 
@@ -53,10 +56,10 @@ def test_stages_are_the_blocks_in_the_names_and_what_stands_between_them() -> No
 
 
 def test_a_network_without_named_blocks_has_ten() -> None:
-    found = stages(named(*(f"conv2d_{number}" for number in range(25))))
-    assert len(found) == 10
-    assert sum(len(stage.layers) for stage in found) == 25
-    assert all(stage.is_block for stage in found)
+    parts = stages(named(*(f"conv2d_{number}" for number in range(25))))
+    assert len(parts) == 10
+    assert sum(len(stage.layers) for stage in parts) == 25
+    assert all(stage.is_block for stage in parts)
     assert len(stages(named("a", "b"))) == 2
 
 
@@ -75,8 +78,8 @@ def test_unfreeze_leaves_batch_norms_and_the_first_layers(
 ) -> None:
     network = tiny_network()
     trained = unfreeze(leaves(network), setting)
-    found = [layer.name for layer in leaves(network) if layer.trainable_weights]
-    assert found == expected
+    names = [layer.name for layer in leaves(network) if layer.trainable_weights]
+    assert names == expected
     assert [stage.layers[0].name for stage in trained] == expected[::-1]
 
 
@@ -136,8 +139,8 @@ def test_the_shifted_convolution_gives_the_same_numbers(
     network.set_weights([np.random.default_rng(1).normal(size=w.shape) for w in network.weights])
     twin = quick_twin(network)
     assert isinstance(twin.layers[-1], ShiftedDepthwiseConv2D)
-    pictures = np.random.default_rng(0).normal(size=(2, side, side, 4)).astype(np.float32)
-    mine, theirs = np.asarray(twin(pictures)), np.asarray(network(pictures))
+    images = np.random.default_rng(0).normal(size=(2, side, side, 4)).astype(np.float32)
+    mine, theirs = np.asarray(twin(images)), np.asarray(network(images))
     np.testing.assert_allclose(mine, theirs, atol=1e-5)
 
 
