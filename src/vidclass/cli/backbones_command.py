@@ -11,7 +11,7 @@ from vidclass.cli.options import Json
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from vidclass.backbones.registry import Backbone
+    from vidclass.backbones import Backbone
     from vidclass.cli.backbone_speed import Speed
 
 # What stands for a route that this machine has not found out.
@@ -28,10 +28,10 @@ def backbones_command(
     json_file: Json = None,
 ) -> None:
     """List the pretrained networks that frames can go through."""
-    from vidclass.backbones.registry import backbones, get_backbone
+    from vidclass.backbones import backbone_names, get_backbone
     from vidclass.cli.console import show, tell_notes, write_json
 
-    chosen = [get_backbone(name) for name in dict.fromkeys(names or backbones)]
+    chosen = [get_backbone(name) for name in dict.fromkeys(names or backbone_names())]
     speeds = _measure_all(chosen) if measure else {}
     rows = [_row(backbone, speeds.get(backbone.name)) for backbone in chosen]
     if json_file is not None:

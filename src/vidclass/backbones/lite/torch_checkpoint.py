@@ -60,11 +60,11 @@ class _Restricted(pickle.Unpickler):
 
 
 def read_torch_checkpoint(path: Path, *, sha256: str) -> dict[str, NDArray[Any]]:
-    """The tensors of a checkpoint by name, in their original shapes.
+    """Return the tensors of a checkpoint by name, in their original shapes.
 
     Args:
-        path: A file written by torch.save before version 1.6 (a flat dictionary of tensors).
-        sha256: The checksum that the whole file must have.
+        path: File written by torch.save before version 1.6 (a flat dictionary of tensors).
+        sha256: Expected checksum of the whole file.
 
     Raises:
         WeightsError: the file is missing, changed, damaged, or holds anything but tensors.
@@ -73,9 +73,9 @@ def read_torch_checkpoint(path: Path, *, sha256: str) -> dict[str, NDArray[Any]]
         data = path.read_bytes()
     except OSError as error:
         raise WeightsError(f"cannot read the weights {path}: {error.strerror}") from error
-    found = hashlib.sha256(data).hexdigest()
-    if found != sha256:
-        raise WeightsError(f"{path} has SHA-256 {found}, expected {sha256}: install it again")
+    actual = hashlib.sha256(data).hexdigest()
+    if actual != sha256:
+        raise WeightsError(f"{path} has SHA-256 {actual}, expected {sha256}: install it again")
     try:
         return _parse(io.BytesIO(data))
     except WeightsError as error:

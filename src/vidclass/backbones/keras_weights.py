@@ -1,9 +1,12 @@
-"""Weights that do not come from a network's own source: a file of the user's, or random ones."""
+"""Weights of Keras networks: files, reproducible random ones, and building without drawing any."""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,10 +18,47 @@ if TYPE_CHECKING:
 
 # Goes up when `random` weights become others.
 RANDOM_REVISION = 2
+# Keras's initialisers that are cheap, and whose values some networks depend on.
+_CONSTANT = ("Constant", "Identity", "Initializer", "Ones", "STFT", "Zeros")
+
+
+class _AlwaysZeros:
+    """Stand-in for the class of a random initialiser, whatever its settings."""
+
+    @classmethod
+    def from_config(cls, _: dict[str, Any]) -> Any:
+        """Return Keras's own zeros, so that the layers can still be cloned and saved."""
+        import keras
+
+        return keras.initializers.Zeros()
+
+
+@contextmanager
+def zero_initialisers() -> Iterator[None]:
+    """Start kernels of Keras layers created inside at zero; only in the current thread.
+
+    For networks whose weights are all loaded or set before they are used.  Under JAX, Keras
+    compiles a random initialiser for every shape of weights, which takes most of the time of
+    building a network.  Initialisers given by name or settings are replaced, not ready objects.
+    """
+    import keras
+
+    random = [
+        name
+        for name, value in vars(keras.initializers).items()
+        if inspect.isclass(value) and value.__name__ not in _CONSTANT
+    ]
+    with keras.saving.custom_object_scope(dict.fromkeys(random, _AlwaysZeros)):
+        yield
 
 
 def load_weights_file(model: keras.Model, name: str, path: str) -> None:
     """Load a `.weights.h5` file that Keras wrote for this very network.
+
+    Args:
+        model: The network.
+        name: Name of the backbone, for messages.
+        path: The file.
 
     Raises:
         WeightsError: the file is missing or does not fit.
@@ -33,7 +73,7 @@ def load_weights_file(model: keras.Model, name: str, path: str) -> None:
 
 
 def weights_owner(model: keras.Model) -> keras.Model:
-    """The network whose weights a file holds: the one behind the preprocessing, or `model`."""
+    """Return the network behind the preprocessing, whose weights a file holds; else `model`."""
     import keras
 
     inner = [layer for layer in model.layers if isinstance(layer, keras.Model)]
@@ -41,8 +81,8 @@ def weights_owner(model: keras.Model) -> keras.Model:
     return inner[0] if alone else model
 
 
-def named_weights_id(name: str, weights: str) -> str:
-    """The identity of `random` weights or of a weights file.
+def file_or_random_id(name: str, weights: str) -> str:
+    """Return the identity of `random` weights or of a weights file.
 
     Raises:
         WeightsError: the file is missing.
@@ -67,7 +107,7 @@ def randomise(model: keras.Model, seed: int = 0) -> None:
     Kernels are normal with variance 2/fan-in (He et al. 2015), so that signals neither vanish nor
     explode; scales and variances are 1, everything else 0.  Where EfficientNets add the output of a
     block to its input, it is halved: twenty such sums otherwise multiply signals by a thousand,
-    their gates saturate, and a difference of rounding becomes one of a tenth of the features.
+    their gates saturate, and a rounding difference becomes one of a tenth of the features.
     """
     rng = np.random.default_rng(seed)
     values = []

@@ -29,7 +29,7 @@ HEAD_WIDTH = 1280
 
 @dataclass(frozen=True)
 class Stage:
-    """A run of inverted bottlenecks of one width; the first one has the stride."""
+    """A sequence of inverted bottlenecks of one width; the first one has the stride."""
 
     repeats: int
     kernel: int
@@ -52,17 +52,17 @@ STAGES = (
 def build_efficientnet_lite(
     *, size: int, width: float = 1.0, depth: float = 1.0, classes: int | None = None
 ) -> keras.Model:
-    """The network, with its normalisation of pixels inside and untrained weights.
+    """Build the network with its pixel normalisation inside and untrained weights.
 
     Input shape: (B, size, size, 3) RGB in [0, 255], or (B, 3, size, size) under `channels_first`.
-    Output shape: (B, 1280) features, averaged over the picture; with `classes`, (B, classes)
+    Output shape: (B, 1280) features, averaged over the image; with `classes`, (B, classes)
     logits.
     """
-    first = keras.config.image_data_format() == "channels_first"
-    inputs = keras.Input((3, size, size) if first else (size, size, 3), name="frames")
+    channels_first = keras.config.image_data_format() == "channels_first"
+    inputs = keras.Input((3, size, size) if channels_first else (size, size, 3), name="frames")
     x = layers.Rescaling(1 / PIXEL_SCALE, offset=-PIXEL_OFFSET / PIXEL_SCALE)(inputs)
     x = _conv(x, STEM_WIDTH, 3, "stem", stride=2)
-    for index, block in enumerate(_blocks(width, depth)):
+    for index, block in enumerate(scaled_blocks(width, depth)):
         x = _bottleneck(x, block, f"block{index}")
     x = _conv(x, HEAD_WIDTH, 1, "head")
     x = layers.GlobalAveragePooling2D(name="features")(x)
@@ -71,8 +71,8 @@ def build_efficientnet_lite(
     return keras.Model(inputs, x, name="efficientnet_lite")
 
 
-def _blocks(width: float, depth: float) -> list[Stage]:
-    """One Stage of one repeat for every block, scaled as the paper scales."""
+def scaled_blocks(width: float, depth: float) -> list[Stage]:
+    """Return one Stage of one repeat for every block, scaled by the paper's rule."""
     blocks = []
     for index, stage in enumerate(STAGES):
         fixed = index in (0, len(STAGES) - 1)
@@ -80,12 +80,13 @@ def _blocks(width: float, depth: float) -> list[Stage]:
         for repeat in range(repeats):
             stride = stage.stride if repeat == 0 else 1
             blocks.append(
-                Stage(1, stage.kernel, stride, stage.expand, _scaled_width(stage.width, width))
+                Stage(1, stage.kernel, stride, stage.expand, scaled_width(stage.width, width))
             )
     return blocks
 
 
-def _scaled_width(width: int, factor: float, divisor: int = 8) -> int:
+def scaled_width(width: int, factor: float, divisor: int = 8) -> int:
+    """Return the scaled width, rounded to a multiple of `divisor` and never below 90 % of it."""
     scaled = width * factor
     rounded = max(divisor, int(scaled + divisor / 2) // divisor * divisor)
     return rounded + divisor if rounded < 0.9 * scaled else rounded
@@ -139,9 +140,9 @@ def assign_torch_weights(model: keras.Model, tensors: Mapping[str, NDArray[Any]]
         if layer.weights:
             values = _layer_values(layer, tensors)
             expected = [tuple(weight.shape) for weight in layer.weights]
-            found = [value.shape for value in values]
-            if found != expected:
-                raise WeightsError(f"{layer.name}: expected shapes {expected}, received: {found}")
+            shapes = [value.shape for value in values]
+            if shapes != expected:
+                raise WeightsError(f"{layer.name}: expected shapes {expected}, received: {shapes}")
             layer.set_weights(values)
 
 
@@ -162,7 +163,7 @@ def _layer_values(layer: Any, tensors: Mapping[str, NDArray[Any]]) -> list[NDArr
 
 
 def _torch_name(name: str) -> str:
-    """The checkpoint's name of a layer: `block3_expand_bn` is `_blocks.3._bn0` there."""
+    """Return a layer's name in the checkpoint: `_blocks.3._bn0` for `block3_expand_bn`."""
     if name == "logits":
         return "_fc"
     outer = {"stem_conv": "_conv_stem", "stem_bn": "_bn0"}

@@ -2,7 +2,7 @@
 
 The index (`NAME.index`) is a LevelDB table whose values are protocol buffers; the numbers lie one
 behind the other in `NAME.data-00000-of-00001`.  Nothing in either is ever executed.  Every block
-of the index and every tensor has a checksum, and all of them are checked.
+of the index and every tensor has a CRC-32C, and all of them are checked.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vidclass.backbones.crc32c import crc32c, unmasked
+from vidclass._core.extras import require_extra
 from vidclass.errors import WeightsError
 
 _MAGIC = 0xDB4775248B80FB57
@@ -32,14 +32,14 @@ DATA_SUFFIX = ".data-00000-of-00001"
 
 @dataclass(frozen=True)
 class TensorEntry:
-    """Where a tensor lies.
+    """Location and type of one tensor.
 
     Attributes:
         shape: Its shape.
-        dtype: The type of its numbers.
-        offset: Its first byte in the data file.
-        size: Its bytes.
-        checksum: Their CRC-32C.
+        dtype: Its data type.
+        offset: Position of its first byte in the data file.
+        size: Its size in bytes.
+        checksum: CRC-32C of its bytes.
     """
 
     shape: tuple[int, ...]
@@ -50,18 +50,37 @@ class TensorEntry:
 
 
 class _DamagedError(Exception):
-    """The bytes are not what they should be."""
+    """The bytes are not those of a checkpoint."""
+
+
+def require_crc32c() -> None:
+    """Raise a ConfigError that names the extra if the library for CRC-32C is not installed."""
+    require_extra("google_crc32c", "i3d", needed_by="a TensorFlow checkpoint")
+
+
+def _crc32c(data: bytes) -> int:
+    import google_crc32c
+
+    return int(google_crc32c.value(data))
+
+
+def unmasked(stored: int) -> int:
+    """Return a checksum from its form in LevelDB, which is rotated and has a constant added."""
+    rotated = (stored - 0xA282EAD8) & 0xFFFFFFFF
+    return ((rotated >> 17) | (rotated << 15)) & 0xFFFFFFFF
 
 
 def read_index(path: Path) -> dict[str, TensorEntry]:
-    """The tensors that an index lists, by name.
+    """Return the entry of every tensor that an index lists, by name.
 
     Args:
         path: The file `NAME.index`.
 
     Raises:
-        WeightsError: it is missing, damaged, or of a checkpoint in several parts.
+        ConfigError: the extra `i3d` is not installed.
+        WeightsError: the file is missing, damaged, or of a checkpoint in several parts.
     """
+    require_crc32c()
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -77,12 +96,13 @@ def read_index(path: Path) -> dict[str, TensorEntry]:
 
 
 def read_tensors(prefix: Path) -> dict[str, NDArray[Any]]:
-    """All tensors of a checkpoint, by name.
+    """Return all tensors of a checkpoint by name.
 
     Args:
-        prefix: The files' common name, without `.index`.
+        prefix: Common path of its files, without `.index`.
 
     Raises:
+        ConfigError: the extra `i3d` is not installed.
         WeightsError: a file is missing, or damaged: every tensor's checksum is compared.
     """
     entries = read_index(prefix.with_name(prefix.name + ".index"))
@@ -100,20 +120,20 @@ def _tensor(path: Path, data: NDArray[np.uint8], name: str, entry: TensorEntry) 
             f"{path} ends before its tensor {name!r}: it has {len(data)} bytes of "
             f"{entry.offset + entry.size}. Fetch it again"
         )
-    found = data[entry.offset : entry.offset + entry.size].tobytes()
-    if crc32c(found) != entry.checksum:
+    content = data[entry.offset : entry.offset + entry.size].tobytes()
+    if _crc32c(content) != entry.checksum:
         raise WeightsError(f"{path}: its tensor {name!r} is damaged. Fetch the file again")
-    return np.frombuffer(found, entry.dtype).reshape(entry.shape)
+    return np.frombuffer(content, entry.dtype).reshape(entry.shape)
 
 
 def _entries(data: bytes) -> Iterator[tuple[str, TensorEntry]]:
     if len(data) < _FOOTER_BYTES or struct.unpack("<Q", data[-8:])[0] != _MAGIC:
         raise _DamagedError("its last bytes are not a table's")
     footer = data[-_FOOTER_BYTES:]
-    _, place = _varint(footer, 0)
-    _, place = _varint(footer, place)
-    offset, place = _varint(footer, place)
-    size, _ = _varint(footer, place)
+    _, position = _varint(footer, 0)
+    _, position = _varint(footer, position)
+    offset, position = _varint(footer, position)
+    size, _ = _varint(footer, position)
     headers = 0
     for _, handle in _block_items(_block(data, offset, size)):
         start, after = _varint(handle, 0)
@@ -123,7 +143,7 @@ def _entries(data: bytes) -> Iterator[tuple[str, TensorEntry]]:
                 yield key.decode("utf-8"), _entry(value)
             else:
                 headers += 1
-                _check_header(value)
+                _require_one_part(value)
     if headers != 1:
         raise _DamagedError(f"it has {headers} headers")
 
@@ -133,12 +153,12 @@ def _block(data: bytes, offset: int, size: int) -> bytes:
     if end + _TRAILER_BYTES > len(data) - _FOOTER_BYTES:
         raise _DamagedError("a block ends outside")
     (stored,) = struct.unpack("<I", data[end + 1 : end + _TRAILER_BYTES])
-    if crc32c(data[offset : end + 1]) != unmasked(stored):
+    if _crc32c(data[offset : end + 1]) != unmasked(stored):
         raise _DamagedError("a block's checksum is wrong")
     if data[end] == _PLAIN:
         return data[offset:end]
     if data[end] != _SNAPPY:
-        raise _DamagedError(f"a block is compressed in the unknown way {data[end]}")
+        raise _DamagedError(f"a block has the unknown compression {data[end]}")
     import pyarrow as pa
 
     length, _ = _varint(data[offset:end], 0)
@@ -152,59 +172,59 @@ def _block(data: bytes, offset: int, size: int) -> bytes:
 
 
 def _block_items(block: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Keys and values; each key tells only what differs from the one before."""
+    """Yield keys and values; each key is stored as its difference from the one before."""
     (restarts,) = struct.unpack("<I", block[-4:])
     end = len(block) - 4 * (restarts + 1)
     if end < 0:
         raise _DamagedError("a block is shorter than its own table")
-    place, key = 0, b""
-    while place < end:
-        shared, place = _varint(block, place)
-        fresh, place = _varint(block, place)
-        length, place = _varint(block, place)
-        if shared > len(key) or place + fresh + length > end:
+    position, key = 0, b""
+    while position < end:
+        shared, position = _varint(block, position)
+        unshared, position = _varint(block, position)
+        length, position = _varint(block, position)
+        if shared > len(key) or position + unshared + length > end:
             raise _DamagedError("an entry ends outside its block")
-        key = key[:shared] + block[place : place + fresh]
-        place += fresh
-        yield key, block[place : place + length]
-        place += length
+        key = key[:shared] + block[position : position + unshared]
+        position += unshared
+        yield key, block[position : position + length]
+        position += length
 
 
-def _varint(data: bytes, place: int) -> tuple[int, int]:
-    """A number of seven bits a byte, and the place behind it."""
+def _varint(data: bytes, position: int) -> tuple[int, int]:
+    """Return a number stored in seven bits a byte, and the position behind it."""
     value = 0
     for shift in range(0, 64, 7):
-        byte = data[place]
-        place += 1
+        byte = data[position]
+        position += 1
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
-            return value, place
+            return value, position
     raise _DamagedError("a number has no end")
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """The fields of a protocol buffer: number, and a whole number or bytes."""
-    place = 0
-    while place < len(message):
-        tag, place = _varint(message, place)
+    """Yield the fields of a protocol buffer: number, and a whole number or bytes."""
+    position = 0
+    while position < len(message):
+        tag, position = _varint(message, position)
         kind = tag & 7
         if kind == 0:
-            number, place = _varint(message, place)
+            number, position = _varint(message, position)
             yield tag >> 3, number
             continue
         if kind == 2:
-            length, place = _varint(message, place)
+            length, position = _varint(message, position)
         else:
             length = {1: 8, 5: 4}.get(kind, -1)
-        if length < 0 or place + length > len(message):
+        if length < 0 or position + length > len(message):
             raise _DamagedError("a description ends too early")
-        found = message[place : place + length]
-        place += length
-        yield tag >> 3, found if kind == 2 else int.from_bytes(found, "little")
+        value = message[position : position + length]
+        position += length
+        yield tag >> 3, value if kind == 2 else int.from_bytes(value, "little")
 
 
-def _check_header(message: bytes) -> None:
-    """BundleHeaderProto: the number of parts, and the order of bytes, which is little."""
+def _require_one_part(message: bytes) -> None:
+    """Check BundleHeaderProto: one part, in little-endian order."""
     header = dict(_fields(message))
     if header.get(1, 1) != 1:
         raise _DamagedError(f"the checkpoint is in {header[1]!r} parts, and only one is read")
@@ -213,7 +233,7 @@ def _check_header(message: bytes) -> None:
 
 
 def _entry(message: bytes) -> TensorEntry:
-    """BundleEntryProto: dtype, shape, shard, offset, size, masked checksum."""
+    """Parse BundleEntryProto: dtype, shape, shard, offset, size, masked checksum."""
     facts: dict[int, int] = {}
     shape: tuple[int, ...] = ()
     for number, value in _fields(message):
@@ -231,7 +251,7 @@ def _entry(message: bytes) -> TensorEntry:
 
 
 def _dimensions(message: bytes) -> Iterator[int]:
-    """TensorShapeProto: a list of sizes."""
+    """Yield the sizes in a TensorShapeProto."""
     for number, value in _fields(message):
         if number == 2 and isinstance(value, bytes):
             size = dict(_fields(value)).get(1, 0)

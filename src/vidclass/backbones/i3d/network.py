@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from vidclass.errors import ConfigError, WeightsError
 
-WIDTH = 1024
 BATCH_NORM_EPSILON = 1e-3
 SMALLEST = 32
 # Filters of the four branches of each block: 1x1; 1x1 and 3x3; 1x1 and 3x3; 1x1 behind a pool.
@@ -38,23 +37,25 @@ _LOGITS = "Logits.Conv3d_0c_1x1.conv_3d"
 def build_i3d(
     *, frames: int, size: int = 224, channels: int = 3, classes: int | None = None
 ) -> keras.Model:
-    """The network with untrained weights.
+    """Build the network with untrained weights.
 
     Input shape: (B, frames, size, size, channels), or channels first: RGB in [0, 255] of three
     channels, or optical flow in [-1, 1] of two.
     Output shape: (B, 1024) features; with `classes`, (B, classes) logits.
 
-    The last map is averaged over all of its places and over pairs of neighbouring times, and then
-    over time, as the authors average their logits.
+    The last feature map is averaged over space and over pairs of neighbouring times, and then over
+    time, as the authors average their logits.
 
     Raises:
-        ConfigError: pictures are too small for the network.
+        ConfigError: `size` is too small for the network.
     """
     if size < SMALLEST:
         raise ConfigError(f"size={size} is too small for I3D: give at least {SMALLEST}")
-    first = keras.config.image_data_format() == "channels_first"
+    channels_first = keras.config.image_data_format() == "channels_first"
     shape = (frames, size, size)
-    inputs = keras.Input((channels, *shape) if first else (*shape, channels), name="frames")
+    inputs = keras.Input(
+        (channels, *shape) if channels_first else (*shape, channels), name="frames"
+    )
     x = layers.Rescaling(1 / 127.5, offset=-1.0)(inputs) if channels == 3 else inputs
     x = _unit(x, 64, 7, "Conv3d_1a_7x7", stride=2)
     x = _pool(x, (1, 3, 3), (1, 2, 2))
@@ -65,11 +66,11 @@ def build_i3d(
         if name in _POOL_BEFORE:
             x = _pool(x, (_POOL_BEFORE[name],) * 3, (2, 2, 2))
         x = _block(x, filters, name)
-    times, height, width = x.shape[2:] if first else x.shape[1:-1]
+    times, height, width = x.shape[2:] if channels_first else x.shape[1:-1]
     x = layers.AveragePooling3D((min(times, 2), height, width), strides=1)(x)
     x = layers.GlobalAveragePooling3D(name="features")(x)
     if classes is not None:
-        # A convolution of one place, averaged over time, is a dense layer on the average.
+        # A 1x1x1 convolution, averaged over time, is a dense layer on the average.
         x = layers.Dense(classes, name=_LOGITS)(x)
     return keras.Model(inputs, x, name="i3d")
 
@@ -114,21 +115,22 @@ def _block(x: Any, filters: tuple[int, ...], name: str) -> Any:
 
 
 def checkpoint_names(model: keras.Model, scope: str) -> dict[str, tuple[Any, tuple[int, ...]]]:
-    """For each variable of the network its name in the checkpoint, itself, and its shape there.
+    """Return each variable and its shape in the checkpoint, by its name there.
 
     Args:
-        model: What `build_i3d` gave.
+        model: Result of `build_i3d`.
         scope: `RGB` or `Flow`.
     """
-    found: dict[str, tuple[Any, tuple[int, ...]]] = {}
+    variables: dict[str, tuple[Any, tuple[int, ...]]] = {}
     for layer in model.layers:
         for weight in layer.weights:
             shape = tuple(weight.shape)
             part = {"kernel": "w", "bias": "b"}.get(weight.name, weight.name)
             if len(shape) == 2:
                 shape = (1, 1, 1, *shape)
-            found[f"{scope}/inception_i3d/{layer.name.replace('.', '/')}/{part}"] = (weight, shape)
-    return found
+            name = f"{scope}/inception_i3d/{layer.name.replace('.', '/')}/{part}"
+            variables[name] = (weight, shape)
+    return variables
 
 
 def assign_checkpoint(model: keras.Model, tensors: Mapping[str, NDArray[Any]], scope: str) -> None:
