@@ -148,7 +148,7 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def conditions() -> dict[str, str]:
     """The processor and what it can compute in, cores, memory, and versions."""
-    from vidclass.runtime.openvino import ov
+    from vidclass.runtime.openvino_network import ov
 
     core = ov.Core()
     packages = {name: _version(name) for name in ("vidclass", "openvino", "keras", "jax", "av")}

@@ -23,7 +23,7 @@ from vidclass.features.decoding import decode_for
 from vidclass.features.extractor import backbone_spec
 from vidclass.runtime.hardware import resolve_precision
 from vidclass.runtime.ir import ensure_ir
-from vidclass.runtime.openvino import core, ov
+from vidclass.runtime.openvino_network import core, ov
 from vidclass.training.data import Examples
 from vidclass.training.logistic import ExactHead
 

@@ -105,11 +105,11 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
 
     videos = [f"/none/{number:07}.avi" for number in range(options.clips)]
     labels = [f"class{number % options.classes:03}" for number in range(options.clips)]
-    manifest = vidclass.Manifest(Rows.of({"video": videos, "label": labels}).table)
+    manifest = vidclass.Manifest(Rows.from_columns({"video": videos, "label": labels}).table)
     store, keys = open_store(folder), keys_of(options.clips)
     marks: list[tuple[str, float]] = []
 
-    def extract_several(manifest: vidclass.Manifest, *_: object, **__: object) -> list[Extraction]:
+    def extract_all(manifest: vidclass.Manifest, *_: object, **__: object) -> list[Extraction]:
         marks.append(("start", time.monotonic()))
         store.missing(keys)
         marks.append(("keys", time.monotonic()))
@@ -118,7 +118,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     def tell(stage: str, done: int, total: int) -> None:
         marks.append((stage, time.monotonic()))
 
-    views.extract_several = extract_several
+    views.extract_all = extract_all
     config = vidclass.run_config(
         head=options.head,
         features={"frames": options.frames},

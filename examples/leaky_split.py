@@ -24,7 +24,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from vidclass import Manifest
 from vidclass.cli.console import err, show
 from vidclass.config import GeometryConfig, SamplingConfig
-from vidclass.data.manifest import Clip
+from vidclass.data.clip import Clip
 from vidclass.data.splits import fold_assignments
 from vidclass.errors import VideoError
 from vidclass.video.decode import decode_clip

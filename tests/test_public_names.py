@@ -28,7 +28,7 @@ def test_every_public_name_is_there_and_documented(name: str) -> None:
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="module 'vidclass' has no attribute 'nothing'"):
+    with pytest.raises(AttributeError, match="vidclass.*nothing"):
         vidclass.nothing  # noqa: B018
 
 

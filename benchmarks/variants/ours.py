@@ -23,7 +23,8 @@ from protocol import save_features, take_stdout, timed, versions
 
 import vidclass
 from vidclass._core.parallel import run_each
-from vidclass.data.manifest import Clip, Manifest
+from vidclass.data.clip import Clip
+from vidclass.data.manifest import Manifest
 from vidclass.features.decoding import decode_for
 from vidclass.features.extract import Extraction, extract
 from vidclass.features.extractor import FeatureExtractor, feature_extractor

@@ -2,21 +2,21 @@
 
 ```
 VidclassError
- ├─ ConfigError          an option, a setting or a combination of them is not allowed
- ├─ ShapeError           an array does not have the shape it must have
+ ├─ ConfigError          a setting or a combination of settings is not allowed
+ ├─ ShapeError           an array has a wrong shape or type
  ├─ ManifestError        the list of labelled clips cannot be used
  │   └─ SplitError       no honest split can be made of it
  │       └─ LeakError    a given split has the same group on two sides
  ├─ VideoError           one video cannot be read; the rest of the work goes on
- │   └─ StoppedError     it was to end the work, and did
- ├─ DownloadError        a file could not be fetched, or is not what it should be
+ │   └─ StoppedError     it ended the work, as `strict` asks
+ ├─ DownloadError        a file could not be downloaded, or its content is wrong
  ├─ ArchiveError         an archive is damaged or would write outside its folder
- ├─ WeightsError         pretrained weights are missing or not what they should be
- ├─ RuntimeRouteError    a network cannot run, or does not agree with its reference
+ ├─ WeightsError         pretrained weights are missing or wrong
+ ├─ RuntimeRouteError    a network cannot run, or differs from its reference
  ├─ StoreError           the feature store cannot be read or written
  ├─ BundleError          a file is not a whole, readable bundle
  ├─ RunError             a run folder is missing, incomplete or of another configuration
- └─ JobFailedError       the work was done, and nothing usable came out of it
+ └─ JobFailedError       the work ended without any usable result
 ```
 """
 
@@ -32,11 +32,11 @@ class VidclassError(Exception):
 
 
 class ConfigError(VidclassError):
-    """An option, a setting or a combination of them is not allowed."""
+    """A setting or a combination of settings is not allowed."""
 
 
 class ShapeError(VidclassError):
-    """An array does not have the shape it must have."""
+    """An array has a wrong shape or type."""
 
 
 class ManifestError(VidclassError):
@@ -57,9 +57,9 @@ class VideoError(VidclassError):
     Args:
         path: The file.
         cause: What is wrong with it, as a clause without a full stop.
-        hint: What its owner can do, as a sentence; may be empty.
+        hint: What to do, as a sentence; may be empty.
         stage: Where it failed: `probe`, `decode` or `extract`.
-        lasting: The bytes of the video are at fault, so another try would end the same.
+        lasting: The content of the video is at fault, so another attempt would fail too.
     """
 
     def __init__(
@@ -94,17 +94,17 @@ def _rebuild_video_error(
 
 
 class StoppedError(VideoError):
-    """A video that cannot be read ended the work, as it was told to.
+    """A video that cannot be read ended the work, because `strict` was set.
 
     Attributes:
-        ok: How many clips were done by then.
+        ok: Clips completed before it.
     """
 
     ok: int = 0
 
     @classmethod
-    def at(cls, error: VideoError, *, ok: int) -> StoppedError:
-        """The same error, after so many clips that were done."""
+    def from_error(cls, error: VideoError, *, ok: int) -> StoppedError:
+        """Return `error` as the one that stopped the work after `ok` completed clips."""
         stopped = cls(
             error.path, error.cause, hint=error.hint, stage=error.stage, lasting=error.lasting
         )
@@ -113,7 +113,7 @@ class StoppedError(VideoError):
 
 
 class DownloadError(VidclassError):
-    """A file could not be fetched, or is not what it should be."""
+    """A file could not be downloaded, or its content is wrong."""
 
 
 class ArchiveError(VidclassError):
@@ -121,11 +121,11 @@ class ArchiveError(VidclassError):
 
 
 class WeightsError(VidclassError):
-    """Pretrained weights are missing or not what they should be."""
+    """Pretrained weights are missing or wrong."""
 
 
 class RuntimeRouteError(VidclassError):
-    """A network cannot run by this route, or does not agree with its reference."""
+    """A network cannot run by this route, or differs from its reference."""
 
 
 class StoreError(VidclassError):
@@ -141,10 +141,10 @@ class RunError(VidclassError):
 
 
 class JobFailedError(VidclassError):
-    """The work was done, and nothing usable came out of it.
+    """The work ended without any usable result.
 
     Attributes:
-        failures: The rows of the ledger, where it was the clips that failed.
+        failures: Ledger rows, if clips failed.
     """
 
     def __init__(self, message: str, *, failures: Collection[Any] = ()) -> None:

@@ -1,4 +1,4 @@
-"""The ledger: which clips could not be processed and why, a JSON row each."""
+"""The ledger: one JSON row for each clip that could not be processed, with the cause."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WHOLE = {"start_s": 0.0, "stop_s": None}
 
 
 def write_ledger(path: Path, failures: Iterable[Failure]) -> bool:
-    """Write one JSON row a failure; no failures leave no file.  Returns whether there is one.
+    """Write one JSON row a failure; without failures remove the file.  Return whether it exists.
 
     A row names a span only where it is not the whole video.
 
@@ -38,7 +38,7 @@ def write_ledger(path: Path, failures: Iterable[Failure]) -> bool:
 
 
 def read_ledger(path: Path) -> list[Failure]:
-    """The rows of a ledger; empty lines are passed over.
+    """Return the rows of a ledger; empty lines are skipped.
 
     Raises:
         ConfigError: the file cannot be read, or is not a ledger.
@@ -49,7 +49,7 @@ def read_ledger(path: Path) -> list[Failure]:
         raise ConfigError(f"cannot read the ledger {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not a ledger: it is not UTF-8 text") from error
-    # Not splitlines: a message may hold any of the characters that it takes for ends of lines.
+    # Not splitlines: a message may hold characters that it treats as ends of lines.
     rows = ((number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip())
     return [_from_line(path, number, line) for number, line in rows]
 
@@ -70,10 +70,10 @@ def _from_line(path: Path, number: int, line: str) -> Failure:
     try:
         return _ROW.validate_python(json.loads(line))
     except ValidationError as error:
-        wrong = one_line(error)
+        reason = one_line(error)
     except ValueError as error:
-        wrong = str(error)
+        reason = str(error)
     raise ConfigError(
-        f"{path} is not a ledger: row {number} is wrong ({wrong}). A ledger has a JSON object a "
-        "row, with the texts video, stage, error_type, message and cause"
+        f"{path} is not a ledger: row {number} is invalid ({reason}). A ledger has a JSON object a "
+        "row, with the strings video, stage, error_type, message and cause"
     )

@@ -1,4 +1,4 @@
-"""Values that cross the borders between rooms.
+"""Values passed between packages.
 
 Axes: T frames, H W pixels, D feature width, K classes.  Times are seconds.
 """
@@ -23,7 +23,7 @@ class FrameBatch:
     """Frames of one clip.  frames (T,H,W,3) uint8 RGB; timestamps_s (T,) float64.
 
     Raises:
-        ShapeError: the two arrays do not fit that description or one another.
+        ShapeError: an array has another shape or type, or their lengths differ.
     """
 
     frames: UInt8Array
@@ -51,10 +51,10 @@ class Span:
 
 @dataclass(frozen=True)
 class ClipFeatures:
-    """What a backbone made of one clip.  features (T,D) float16; timestamps_s (T,) float64.
+    """Features of one clip.  features (T,D) float16; timestamps_s (T,) float64.
 
     Raises:
-        ShapeError: the two arrays do not fit that description or one another.
+        ShapeError: an array has another shape or type, or their lengths differ.
     """
 
     features: NDArray[np.float16]
@@ -114,16 +114,16 @@ class Failure:
         return cls(str(video), stage, name, str(error), cause, hint, span.start_s, span.stop_s)
 
 
-# Called with the name of a stage, how much of it is done, and how much there is.
+# Called with the name of a stage, the amount done, and the total.
 Progress = Callable[[str, int, int], None]
 
 
 def no_progress(stage: str, done: int, total: int) -> None:
-    """Show nothing."""
+    """Report nothing."""
 
 
-def one_of(progress: Progress, place: int, count: int) -> Progress:
-    """Progress of the `place`-th of `count` like pieces of work, as part of the whole."""
+def part_of(progress: Progress, index: int, count: int) -> Progress:
+    """Return a callback for piece `index` of `count` equal pieces of work that share `progress`."""
     if count == 1:
         return progress
-    return lambda stage, done, total: progress(stage, place * total + done, count * total)
+    return lambda stage, done, total: progress(stage, index * total + done, count * total)

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from vidclass.audit.inspection import ClipLook, look_at_clips, strips_of
-from vidclass.data.manifest import Clip
+from vidclass.data.clip import Clip
 from vidclass.types import Span, no_progress
 
 Write = Callable[..., Path]

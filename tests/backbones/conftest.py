@@ -1,5 +1,5 @@
-"""Importing vidclass first lets it choose Keras's back end for this whole process."""
+"""Importing the package first lets it choose Keras's back end for this whole process."""
 
 from __future__ import annotations
 
-import vidclass  # noqa: F401
+import vidclass.backbones  # noqa: F401

@@ -135,7 +135,7 @@ def test_prune_wants_to_know_what(store: Path) -> None:
     )
     done = run("prune", "--store", store, "--settings", "c")
     assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr.startswith("error: settings='c' fits 0 of the stored settings; there are aa")
+    assert done.stderr.startswith("error: --settings 'c' fits 0 of the stored settings; there are")
 
 
 @pytest.mark.parametrize("answer", ["n\n", "\n", ""])

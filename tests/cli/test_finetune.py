@@ -52,9 +52,9 @@ def test_options_become_settings(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--unfreeze", "some"], "error: unfreeze='some': Value error, give 'all', a number"),
-        (["--flip", "--swap-labels", "left"], "swap_labels='left': write two labels"),
-        (["--swap-labels", "a=b"], "is used only with flip"),
+        (["--unfreeze", "some"], "error: --unfreeze 'some': give 'all', a number"),
+        (["--flip", "--swap-labels", "left"], "--swap-labels 'left': write two labels"),
+        (["--swap-labels", "a=b"], "error: --swap-labels {'a': 'b'} is used only with --flip\n"),
     ],
 )
 def test_wrong_options_are_named(

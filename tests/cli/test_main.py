@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from tiny_set import command
 from vidclass import __version__
-from vidclass.backbones.registry import backbones
+from vidclass.backbones import backbone_names, get_backbone
 from vidclass.cli import console
 from vidclass.cli.main import app
 from vidclass.heads.registry import heads
@@ -76,10 +76,11 @@ def test_every_command_has_help(name: str) -> None:
         (["train", "x"], "Missing option"),
         (["train", "x", "--out", "y", "--frames", "0"], "--frames"),
         (["extract", "x", "--backbone", "InceptionV4"], "Did you mean 'InceptionV3'?"),
-        (["extract", "x", "--recipe", "keras"], "recipe='keras' is not one of"),
+        (["extract", "x", "--recipe", "default"], "No such option: --recipe"),
+        (["extract", "x", "--preset", "keras"], "--preset 'keras' is not one of"),
         (["train", "x", "--out", "y", "--head", "tempral"], "Did you mean 'temporal'?"),
-        (["crossval", "x", "--sampling", "first"], "policy='first'"),
-        (["extract", "x", "--stride-s", "0.5"], "stride_s is used only by policy='stride'"),
+        (["crossval", "x", "--sampling", "last"], "--sampling 'last'"),
+        (["extract", "x", "--stride-s", "0.5"], "--stride-s is used only by --sampling 'stride'"),
         (["data", "get", "ucf101-top6", "y"], "Did you mean 'ucf101-top5'?"),
     ],
 )
@@ -132,7 +133,8 @@ def test_a_defect_is_no_expected_error(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_lists(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     done = CliRunner().invoke(app, ["backbones"])
-    for name, backbone in backbones.items():
+    for name in backbone_names():
+        backbone = get_backbone(name)
         row = next(line for line in done.stdout.splitlines() if f" {name} " in line)
         assert f"{backbone.size}x{backbone.size}" in row
         assert f" {backbone.width} " in row
@@ -185,7 +187,7 @@ def test_notes_are_told_once_and_brackets_are_no_markup(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    console.tell_notes(["see [bold]x[/bold]", "see [bold]x[/bold]", "b"])
+    console.print_notes(["see [bold]x[/bold]", "see [bold]x[/bold]", "b"])
     console.closing_line(1, [Failure("v", "", "E", "[red]v: bad", "bad")], Path("l.jsonl"))
     console.say("[red]a")
     printed = capsys.readouterr()

@@ -44,4 +44,4 @@ def test_a_setting_that_there_is_not_is_2(command: list[str]) -> None:
     assert "Did you mean 'ema'?" in done.stderr
     done = CliRunner().invoke(app, [*command, "--set", "ema=2"])
     assert (done.exit_code, done.stdout) == (2, "")
-    assert "ema=2: Input should be less than 1" in done.stderr
+    assert "error: --set ema=2: Input should be less than 1" in done.stderr

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from vidclass.backbones.hugging_face import ALIASES
+from vidclass.backbones import backbone_names, get_backbone
+from vidclass.backbones.family import load_family
+from vidclass.backbones.hugging_face.family import ALIASES
 from vidclass.backbones.keras_applications import APPLICATIONS
-from vidclass.backbones.lite_weights import LITES
-from vidclass.backbones.registry import Backbone, backbones
-from vidclass.config import FeatureConfig, GeometryConfig
-from vidclass.features.extractor import backbone_spec
-from vidclass.runtime.ir import PARITY_TOLERANCE, ensure_ir
-from vidclass.runtime.network_spec import probe_inputs
-from vidclass.runtime.openvino_network import OpenVinoNetwork
+from vidclass.backbones.lite.family import LITES
+from vidclass.testing import check_backbone
 
 # One of each family, at a size that it can just take: benchmarks/backbones.py tries them all at
 # their own size, which takes an hour.
@@ -36,14 +31,14 @@ TRIED = {
 }
 
 
-@pytest.mark.parametrize("backbone", backbones.values(), ids=backbones)
-def test_an_entry_states_its_facts(backbone: Backbone) -> None:
-    assert backbones[backbone.name] is backbone
+@pytest.mark.parametrize("name", backbone_names())
+def test_an_entry_states_its_facts(name: str) -> None:
+    backbone = get_backbone(name)
+    assert backbone.name in backbone.family.names
     assert 32 <= backbone.size <= 1024
     assert 256 <= backbone.width <= 8192
     assert backbone.parameters > backbone.width
-    module = import_module(backbone.module)
-    assert callable(module.build)
+    assert type(load_family(backbone.family.import_path())) is type(backbone.family)
     assert backbone.weights_state in ("at hand", "to be installed", "to be fetched")
     assert backbone.weights_source.startswith("by ")
     assert backbone.licence
@@ -65,8 +60,9 @@ def fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("fetched")
-@pytest.mark.parametrize("backbone", backbones.values(), ids=backbones)
-def test_weights_are_identified_the_same_each_time(backbone: Backbone) -> None:
+@pytest.mark.parametrize("name", backbone_names())
+def test_weights_are_identified_the_same_each_time(name: str) -> None:
+    backbone = get_backbone(name)
     for weights in ("pretrained", "random"):
         assert backbone.weights_id(weights) == backbone.weights_id(weights)
     assert backbone.weights_id("random") != backbone.weights_id("pretrained")
@@ -82,16 +78,5 @@ def test_every_family_is_tried() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TRIED)
-def test_openvino_gives_kerass_numbers_for_any_batch(name: str) -> None:
-    geometry = GeometryConfig(size=TRIED[name])
-    spec = backbone_spec(FeatureConfig(backbone=name, weights="random", geometry=geometry))
-    files = ensure_ir(spec)
-    network = OpenVinoNetwork.from_files(files.xml, files.bin)
-    pictures = probe_inputs(spec)["frames"]
-    features = network.run(frames=pictures)
-    assert files.parity <= PARITY_TOLERANCE
-    assert features.shape == (len(pictures), backbones[name].width)
-    # The features tell pictures apart, and no picture changes those of another.
-    scale = np.abs(features).max()
-    assert np.ptp(features, axis=0).max() > 0.01 * scale
-    np.testing.assert_allclose(network.run(frames=pictures[:1]), features[:1], atol=1e-4 * scale)
+def test_openvino_gives_keras_numbers_for_any_batch(name: str) -> None:
+    check_backbone(name, size=TRIED[name])

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vidclass.data.components import components
-from vidclass.data.groups import fill_groups, keep_together, unite
+from vidclass.data.groups import components, fill_groups, group_ids
 from vidclass.data.manifest import Manifest
 from vidclass.data.rows import Rows
 from vidclass.errors import ConfigError, ManifestError
@@ -19,7 +18,7 @@ from vidclass.errors import ConfigError, ManifestError
 def rows_of(
     videos: Sequence[str], groups: Sequence[str | None] = (), labels: Sequence[str] = ()
 ) -> Rows:
-    return Rows.of(
+    return Rows.from_columns(
         {
             "video": [f"/data/set/{video}" for video in videos],
             "label": labels or [video.split("/")[0] for video in videos],
@@ -41,7 +40,7 @@ def test_a_pattern_is_searched_for_below_the_common_folder() -> None:
     assert found.notes == (
         "2 groups of 3 clips taken from the pattern.",
         "the groups of 1 clips are unknown: clips cut from one recording may land on both sides "
-        "of a split; add a `group` column, or choose with --groups.",
+        "of a split; add a column 'group', or choose with `groups`.",
     )
     assert groups_of(fill_groups(rows_of(["x/s1_1.avi", "x/s1_2.avi"]), pattern="^(s.)_")) == [
         "s1",
@@ -59,11 +58,11 @@ def test_an_empty_find_is_no_group() -> None:
 @pytest.mark.parametrize(
     ("pattern", "groups", "message"),
     [
-        ("(", "auto", r"--group-pattern '\(' is not a regular expression: missing \)"),
+        ("(", "auto", r"group_pattern='\(' is not a regular expression: missing \)"),
         ("a", "auto", r"'a' has 0 pairs of parentheses: one is needed, around the group, as in"),
         ("(a)(b)", "near-duplicates", r"'\(a\)\(b\)' has 2 pairs of parentheses"),
-        ("(a)", "parent", r"--group-pattern '\(a\)' has no use with --groups parent"),
-        ("(a)", "none", r"--group-pattern '\(a\)' has no use with --groups none"),
+        ("(a)", "parent", r"group_pattern='\(a\)' has no use with groups='parent'"),
+        ("(a)", "none", r"group_pattern='\(a\)' has no use with groups='none'"),
         (None, "parents", r"groups='parents' is not one of .* Did you mean 'parent'\?"),
     ],
 )
@@ -87,7 +86,7 @@ def test_folders_below_those_of_the_classes_are_groups() -> None:
 
 
 def test_no_folder_below_those_of_the_classes() -> None:
-    message = r"--groups parent: no video lies in a folder below that of its class: 'run/a\.avi'"
+    message = r"groups='parent': no video lies in a folder below that of its class: 'run/a\.avi'"
     several = rows_of(["run/a.avi", "walk/b.avi"], labels=["run|wave", "walk"])
     with pytest.raises(ManifestError, match=message):
         fill_groups(several, groups="parent")
@@ -120,23 +119,29 @@ def test_a_manifest_can_be_regrouped() -> None:
 
 def test_a_video_takes_its_group_along_wherever_it_is_listed() -> None:
     table = rows_of(["a.avi", "a.avi", "b.avi", "c.avi"], ["g", None, "g", None], ["x"] * 4).table
-    assert keep_together(table).to_list() == ["group: g"] * 3 + ["video: /data/set/c.avi"]
+    assert group_ids(table).to_list() == ["group: g"] * 3 + ["video: /data/set/c.avi"]
 
 
 def test_uniting_joins_groups_and_names_the_result() -> None:
     names = ["1", "2", "3", "4", "5", "6", "7"]
     table = rows_of(names, ["g", "h", None, None, None, "k", None], ["x"] * 7).table
     key = pl.Series(["s", "s", "t", "t", "u", "v", "v"])
-    united, clips = unite(table, key, name=lambda video: f"like {video[-1]}")
-    assert united["group"].to_list() == ["g + h", "g + h", "like 3", "like 3", None, "k", "k"]
+    merged, clips = Manifest(table).with_merged_groups(key, name=lambda video: f"like {video[-1]}")
+    assert merged.table["group"].to_list() == ["g + h", "g + h", "like 3", "like 3", None, "k", "k"]
     assert clips == 6
 
 
 def test_names_of_joined_groups_are_short_and_not_taken() -> None:
     videos = [str(number) for number in range(8)]
     table = rows_of(videos, [*"abcde", "new", None, None], ["x"] * 8).table
-    united, _ = unite(table, pl.Series([1] * 5 + [2, 3, 3]), name=lambda _: "new")
-    assert united["group"].to_list() == ["a + b + c and 2 more"] * 5 + ["new", "new (2)", "new (2)"]
+    merged, _ = Manifest(table).with_merged_groups(
+        pl.Series([1] * 5 + [2, 3, 3]), name=lambda _: "new"
+    )
+    assert merged.table["group"].to_list() == ["a + b + c and 2 more"] * 5 + [
+        "new",
+        "new (2)",
+        "new (2)",
+    ]
 
 
 KEYS = st.lists(
@@ -177,7 +182,7 @@ def test_the_order_of_rows_does_not_matter_to_what_goes_together(
             ["x"] * len(places),
         ).table
         key = pl.Series([rows[place][1] for place in places], dtype=pl.Int64)
-        united, _ = unite(table, key, name=lambda video: f"like {video}")
-        return dict(zip(places, keep_together(united), strict=True))
+        merged, _ = Manifest(table).with_merged_groups(key, name=lambda video: f"like {video}")
+        return dict(zip(places, merged.group_ids, strict=True))
 
     assert named(order) == named(sorted(order))

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vidclass._core.text import counted, did_you_mean, listed
+from vidclass.data.clip import clean_label, clean_text
 from vidclass.data.groups import group_in_name
 from vidclass.data.manifest import Manifest
-from vidclass.data.rows import SCHEMA, Rows, clean_label, clean_text
+from vidclass.data.rows import SCHEMA, Rows
 from vidclass.errors import ConfigError, LeakError, ManifestError
 
 
@@ -157,7 +158,7 @@ def test_what_is_written_is_read_back(
         "fold": data.draw(st.lists(st.none() | st.integers(0, 9), min_size=count, max_size=count)),
         "start_s": data.draw(st.lists(st.floats(0, 1e9), min_size=count, max_size=count)),
     }
-    manifest = Manifest(Rows.of(rows).table)
+    manifest = Manifest(Rows.from_columns(rows).table)
     manifest.write_csv(folder / "out.csv")
     again = Manifest.from_source(folder / "out.csv")
     assert again.table.equals(manifest.table)

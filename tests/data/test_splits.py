@@ -11,7 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vidclass.data.balance import Units, complete, fewest_gaps, fill_gaps
+from vidclass.data.balance import (
+    GroupClasses,
+    best_assignment,
+    complete_split,
+    fill_missing_classes,
+)
 from vidclass.data.manifest import Manifest
 from vidclass.data.rows import Rows
 from vidclass.data.splits import fold_assignments, split_clips, tail_validation
@@ -28,7 +33,7 @@ def manifest_of(rows: Sequence[Row], folds: Sequence[int | None] = ()) -> Manife
         "group": [row[1] for row in rows],
         "split": [row[2] for row in rows],
     }
-    return Manifest(Rows.of(columns | ({"fold": folds} if folds else {})).table)
+    return Manifest(Rows.from_columns(columns | ({"fold": folds} if folds else {})).table)
 
 
 def grouped(sizes: dict[str, Sequence[int]]) -> Manifest:
@@ -134,7 +139,7 @@ def test_spans_of_one_video_stay_together() -> None:
         "label": ["a" if index < 12 else "b" for index in range(24)],
         "start_s": [float(index % 2) for index in range(24)],
     }
-    result = split_clips(Manifest(Rows.of(columns).table))
+    result = split_clips(Manifest(Rows.from_columns(columns).table))
     assert all(len(found) == 1 for found in sides(result, splits_of(result), "video").values())
 
 
@@ -167,7 +172,7 @@ def test_too_few_groups_are_named_with_what_is_needed() -> None:
     message = (
         r"2 classes too small for train, validation, test: at least 3 groups a class are needed, "
         r"but 'pair' has 2 groups \(4 clips\), 'thin' has 1 group \(5 clips\)\. Add recordings, "
-        r"drop the class, or split inside groups with --allow-leak\."
+        r"drop the class, or split inside groups with allow_leak=True\."
     )
     with pytest.raises(SplitError, match=message):
         split_clips(manifest)
@@ -320,7 +325,7 @@ def test_folds_that_cannot_be_made() -> None:
         SplitError, match=r"1 class too small for 5 folds: .* 'b' has 3 groups \(6 c"
     ):
         fold_assignments(manifest, folds=5, seed=0)
-    with pytest.raises(SplitError, match=r"Use --folds 3, add recordings or drop the class"):
+    with pytest.raises(SplitError, match=r"Use folds=3, add recordings or drop the class"):
         fold_assignments(manifest, folds=4, seed=0)
     with pytest.raises(SplitError, match=r"\. Add recordings or drop the class"):
         fold_assignments(grouped({"a": [2] * 5, "b": [2]}), folds=2, seed=0)
@@ -329,28 +334,28 @@ def test_folds_that_cannot_be_made() -> None:
 
 
 def test_gaps_are_filled_by_the_smallest_spare_unit() -> None:
-    units = Units.of(list("aaaabb"), list("112334"))
-    part = fill_gaps(units, np.zeros(4, dtype=np.int64), 2)
-    assert (units.held(part, 2) > 0).all()
+    units = GroupClasses.from_labels(list("aaaabb"), list("112334"))
+    part = fill_missing_classes(units, np.zeros(4, dtype=np.int64), 2)
+    assert (units.groups_per_split(part, 2) > 0).all()
     # One unit with both classes is enough for both gaps.
-    units = Units.of(list("abab"), list("1122"))
-    assert sorted(fill_gaps(units, np.zeros(2, dtype=np.int64), 2)) == [0, 1]
+    units = GroupClasses.from_labels(list("abab"), list("1122"))
+    assert sorted(fill_missing_classes(units, np.zeros(2, dtype=np.int64), 2)) == [0, 1]
 
 
 def test_one_move_can_complete_train_for_two_classes() -> None:
-    units = Units.of(list("ababc"), list("11223"))
-    part = complete(units, np.array([1, 1, 0]), 2, target=0)
+    units = GroupClasses.from_labels(list("ababc"), list("11223"))
+    part = complete_split(units, np.array([1, 1, 0]), 2, target=0)
     assert sorted(part[:2]) == [0, 1]
 
 
 def test_a_hopeless_draw_is_repeated_and_the_nearest_kept() -> None:
-    units = Units.of(list("aab"), list("112"))
+    units = GroupClasses.from_labels(list("aab"), list("112"))
     calls = []
 
     def draw(rng: np.random.Generator) -> np.ndarray:
         calls.append(1)
         return rng.integers(2, size=2)
 
-    part = fewest_gaps(units, 2, seed=0, draw=draw)
+    part = best_assignment(units, 2, seed=0, draw=draw)
     assert len(calls) == 20
     assert part.shape == (2,)

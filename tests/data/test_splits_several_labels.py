@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vidclass.data.balance import Units
+from vidclass.data.balance import GroupClasses
+from vidclass.data.clip import join_labels, labels_in
 from vidclass.data.manifest import Manifest
-from vidclass.data.rows import Rows, joined_labels, labels_in
-from vidclass.data.split_summary import Held, count_parts
+from vidclass.data.rows import Rows
+from vidclass.data.split_summary import SplitCount, split_summary
 from vidclass.data.splits import fold_assignments, split_clips, with_folds
 from vidclass.errors import ManifestError, SplitError
 
@@ -20,7 +21,7 @@ Clip = tuple[str, str | None]
 
 CLIPS = st.lists(
     st.tuples(
-        st.sets(st.sampled_from("abc"), min_size=1).map(joined_labels),
+        st.sets(st.sampled_from("abc"), min_size=1).map(join_labels),
         st.none() | st.sampled_from("rstuvwxyz"),
     ),
     min_size=2,
@@ -36,7 +37,7 @@ def manifest_of(clips: Iterable[Clip], order: list[int] | None = None) -> Manife
         "label": [label for _, (label, _) in rows],
         "group": [group for _, (_, group) in rows],
     }
-    return Manifest(Rows.of(columns).table)
+    return Manifest(Rows.from_columns(columns).table)
 
 
 def parts_of(manifest: Manifest, part: Iterable[object]) -> dict[str, object]:
@@ -102,12 +103,12 @@ def test_folds_of_any_structure(clips: list[Clip], folds: int, random: object) -
 
 
 def test_units_count_a_clip_for_each_of_its_classes() -> None:
-    units = Units.of(["a|b", "a", "b|c"], ["x", "x", "y"])
+    units = GroupClasses.from_labels(["a|b", "a", "b|c"], ["x", "x", "y"])
     assert units.labels == ["a", "b", "c"]
-    assert units.class_sizes.tolist() == [2, 2, 1]
+    assert units.clips_per_class.tolist() == [2, 2, 1]
     assert [classes.tolist() for classes in units.classes] == [[0, 1], [1, 2]]
     assert [clips.tolist() for clips in units.clips] == [[2, 1], [1, 1]]
-    assert units.per_class().tolist() == [1, 2, 1]
+    assert units.groups_per_class().tolist() == [1, 2, 1]
 
 
 def test_a_class_that_only_occurs_beside_others_is_known() -> None:
@@ -116,10 +117,10 @@ def test_a_class_that_only_occurs_beside_others_is_known() -> None:
         "label": ["a|b", "a|b", "b", "a"],
         "split": ["train", "train", "validation", "test"],
     }
-    assert len(split_clips(Manifest(Rows.of(columns).table), test_fraction=0)) == 4
+    assert len(split_clips(Manifest(Rows.from_columns(columns).table), test_fraction=0)) == 4
     columns["label"] = ["a|b", "a|b", "b|c", "a"]
     with pytest.raises(ManifestError, match=r"validation set: 'c' never occur in train"):
-        split_clips(Manifest(Rows.of(columns).table))
+        split_clips(Manifest(Rows.from_columns(columns).table))
 
 
 def test_what_each_part_holds() -> None:
@@ -130,12 +131,12 @@ def test_what_each_part_holds() -> None:
         "split": ["test", "test", "test", "train", None],
         "fold": [10, 10, 2, 2, 2],
     }
-    manifest = Manifest(Rows.of(columns).table)
-    assert count_parts(manifest, "split") == {
-        "train": {"": Held(1, 1), "a": Held(0, 0), "b": Held(1, 1)},
-        "test": {"": Held(3, 2), "a": Held(2, 1), "b": Held(2, 2)},
+    manifest = Manifest(Rows.from_columns(columns).table)
+    assert split_summary(manifest, "split") == {
+        "train": {"": SplitCount(1, 1), "a": SplitCount(0, 0), "b": SplitCount(1, 1)},
+        "test": {"": SplitCount(3, 2), "a": SplitCount(2, 1), "b": SplitCount(2, 2)},
     }
-    assert list(count_parts(manifest, "fold")) == ["2", "10"]
+    assert list(split_summary(manifest, "fold")) == ["2", "10"]
 
 
 def test_folds_are_filled_in_and_given_ones_kept() -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from vidclass.data.checks import refuse_several_labels
-from vidclass.data.frame_folders import PICTURE_EXTENSIONS, is_frame_folder
+from vidclass.data.checks import require_single_labels
 from vidclass.data.manifest import Manifest
+from vidclass.data.media_files import IMAGE_EXTENSIONS, is_image_sequence
 from vidclass.errors import ManifestError
 from vidclass.video.image_sequence import CODECS
 
@@ -68,7 +68,7 @@ def test_labels_with_bars_are_several(write: Write) -> None:
     with pytest.raises(
         ManifestError, match=r"1 clip of 2 have several labels, first of all '.*1\.mp4': 'run', 'w"
     ):
-        refuse_several_labels(manifest.table)
+        require_single_labels(manifest.table)
     with pytest.raises(ManifestError, match=r"clips\.csv has no label in row 2"):
         Manifest.from_source(write("clips.csv", "video;label\n1.mp4;run|\n"))
 
@@ -76,7 +76,9 @@ def test_labels_with_bars_are_several(write: Write) -> None:
 def test_rows_are_joined_only_when_that_is_asked_for(write: Write) -> None:
     write("1.mp4")
     table = write("clips.csv", "video,label\n1.mp4,run\n1.mp4,wave\n")
-    with pytest.raises(ManifestError, match=r"two labels: .* Keep one, or pass --multi-label if b"):
+    with pytest.raises(
+        ManifestError, match=r"two labels: .* Keep one, or pass multi_label=True if b"
+    ):
         Manifest.from_source(table)
     manifest = Manifest.from_source(table, multi_label=True)
     assert [clip.label for clip in manifest.clips()] == ["run|wave"]
@@ -86,7 +88,7 @@ def test_rows_are_joined_only_when_that_is_asked_for(write: Write) -> None:
 
 
 def test_pictures_are_those_that_can_be_decoded() -> None:
-    assert set(CODECS) == PICTURE_EXTENSIONS
+    assert set(CODECS) == IMAGE_EXTENSIONS
 
 
 def test_what_a_frame_folder_is(write: Write, tmp_path: Path) -> None:
@@ -102,11 +104,11 @@ def test_what_a_frame_folder_is(write: Write, tmp_path: Path) -> None:
     write("deeper/img_1.jpg")
     write("deeper/more/img_1.jpg")
     (tmp_path / "empty").mkdir()
-    assert is_frame_folder(tmp_path / "good")
-    assert is_frame_folder(tmp_path / "plain")
-    assert is_frame_folder(tmp_path / "names")
+    assert is_image_sequence(tmp_path / "good")
+    assert is_image_sequence(tmp_path / "plain")
+    assert is_image_sequence(tmp_path / "names")
     for name in ("words", "mixed", "deeper", "empty", "missing", "good/.hidden"):
-        assert not is_frame_folder(tmp_path / name), name
+        assert not is_image_sequence(tmp_path / name), name
 
 
 def test_frame_folders_are_videos_with_a_given_rate(write: Write) -> None:

@@ -1,4 +1,4 @@
-"""Archives that are right, or damaged, or have no room."""
+"""Archives that are whole, or damaged, or find no space."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import stat
 import sys
 import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from made_archives import MAKERS, TREE, refuse, special, tar_bytes, unpack
 from vidclass.datasets import archive
-from vidclass.datasets.archive import extract_archive
-from vidclass.datasets.staging import staging_beside
+from vidclass.datasets.archive import extract_archive, space_shortage, staging_beside
 from vidclass.errors import ArchiveError
 
 
 @pytest.mark.parametrize("kind", MAKERS)
-def test_every_kind_is_told_by_its_content_and_unpacked_whole(tmp_path: Path, kind: str) -> None:
+def test_every_format_is_recognised_by_its_content(tmp_path: Path, kind: str) -> None:
     files = unpack(tmp_path, MAKERS[kind]())
     out = tmp_path / "out"
     assert {file.relative_to(out).as_posix(): file.read_bytes() for file in files} == TREE
@@ -29,10 +29,10 @@ def test_every_kind_is_told_by_its_content_and_unpacked_whole(tmp_path: Path, ki
 def test_progress_counts_the_bytes_of_the_archive(tmp_path: Path) -> None:
     path = tmp_path / "a.tar.gz"
     path.write_bytes(gzip.compress(tar_bytes(("big", os.urandom(600_000)))))
-    seen: list[tuple[int, int | None]] = []
-    extract_archive(path, tmp_path / "out", progress=lambda *step: seen.append(step))
+    steps: list[tuple[int, int | None]] = []
+    extract_archive(path, tmp_path / "out", progress=lambda *step: steps.append(step))
     size = path.stat().st_size
-    assert len(seen) > 2 and seen == sorted(seen) and seen[-1] == (size, size)
+    assert len(steps) > 2 and steps == sorted(steps) and steps[-1] == (size, size)
 
 
 def test_folders_and_the_root_itself_may_be_members(tmp_path: Path) -> None:
@@ -82,13 +82,13 @@ def test_a_tar_with_a_damaged_header_in_the_middle(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["tar.gz", "tar.bz2", "tar.xz", "zip"])
-def test_one_wrong_bit_is_seen(tmp_path: Path, kind: str) -> None:
+def test_one_wrong_bit_is_detected(tmp_path: Path, kind: str) -> None:
     data = bytearray(MAKERS[kind]())
     data[len(data) // 3] ^= 4
     refuse(tmp_path, bytes(data), "is damaged|would overwrite|control character")
 
 
-def test_a_wrong_checksum_at_the_end_is_seen(tmp_path: Path) -> None:
+def test_a_wrong_checksum_at_the_end_is_detected(tmp_path: Path) -> None:
     data = bytearray(MAKERS["tar.gz"]())
     data[-8] ^= 1
     refuse(tmp_path, bytes(data), "CRC check failed")
@@ -131,15 +131,15 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_a_killed_process_left_goes_when_the_folder_is_whole(tmp_path: Path) -> None:
-    left = tmp_path / ".out.abcd1234.unpacking"
+    stale = tmp_path / ".out.abcd1234.unpacking"
     other = tmp_path / ".out.b.abcd1234.unpacking"
-    for folder in (left, other):
+    for folder in (stale, other):
         (folder / "content").mkdir(parents=True)
     with pytest.raises(ArchiveError):
         unpack(tmp_path, b"no archive")
-    assert left.exists()
+    assert stale.exists()
     unpack(tmp_path, MAKERS["zip"]())
-    assert not left.exists() and other.exists()
+    assert not stale.exists() and other.exists()
 
 
 def test_two_extractions_at_once_the_later_one_loses(tmp_path: Path) -> None:
@@ -161,3 +161,18 @@ def test_staging_is_on_the_same_disk_and_goes(tmp_path: Path) -> None:
     with staging_beside(tmp_path / "new" / "out") as staging:
         assert staging.parent == tmp_path / "new"
     assert not staging.exists()
+
+
+def test_space_is_measured_on_the_disk_where_the_folder_will_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[Path] = []
+
+    def usage(path: Path) -> SimpleNamespace:
+        measured.append(path)
+        return SimpleNamespace(free=1000)
+
+    monkeypatch.setattr("shutil.disk_usage", usage)
+    assert space_shortage(tmp_path / "new" / "deep", 1000) == ""
+    assert space_shortage(tmp_path, 1001) == "it takes 1.0 kB and 1.0 kB are free there"
+    assert measured == [tmp_path, tmp_path]

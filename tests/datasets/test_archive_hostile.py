@@ -1,4 +1,4 @@
-"""Archives made to do harm."""
+"""Hostile archives."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from made_archives import MAKERS, TREE, refuse, special, tar_bytes, unpack, zip_bytes
-from vidclass.datasets import archive_members
+from vidclass.datasets.archive_members import ForwardReader
 from vidclass.errors import ArchiveError
 
 NAMES = {
@@ -151,7 +151,7 @@ def test_an_archive_without_files(tmp_path: Path, data: bytes) -> None:
 
 
 def test_a_jump_back_is_refused(tmp_path: Path) -> None:
-    reader = archive_members._ForwardReader(tmp_path, io.BytesIO(b"abc"), 10)
+    reader = ForwardReader(tmp_path, io.BytesIO(b"abc"), 10)
     assert reader.read(2) == b"ab" and reader.seek(9) == 3
     with pytest.raises(tarfile.ReadError, match="a jump from byte 3 back to 1"):
         reader.seek(1)

@@ -63,9 +63,9 @@ def test_data_list_fits_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("hashes", "problem"),
     [
-        (["0" * 64], f"sha256='{'0' * 64}' could be that of any of UCF101.rar, UCF101Train"),
+        (["0" * 64], f"--sha256 '{'0' * 64}' could be that of any of UCF101.rar, UCF101Train"),
         (["UCF101.zip=0"], "archive='UCF101.zip' is not one of .* Did you mean 'UCF101.rar'?"),
-        (["0", "UCF101.rar=1"], "sha256='0' of which archive. Say FILE=0"),
+        (["0", "UCF101.rar=1"], "--sha256 '0' of which archive. Say FILE=0"),
     ],
 )
 def test_hashes_of_several_archives(tmp_path: Path, hashes: list[str], problem: str) -> None:

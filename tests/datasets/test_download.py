@@ -1,4 +1,4 @@
-"""What download does when all goes well in the end."""
+"""Downloads that succeed, at once or after a resume."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What download refuses, and what it says then."""
+"""Downloads that are refused or fail, and their messages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import pytest
 
 from served_file import DATA, SHA256, Site, left
 from vidclass.datasets import download as module
-from vidclass.datasets import http_only
 from vidclass.datasets.download import download
 from vidclass.datasets.part_file import PartFile
 from vidclass.errors import ConfigError, DownloadError
@@ -175,11 +174,11 @@ def test_a_bad_certificate_is_final(target: Path, monkeypatch: pytest.MonkeyPatc
     assert Opener.calls == 1
 
 
-def test_the_opener_knows_http_only() -> None:
-    assert {"file", "ftp", "data", "unknown"}.isdisjoint(http_only.http_opener().handle_open)
+def test_the_opener_handles_http_only() -> None:
+    assert {"file", "ftp", "data", "unknown"}.isdisjoint(module.http_opener().handle_open)
 
 
-def test_arguments_that_cannot_be_right(target: Path) -> None:
+def test_invalid_arguments(target: Path) -> None:
     with pytest.raises(ConfigError, match="sha256='abc' is not a SHA-256: give 64 hexadecimal"):
         download("http://127.0.0.1/x", target, sha256="abc")
     with pytest.raises(ConfigError, match="attempts=0 must be at least 1"):

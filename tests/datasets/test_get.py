@@ -49,11 +49,11 @@ SHA256 = hashlib.sha256(ARCHIVE).hexdigest()
 @pytest.fixture
 def mirror(tmp_path_factory: pytest.TempPathFactory, impatient: None) -> Iterator[Mirror]:
     root = tmp_path_factory.mktemp("served")
-    with serve_mirror(root, {"ucf101_top5.tar.gz": ARCHIVE}) as found:
-        yield found
+    with serve_mirror(root, {"ucf101_top5.tar.gz": ARCHIVE}) as mirror:
+        yield mirror
 
 
-def test_a_data_set_is_fetched_unpacked_and_written_down(mirror: Mirror, tmp_path: Path) -> None:
+def test_a_data_set_is_fetched_unpacked_and_recorded(mirror: Mirror, tmp_path: Path) -> None:
     steps: list[tuple[str, int, int | None]] = []
     folder = tmp_path / "ucf"
     receipt = get_dataset(
@@ -103,10 +103,10 @@ def test_an_archive_put_there_by_hand_is_taken_and_kept(mirror: Mirror, tmp_path
 def test_offline_says_where_to_put_the_file_and_goes_on_from_there(
     mirror: Mirror, tmp_path: Path
 ) -> None:
-    place = tmp_path / "ucf101_top5.tar.gz"
-    with pytest.raises(DownloadError, match=f"404 File not found.* put it at {place}: the same"):
+    archive_path = tmp_path / "ucf101_top5.tar.gz"
+    with pytest.raises(DownloadError, match=f"404 File not found.* at {archive_path}: the same"):
         get_dataset(NAME, tmp_path / "ucf", base_url=f"{mirror.base_url}/wrong")
-    place.write_bytes(ARCHIVE)
+    archive_path.write_bytes(ARCHIVE)
     assert content(get_dataset(NAME, tmp_path / "ucf").folder) == TREE
 
 
@@ -149,7 +149,7 @@ def test_files_that_were_removed_are_missed(mirror: Mirror, tmp_path: Path) -> N
         get_dataset(NAME, tmp_path / "ucf")
 
 
-def test_a_record_of_the_first_shape_is_read(mirror: Mirror, tmp_path: Path) -> None:
+def test_a_record_of_the_first_schema_is_read(mirror: Mirror, tmp_path: Path) -> None:
     receipt = get_dataset(NAME, tmp_path / "ucf", base_url=mirror.base_url)
     path = tmp_path / "ucf" / RECORD_NAME
     value = json.loads(path.read_text())
@@ -191,15 +191,15 @@ def test_the_default_address_is_the_published_one(
         get_dataset(NAME, tmp_path / "ucf")
 
 
-@pytest.mark.parametrize("room", [archive, module])
+@pytest.mark.parametrize("patched", [archive, module])
 def test_a_disk_that_fills_up_leaves_the_archive_only(
-    mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: Any
+    mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patched: Any
 ) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(room, "move_into_place", full)
+        patch.setattr(patched, "move_into_place", full)
         with pytest.raises(ArchiveError, match="cannot .*No space left on device.* again"):
             get_dataset(NAME, tmp_path / "ucf", base_url=mirror.base_url)
     assert beside(tmp_path / "ucf") == ["ucf101_top5.tar.gz"]
@@ -244,7 +244,7 @@ def test_killed_at_any_moment_the_same_call_completes_it(
     receipt = get_dataset(NAME, folder, base_url=mirror.base_url)
     assert content(folder) == TREE
     assert receipt.record.archives[0].sha256 == SHA256
-    kept = [place.name for place in receipt.kept_archives]
+    kept = [path.name for path in receipt.kept_archives]
     assert beside(folder) == ["ucf", *kept]
     assert bool(kept) == (where != "download")
 

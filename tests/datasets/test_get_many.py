@@ -1,4 +1,4 @@
-"""Data sets of several archives, and of archives in archives: whole, in their places, or not."""
+"""Data sets of several archives, and of nested archives."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ SERVED = {
 
 @pytest.fixture(autouse=True)
 def of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is known of the true archives does not hold for those of the tests."""
+    """Forget the sizes and hashes of the true archives, which those of the tests do not have."""
     for name, data_set in datasets.items():
         archives = tuple(
             replace(archive, size_bytes=None, sha256=None, md5=None)
@@ -63,8 +63,8 @@ def of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def mirror(tmp_path_factory: pytest.TempPathFactory, impatient: None) -> Iterator[Mirror]:
     need_rar_tool()
-    with serve_mirror(tmp_path_factory.mktemp("served"), SERVED) as found:
-        yield found
+    with serve_mirror(tmp_path_factory.mktemp("served"), SERVED) as mirror:
+        yield mirror
 
 
 def test_ucf101_has_its_lists_beside_its_classes(mirror: Mirror, tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_without_a_tool_nothing_is_fetched(
     assert mirror.asked == []
 
 
-def test_without_room_nothing_is_fetched(
+def test_without_space_nothing_is_fetched(
     mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     big = replace(datasets["ucf11"], unknown_bytes=1_050_000_000)
@@ -129,26 +129,26 @@ def test_without_room_nothing_is_fetched(
         get_dataset("ucf11", tmp_path / "new" / "ucf11", base_url=mirror.base_url)
     assert mirror.asked == []
     assert list(tmp_path.iterdir()) == []
-    # What is there already needs no more room.
+    # An archive that is there already needs no more space.
     (tmp_path / "UCF11_updated_mpg.rar").write_bytes(SERVED["UCF11_updated_mpg.rar"])
     small = replace(big, unknown_bytes=1_000_000_000 + 40)
     monkeypatch.setitem(datasets, "ucf11", small)
     assert get_dataset("ucf11", tmp_path / "ucf11").clips == 2
 
 
-def test_a_written_down_md5_is_compared(
+def test_a_published_md5_is_compared(
     mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = hashlib.md5(SERVED["UCF11_updated_mpg.rar"]).hexdigest()
-    for md5 in ("0" * 32, found):
+    right = hashlib.md5(SERVED["UCF11_updated_mpg.rar"]).hexdigest()
+    for md5 in ("0" * 32, right):
         [archive] = datasets["ucf11"].archives
-        known = replace(datasets["ucf11"], archives=(replace(archive, md5=md5),))
-        monkeypatch.setitem(datasets, "ucf11", known)
-        if md5 == found:
+        changed = replace(datasets["ucf11"], archives=(replace(archive, md5=md5),))
+        monkeypatch.setitem(datasets, "ucf11", changed)
+        if md5 == right:
             (tmp_path / archive.name).unlink()
             assert get_dataset("ucf11", tmp_path / "u", base_url=mirror.base_url).clips == 2
         else:
-            with pytest.raises(DownloadError, match=f"its MD5 is {found} instead of {md5}. Remove"):
+            with pytest.raises(DownloadError, match=f"its MD5 is {right} instead of {md5}. Remove"):
                 get_dataset("ucf11", tmp_path / "u", base_url=mirror.base_url)
 
 
@@ -163,7 +163,7 @@ def test_hashes_are_given_by_file(mirror: Mirror, tmp_path: Path) -> None:
         get_dataset("ucf101", tmp_path / "u", sha256="0" * 64)
 
 
-NOT_AS_IT_SHOULD_BE = {
+BROKEN_ARCHIVES = {
     "no archives inside": ({"climb/one.avi": b"1"}, "hmdb51_org.rar holds no archives, as it sh"),
     "one is damaged": ({"climb.rar": CLASSES["climb"][:60]}, r"climb\.rar is damaged or cut off"),
     "one does harm": ({"climb.rar": rar_of({"../x": b"1"})}, "'../x' climbs out of its folder"),
@@ -171,10 +171,8 @@ NOT_AS_IT_SHOULD_BE = {
 
 
 @pytest.mark.parametrize("case", ["no archives inside", "one is damaged", "one does harm"])
-def test_what_is_wrong_inside_leaves_nothing_half(
-    mirror: Mirror, tmp_path: Path, case: str
-) -> None:
-    tree, match = NOT_AS_IT_SHOULD_BE[case]
+def test_a_broken_archive_leaves_nothing_half(mirror: Mirror, tmp_path: Path, case: str) -> None:
+    tree, match = BROKEN_ARCHIVES[case]
     (tmp_path / "hmdb51_org.rar").write_bytes(rar_of(tree))
     with pytest.raises(ArchiveError, match=match):
         get_dataset("hmdb51", tmp_path / "hmdb", base_url=mirror.base_url)
@@ -192,12 +190,11 @@ KILLED = """
 import os, signal, sys
 from dataclasses import replace
 from pathlib import Path
-from vidclass.datasets import assembly
 from vidclass.datasets import get
 where, base_url, folder = sys.argv[1:]
-known = get.datasets["hmdb51"]
-archives = tuple(replace(a, md5=None) for a in known.archives)
-get.datasets["hmdb51"] = replace(known, archives=archives, unknown_bytes=9)
+published = get.datasets["hmdb51"]
+archives = tuple(replace(a, md5=None) for a in published.archives)
+get.datasets["hmdb51"] = replace(published, archives=archives, unknown_bytes=9)
 
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -216,9 +213,9 @@ def second(url, target, download=get.download, **options):
 if where == "second":
     get.download = second
 if where == "nested":
-    assembly._unpack_nested = die
+    get.unpack_nested = die
 if where == "gather":
-    assembly._move_all = die
+    get.move_entries = die
 if where == "move":
     get.move_into_place = die
 get.get_dataset("hmdb51", Path(folder), base_url=base_url, progress=progress)

@@ -20,7 +20,7 @@ from vidclass.types import Failure
 
 
 def listed(videos: list[Path], labels: list[str]) -> Manifest:
-    return Manifest(Rows.of({"video": [str(v) for v in videos], "label": labels}).table)
+    return Manifest(Rows.from_columns({"video": [str(v) for v in videos], "label": labels}).table)
 
 
 @pytest.mark.slow

@@ -100,7 +100,7 @@ def test_missing_weights_do_not_lead_to_keras(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_gpu_is_used_when_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (extractor_module, hardware):
-        monkeypatch.setattr(module, "gpu_at_hand", lambda: True)
+        monkeypatch.setattr(module, "has_gpu", lambda: True)
     monkeypatch.setattr(keras_network, "KerasNetwork", lambda *given: given)
     extractor = feature_extractor(SMALL.model_copy(update={"precision": "auto"}))
     assert extractor.config.precision == "bf16"

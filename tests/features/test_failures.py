@@ -1,4 +1,4 @@
-"""Failures that are remembered: content alone, one version alone, and never in the way."""
+"""Failed clips: counts by class, and a record of lasting failures of one version."""
 
 from __future__ import annotations
 
@@ -14,15 +14,23 @@ from pathlib import Path
 from typing import Any
 
 import av
+import polars as pl
 import pytest
 
 from fake_network import FakeExtractor
 from vidclass.data.manifest import Manifest
+from vidclass.data.rows import SCHEMA
 from vidclass.errors import StoppedError, VideoError
 from vidclass.features import extract as extract_module
 from vidclass.features import failures as module
 from vidclass.features.extract import Extraction, extract
-from vidclass.features.failures import FailureRecord, is_lasting, record_path
+from vidclass.features.failures import (
+    FailureCounts,
+    FailureRecord,
+    count_failures,
+    is_lasting,
+    record_path,
+)
 from vidclass.features.identity import hash_video
 from vidclass.features.store.maintenance import leftovers, remove, stored_tables
 from vidclass.types import Span
@@ -281,3 +289,42 @@ def test_failures_go_with_their_table(
     remove([table.path])
     assert not kept.exists()
     assert json.dumps([path.name for path in store.iterdir()]) == json.dumps([alone.name])
+
+
+LABELS = ["a", "a", "b", "a|c", "b"]
+SPLITS = ["train", "test", "test", "test", None]
+
+
+@pytest.fixture
+def labelled() -> Manifest:
+    rows = [
+        (f"{k}.avi", label, None, split, None, 0.0, None, None)
+        for k, (label, split) in enumerate(zip(LABELS, SPLITS, strict=True))
+    ]
+    return Manifest(pl.DataFrame(rows, schema=dict(SCHEMA), orient="row"))
+
+
+def test_no_failures_have_no_notes(labelled: Manifest) -> None:
+    counts = count_failures(labelled, [False] * 5)
+    assert (counts, counts.notes(), counts.unreadable_classes) == (FailureCounts(), (), [])
+
+
+def test_failures_are_counted_in_each_class(labelled: Manifest) -> None:
+    counts = count_failures(labelled, [True, False, False, True, True])
+    assert counts.as_metrics() == {"failed": 3, "failed_by_class": {"a": 2, "b": 1, "c": 1}}
+    assert counts.notes() == (
+        "3 clips failed and are in no score: 2 of 3 of 'a', 1 of 2 of 'b', 1 of 1 of 'c'",
+        "no clip of 'c' could be read: this class is left out",
+    )
+
+
+def test_failures_of_one_split_are_counted(labelled: Manifest) -> None:
+    counts = count_failures(labelled, [True, False, True, False, True], split="test")
+    assert (counts.clips, counts.by_class, counts.unreadable_classes) == (1, {"b": 1}, ["b"])
+    assert counts.notes()[0] == "1 clip failed and is in no score: 1 of 1 of 'b'"
+
+
+def test_notes_list_the_first_of_many_classes() -> None:
+    names = {f"{k:02}": 1 for k in range(12)}
+    counts = FailureCounts(12, names, dict.fromkeys(names, 2))
+    assert counts.notes()[0].endswith("1 of 2 of '09' and 2 more")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from vidclass.config import SplitConfig
-from vidclass.data.checks import refuse_leaks
+from vidclass.data.checks import require_no_leaks
 from vidclass.data.manifest import Manifest
 from vidclass.data.rows import Rows
 from vidclass.errors import LeakError, ManifestError
@@ -31,7 +31,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Mani
             if content is not None:
                 video.write_text(content)
         named = {"video": [str(video) for video in videos], "label": ["a"] * len(videos)}
-        return Manifest(Rows.of(named | columns).table)
+        return Manifest(Rows.from_columns(named | columns).table)
 
     return make
 
@@ -57,7 +57,7 @@ def test_the_same_error_page_under_many_names_is_no_copy_of_a_video(
     for name in ("c.avi", "d.avi"):
         (tmp_path / name).write_text("<html>404</html>")
     videos = [str(tmp_path / f"{name}.avi") for name in "abcd"]
-    joined = join_copies(Manifest(Rows.of({"video": videos, "label": ["x"] * 4}).table))
+    joined = join_copies(Manifest(Rows.from_columns({"video": videos, "label": ["x"] * 4}).table))
     first, second, *rest = joined.table["group"].to_list()
     assert first == second == f"copies of {Path(tmp_path.name) / 'a.avi'}"
     assert rest == [None, None]
@@ -92,7 +92,7 @@ def test_groups_as_configured(files: Callable[..., Manifest]) -> None:
     assert alone.table["group"].is_null().to_list() == [False, False, True]
     pattern = regrouped(manifest, SplitConfig(group_pattern=r"(\d)\.avi"))
     assert pattern.table["group"].to_list() == ["0 + 1", "0 + 1", "2"]
-    with pytest.raises(ManifestError, match=r"--groups parent: no video lies in a folder"):
+    with pytest.raises(ManifestError, match=r"groups='parent': no video lies in a folder"):
         regrouped(manifest, SplitConfig(groups="parent"))
 
 
@@ -126,6 +126,6 @@ def test_a_moved_copy_is_still_a_copy(tiny_video: Callable[..., Path], tmp_path:
     first = tiny_video()
     second = Path(shutil.copy(first, tmp_path / "other name.avi"))
     rows = {"video": [str(first), str(second)], "label": ["a", "b"], "split": ["train", "test"]}
-    manifest = join_copies(Manifest(Rows.of(rows).table))
+    manifest = join_copies(Manifest(Rows.from_columns(rows).table))
     with pytest.raises(LeakError, match=r"'tiny\.avi' in train, 'other name\.avi' in test"):
-        refuse_leaks(manifest.table)
+        require_no_leaks(manifest.table, manifest.group_ids)

@@ -16,7 +16,7 @@ from vidclass.features import extractor
 from vidclass.features import int8 as module
 from vidclass.features.extractor import backbone_spec, feature_extractor
 from vidclass.features.int8 import int8_for_clips
-from vidclass.runtime.ir_files import IrFiles
+from vidclass.runtime.ir import IrFiles
 from vidclass.runtime.quantize import Int8Ir
 from vidclass.types import no_progress
 
@@ -136,7 +136,7 @@ def test_an_extractor_is_known_by_its_int8_network(
     manifest_of: MakeManifest,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(extractor, "_opened", lambda files, precision: (files, precision))
+    monkeypatch.setattr(extractor.OpenVinoNetwork, "from_bytes", lambda *given, cached: given)
     first = feature_extractor(CONFIG, manifest_of(videos))
     assert first.fingerprint == feature_extractor(CONFIG, manifest_of(videos)).fingerprint
     assert first.ir() == quantiser.entries[0].ir

@@ -15,13 +15,14 @@ from vidclass.errors import VideoError
 from vidclass.finetuning.batches import (
     ClipReader,
     TuneClip,
+    TuneData,
     can_jitter,
     epoch_steps,
     plain_batches,
-    targets,
+    soft_targets,
     training_batches,
 )
-from vidclass.finetuning.loop import TuneData, scores
+from vidclass.finetuning.loop import scores
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +47,12 @@ def test_every_clip_comes_once_an_epoch_in_even_steps() -> None:
 
 def test_frames_jitter_by_epoch_and_are_the_same_again(data: TuneData) -> None:
     item, plain = data.train[0], reader(jitter=False)
-    drawn = [reader().for_training(item, epoch).frames for epoch in (1, 1, 2, 3, 4)]
+    drawn = [reader().read_augmented(item, epoch).frames for epoch in (1, 1, 2, 3, 4)]
     np.testing.assert_array_equal(drawn[0], drawn[1])
     assert any((one != drawn[0]).any() for one in drawn[2:])
-    expected = plain.plainly(item).frames
-    np.testing.assert_array_equal(plain.for_training(item, 3).frames, expected)
-    np.testing.assert_array_equal(reader().plainly(item).frames, expected)
+    expected = plain.read_plain(item).frames
+    np.testing.assert_array_equal(plain.read_augmented(item, 3).frames, expected)
+    np.testing.assert_array_equal(reader().read_plain(item).frames, expected)
 
 
 @pytest.mark.parametrize(("policy", "can"), [("uniform", True), ("random", True), ("first", False)])
@@ -61,49 +62,49 @@ def test_only_frames_of_equal_parts_can_jitter(policy: str, can: bool, data: Tun
     if not can:
         still = reader(FEATURES.model_copy(update={"sampling": sampling}))
         item = data.train[0]
-        frames = [still.for_training(item, epoch).frames for epoch in (1, 2)]
+        frames = [still.read_augmented(item, epoch).frames for epoch in (1, 2)]
         np.testing.assert_array_equal(frames[0], frames[1])
 
 
 def test_half_of_the_clips_are_mirrored_and_their_labels_exchanged(data: TuneData) -> None:
     item = data.train[0]
-    plain = reader(jitter=False).plainly(item)
+    plain = reader(jitter=False).read_plain(item)
     flipping = reader(jitter=False, flip=True)
     count = 0
     for epoch in range(40):
-        read = flipping.for_training(item, epoch)
-        if read.truth == plain.truth:
-            np.testing.assert_array_equal(read.frames, plain.frames)
+        decoded = flipping.read_augmented(item, epoch)
+        if decoded.target == plain.target:
+            np.testing.assert_array_equal(decoded.frames, plain.frames)
         else:
-            np.testing.assert_array_equal(read.frames, plain.frames[:, :, ::-1])
+            np.testing.assert_array_equal(decoded.frames, plain.frames[:, :, ::-1])
             count += 1
     assert 10 <= count <= 30
 
 
 def test_batches_are_padded_and_name_what_failed(data: TuneData, tmp_path: Path) -> None:
     gone = replace(data.train[0].clip, video=tmp_path / "gone.avi")
-    lost = TuneClip(gone, "lost", 0)
-    step = [data.train[1], lost, data.train[2]]
+    failing = TuneClip(gone, "key", 0)
+    step = [data.train[1], failing, data.train[2]]
     batches = list(training_batches(data.reader, [step], epoch=1, size=2, micro=3))
     assert [batch.clips for batch in batches] == [1, 1, 0]
     assert [batch.frames.shape for batch in batches] == [(2, 4, 16, 16, 3)] * 3
-    assert batches[0].truth.tolist() == [data.train[1].truth, -1]
+    assert batches[0].targets.tolist() == [data.train[1].target, -1]
     assert not batches[0].mask[1].any() and not batches[0].frames[1].any()
     [(item, error)] = batches[0].errors
-    assert item is lost
+    assert item is failing
     assert isinstance(error, VideoError)
     [plain] = plain_batches(data.reader, [data.train[1]], size=2)
-    assert plain.truth.tolist() == [data.train[1].truth, -1]
+    assert plain.targets.tolist() == [data.train[1].target, -1]
     assert plain.mask.tolist() == [[True] * 4, [False] * 4]
 
 
 def test_targets_are_smoothed_weighed_and_empty_for_empty_rows() -> None:
-    rows = targets(np.array([1, -1]), 2, smoothing=0.2, weights={0: 1.0, 1: 3.0})
+    rows = soft_targets(np.array([1, -1]), 2, smoothing=0.2, weights={0: 1.0, 1: 3.0})
     np.testing.assert_allclose(rows, [[0.3, 2.7], [0, 0]], rtol=1e-6)
-    rows = targets(np.array([0]), 2, smoothing=0.0, weights=None)
+    rows = soft_targets(np.array([0]), 2, smoothing=0.0, weights=None)
     assert rows.tolist() == [[1, 0]]
 
 
 def test_scores() -> None:
-    found = scores(np.array([0, 1]), np.array([[0.5, 0.5], [0.75, 0.25]]))
-    assert found == pytest.approx({"val_accuracy": 0.5, "val_loss": 1.5 * np.log(2)})
+    metrics = scores(np.array([0, 1]), np.array([[0.5, 0.5], [0.75, 0.25]]))
+    assert metrics == pytest.approx({"val_accuracy": 0.5, "val_loss": 1.5 * np.log(2)})

@@ -1,34 +1,37 @@
-"""Fine-tuning of a whole run: what it leaves, what goes on from it, and what is refused."""
+"""Fine-tuning of a whole run: its files, resuming, and what is refused."""
 
 from __future__ import annotations
 
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 import pytest
 
 from tiny_set import LABELS, write_set
+from vidclass._core.execution import ExecutionOptions
 from vidclass._core.files import sha256_of
 from vidclass.bundle.read import Bundle
-from vidclass.config import FinetuneConfig, RunConfig
+from vidclass.config import FinetuneConfig, RunConfig, SamplingConfig
 from vidclass.data.manifest import Manifest
 from vidclass.errors import ConfigError, ManifestError, RunError
 from vidclass.evaluation.evaluate import evaluate
 from vidclass.finetuning import finetune as module
 from vidclass.finetuning import model
-from vidclass.finetuning.build import Tuned
+from vidclass.finetuning.build import TuneResult
 from vidclass.finetuning.checkpoint import TuneState
-from vidclass.finetuning.finetune import finetune
-from vidclass.finetuning.finish import notes_on
-from vidclass.finetuning.source import check_finetunable, open_run
+from vidclass.finetuning.finetune import TuneJob, finetune, tuning_notes
+from vidclass.finetuning.source import open_run, require_finetunable
+from vidclass.finetuning.split import TunedSplit
 from vidclass.inference.classifier import Classifier
 from vidclass.training import run_folder as names
+from vidclass.training.run_folder import RunWriter
 
 CONFIG = FinetuneConfig(unfreeze=1, epochs=1, batch_size=8, micro_batch=8)
 
@@ -40,7 +43,7 @@ def tuned(
     """A fine-tuned run, with one clip that cannot be read, in place of another run; read only."""
     folder = tmp_path_factory.mktemp("finetuned")
     former = Path(shutil.copytree(tiny_run, folder / "run"))
-    (former / names.numbered(names.CHECKPOINT, 1)).touch()
+    (former / names.numbered(names.HEAD_WEIGHTS, 1)).touch()
     clips = Path(shutil.copytree(tiny_set, folder / "clips"))
     (clips / "dark" / "v_dark_g09_c01.avi").write_bytes(b"")
     with pytest.MonkeyPatch.context() as patch:
@@ -53,9 +56,9 @@ def tuned(
 @pytest.mark.slow
 def test_a_fine_tuned_run_is_a_run_like_any(tuned: Path, tiny_run: Path, tiny_set: Path) -> None:
     assert sorted(path.name for path in tuned.iterdir()) == sorted(
-        [names.CONFIG, names.SPLIT, names.HISTORY, names.HISTORY_FIGURE, names.CHECKPOINT,
+        [names.CONFIG, names.SPLIT, names.HISTORY, names.HISTORY_FIGURE, names.HEAD_WEIGHTS,
          names.BUNDLE, names.METRICS, names.COMPLETE, names.LEDGER,
-         names.BACKBONE_WEIGHTS, names.EARLIER, names.TUNING]
+         names.BACKBONE_WEIGHTS, names.EARLIER_SPLITS, names.FINETUNE]
     )  # fmt: skip
     splits = [pl.read_csv(run / names.SPLIT)["split"].to_list() for run in (tuned, tiny_run)]
     assert splits[0] == splits[1]
@@ -125,11 +128,11 @@ def test_it_can_be_fine_tuned_again_wherever_it_lies(
     # This run's head never saw the validation clips: it is taken as it is.
     from vidclass.heads.registry import load_head
 
-    expected = load_head("temporal", 5, 1280, 2, str(moved / names.CHECKPOINT)).get_weights()
+    expected = load_head("temporal", 5, 1280, 2, str(moved / names.HEAD_WEIGHTS)).get_weights()
     for mine, theirs in zip(head.weights, expected, strict=True):
         np.testing.assert_array_equal(mine, theirs)
-    # What is known of the runs before goes along: nothing learned from is ever held out.
-    earlier = pl.read_csv(tmp_path / "again" / names.EARLIER)
+    # The splits of the runs before are kept: no clip that was trained on is ever held out.
+    earlier = pl.read_csv(tmp_path / "again" / names.EARLIER_SPLITS)
     assert len(earlier) == 20
     # Another network's weights in the place of its own.
     from vidclass.backbones.registry import build_backbone
@@ -155,23 +158,23 @@ def test_the_head_begins_before_it_saw_the_validation_clips(
         finetune(tiny_run, Manifest.from_source(tiny_set), out, CONFIG)
     from vidclass.heads.registry import load_head
 
-    after = load_head("temporal", 5, 1280, 2, str(tiny_run / names.CHECKPOINT)).get_weights()
+    after = load_head("temporal", 5, 1280, 2, str(tiny_run / names.HEAD_WEIGHTS)).get_weights()
     assert any((mine != theirs).any() for mine, theirs in zip(seen[0].weights, after, strict=True))
     # An unfinished one goes on with the same command; what is in it is no finished run.
     with pytest.raises(RunError, match="is not a finished run"):
         open_run(out)
-    (out / names.TUNE_CHECKPOINT).write_bytes(b"half of one")
+    (out / names.FINETUNE_CHECKPOINT).write_bytes(b"half of one")
     with pytest.raises(
         RunError, match="holds an unfinished fine-tuning of another run, with other"
     ):
         finetune(
             tiny_run, Manifest.from_source(tiny_set), out, CONFIG.model_copy(update={"seed": 1})
         )
-    with pytest.raises(RunError, match=r"is damaged .*: remove it, or pass --overwrite"):
+    with pytest.raises(RunError, match=r"is damaged .*: remove it, or pass overwrite=True"):
         finetune(tiny_run, Manifest.from_source(tiny_set), out, CONFIG)
     with pytest.raises(KeyboardInterrupt):
         finetune(tiny_run, Manifest.from_source(tiny_set), out, CONFIG, overwrite=True)
-    assert not (out / names.TUNE_CHECKPOINT).exists()
+    assert not (out / names.FINETUNE_CHECKPOINT).exists()
 
 
 def test_what_cannot_be_fine_tuned_is_refused(
@@ -195,7 +198,7 @@ def test_what_cannot_be_fine_tuned_is_refused(
 
 def test_a_run_that_lacks_a_part_is_refused(tiny_run: Path, tmp_path: Path) -> None:
     run = Path(shutil.copytree(tiny_run, tmp_path / "run"))
-    (run / names.CHECKPOINT).write_bytes(b"another head")
+    (run / names.HEAD_WEIGHTS).write_bytes(b"another head")
     with pytest.raises(RunError, match=r"head.weights.h5 is not the head of model.vidclass"):
         open_run(run)
     (run / names.SPLIT).write_text("nothing,of,this\n1,2,3\n")
@@ -208,38 +211,51 @@ def test_a_run_that_lacks_a_part_is_refused(tiny_run: Path, tmp_path: Path) -> N
 
 def test_ensembles_and_windows_of_frames_are_refused(tiny_run: Path) -> None:
     bundle = Bundle.load(tiny_run / names.BUNDLE)
-    check_finetunable(bundle)
+    require_finetunable(bundle)
     features = SimpleNamespace(backbone="efficientnet_lite0")
     info = SimpleNamespace(members=["one", "two"], features=features, window=1, task="multi-label")
     fake: Any = SimpleNamespace(info=info, path="x.vidclass")
     with pytest.raises(ConfigError, match="x.vidclass is the mean of 2 heads: fine-tune a run of"):
-        check_finetunable(fake)
+        require_finetunable(fake)
     info.members = ["one"]
     with pytest.raises(ConfigError, match="x.vidclass is a multi-label classifier: only single"):
-        check_finetunable(fake)
+        require_finetunable(fake)
     info.task, info.window = "single-label", 16
     with pytest.raises(ConfigError, match="takes windows of 16 frames: only backbones that see"):
-        check_finetunable(fake)
+        require_finetunable(fake)
 
 
-def test_nothing_to_draw_is_said(
-    tiny_run: Path, tiny_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def job(tiny_run: Path, folder: Path, policy: Literal["uniform", "first"] = "uniform") -> TuneJob:
+    """A fine-tuning of the run, as if it had been trained with a sampling policy."""
+    run = open_run(tiny_run)
+    features = run.features.model_copy(update={"sampling": SamplingConfig(policy=policy)})
+    info = run.bundle.info.model_copy(update={"features": features})
+    run = replace(run, bundle=Bundle(run.bundle.path, info, {}))
+    writer = RunWriter(folder, run.finetuned_config(folder))
+    return TuneJob(run, writer, CONFIG, ExecutionOptions())
+
+
+def notes(
+    job: TuneJob, clips: Path, *, best_epoch: int = 1, devices: int = 1, shared: bool = False
+) -> list[str]:
+    split = TunedSplit(Manifest.from_source(clips), shared)
+    state = TuneState("clips", epoch=3, best_epoch=best_epoch)
+    return tuning_notes(job, split, TuneResult(state, 1, 2, devices=devices))
+
+
+def test_frames_that_cannot_be_drawn_and_a_head_before_its_refit_are_noted(
+    tiny_run: Path, tiny_set: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(module, "can_jitter", lambda _: False)
-    source = open_run(tiny_run)
-    job = module.TuneJob(source, tmp_path, FinetuneConfig(), None, lambda *_: None)
-    split = module._split(job, Manifest.from_source(tiny_set))
-    assert any(
-        "every epoch sees the same frames: policy='uniform'" in n for n in split.manifest.notes
-    )
-    assert any("begins with the head before that" in note for note in split.manifest.notes)
+    assert notes(job(tiny_run, tmp_path), tiny_set) == []
+    refit, frames = notes(job(tiny_run, tmp_path, "first"), tiny_set, shared=True)
+    assert "begins with the head before that" in refit
+    assert frames == "every epoch sees the same frames: policy='first' leaves none to draw."
 
 
-def test_a_training_that_did_not_help_says_so(tiny_run: Path, tmp_path: Path) -> None:
-    job = module.TuneJob(open_run(tiny_run), tmp_path, CONFIG, None, lambda *_: None)
-    useless = Tuned(TuneState("clips", epoch=3, best_epoch=0), 1, 2, devices=2)
-    first, second = notes_on(job, useless)
-    assert first.startswith("no epoch was better on the validation clips than the weights that")
-    assert first.endswith(f"these are kept, so the backbone is that of {tiny_run}.")
-    assert second == "batches were spread over 2 devices."
-    assert notes_on(job, Tuned(TuneState("clips", epoch=3, best_epoch=1), 1, 2, devices=1)) == []
+def test_training_without_a_better_epoch_and_its_devices_are_noted(
+    tiny_run: Path, tiny_set: Path, tmp_path: Path
+) -> None:
+    useless, devices = notes(job(tiny_run, tmp_path), tiny_set, best_epoch=0, devices=2)
+    assert useless.startswith("no epoch was better on the validation clips than the weights that")
+    assert useless.endswith(f"these are kept, so the backbone is that of {tiny_run}.")
+    assert devices == "batches were spread over 2 devices."

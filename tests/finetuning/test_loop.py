@@ -47,7 +47,7 @@ def start(
 
 
 def finished(process: Any) -> tuple[list[str], dict[str, Any]]:
-    """The steps that it told, and its history."""
+    """Return the steps that it has printed, and its result."""
     out, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     *steps, last = out.splitlines()
@@ -61,7 +61,7 @@ def weights(run: Path) -> list[Any]:
     network = tiny_network()
     network.load_weights(run / names.BACKBONE_WEIGHTS)
     head = build_head(HEAD, 4, 8, 2)
-    head.load_weights(run / names.CHECKPOINT)
+    head.load_weights(run / names.HEAD_WEIGHTS)
     return [*network.get_weights(), *head.get_weights()]
 
 
@@ -69,9 +69,9 @@ def weights(run: Path) -> list[Any]:
 def whole(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """A training that nothing interrupts: two epochs of two steps."""
     out = tmp_path_factory.mktemp("tuned") / "whole"
-    steps, told = finished(start(clips, out))
+    steps, result = finished(start(clips, out))
     assert steps == [f"step {number}" for number in (1, 2, 3, 4)]
-    return out, told
+    return out, result
 
 
 @pytest.mark.slow
@@ -87,12 +87,12 @@ def test_a_killed_training_goes_on_at_the_step_and_ends_with_the_same_bits(
             break
     process.communicate()
     assert process.returncode == -signal.SIGKILL
-    found = read_checkpoint(out / names.TUNE_CHECKPOINT)
-    assert found is not None
-    assert (found.state.epoch, found.state.step, found.state.done) == (2, 1, False)
-    steps, told = finished(start(clips, out))
+    checkpoint = read_checkpoint(out / names.FINETUNE_CHECKPOINT)
+    assert checkpoint is not None
+    assert (checkpoint.state.epoch, checkpoint.state.step, checkpoint.state.done) == (2, 1, False)
+    steps, result = finished(start(clips, out))
     assert steps == ["step 4"]
-    np.testing.assert_equal(told["history"], whole[1]["history"])
+    np.testing.assert_equal(result["history"], whole[1]["history"])
     for mine, theirs in zip(weights(out), weights(whole[0]), strict=True):
         np.testing.assert_array_equal(mine, theirs)
 
@@ -122,9 +122,9 @@ def test_two_devices_give_the_losses_of_one(
 ) -> None:
     flags = "--xla_force_host_platform_device_count=2"
     # Two clips at a time in all, as in the other training: the head drops the same features.
-    _, told = finished(start(clips, tmp_path / "two", micro_batch=1, flags=flags))
-    assert (whole[1]["devices"], told["devices"]) == (1, 2)
-    for mine, theirs in zip(told["history"], whole[1]["history"], strict=True):
+    _, result = finished(start(clips, tmp_path / "two", micro_batch=1, flags=flags))
+    assert (whole[1]["devices"], result["devices"]) == (1, 2)
+    for mine, theirs in zip(result["history"], whole[1]["history"], strict=True):
         assert mine == pytest.approx(theirs, rel=1e-4, nan_ok=True)
 
 
@@ -132,25 +132,25 @@ def test_a_checkpoint_keeps_every_bit(tmp_path: Path) -> None:
     state = TuneState("abc", epoch=2, step=1, loss=0.1 + 0.2, history=[{"loss": float("nan")}])
     state.failures["key"] = Failure("a.avi", "decode", "VideoError", "a.avi: broken", "broken")
     arrays = [np.array([0.1, -0.0], np.float32), np.array(3, np.int32)]
-    path = tmp_path / names.TUNE_CHECKPOINT
+    path = tmp_path / names.FINETUNE_CHECKPOINT
     assert read_checkpoint(path) is None
     write_checkpoint(path, Checkpoint(state, arrays, arrays[:1], []))
-    found = read_checkpoint(path)
-    assert found is not None
-    np.testing.assert_equal(found.state.__dict__, state.__dict__)
-    assert [len(found.model), len(found.optimizer), len(found.best)] == [2, 1, 0]
-    for mine, theirs in zip(found.model, arrays, strict=True):
+    checkpoint = read_checkpoint(path)
+    assert checkpoint is not None
+    np.testing.assert_equal(checkpoint.state.__dict__, state.__dict__)
+    assert [len(checkpoint.model), len(checkpoint.optimizer), len(checkpoint.best)] == [2, 1, 0]
+    for mine, theirs in zip(checkpoint.model, arrays, strict=True):
         assert mine.dtype == theirs.dtype
         assert mine.tobytes() == theirs.tobytes()
     path.write_bytes(path.read_bytes()[:-30])
-    with pytest.raises(RunError, match=r"is damaged .*: remove it, or pass --overwrite"):
+    with pytest.raises(RunError, match=r"is damaged .*: remove it, or pass overwrite=True"):
         read_checkpoint(path)
     with pytest.raises(RunError, match="was begun with other clips than can be read now"):
         require_same_clips(state, "abd", path)
 
 
 class Scripted:
-    """A model that says what it is told to; its one variable is what was trained last."""
+    """A model with given outputs; its one variable holds the number of training steps."""
 
     def __init__(self) -> None:
         import keras
@@ -178,20 +178,20 @@ def test_a_clip_that_fails_on_the_way_is_in_the_ledger_once_and_in_no_batch(
 
     folder = write_set(tmp_path / "clips", groups=3)
     data = tune_data(folder)
-    lost = data.train[0]
-    lost.clip.video.unlink()
+    failing = data.train[0]
+    failing.clip.video.unlink()
     model, state = Scripted(), TuneState("clips")
-    tuner = Tuner(model, [], data, CONFIG, size=2, checkpoint=tmp_path / names.TUNE_CHECKPOINT)
+    tuner = Tuner(model, [], data, CONFIG, size=2, checkpoint=tmp_path / names.FINETUNE_CHECKPOINT)
     tuner.run(state)
-    assert [row.video for row in state.failures.values()] == [str(lost.clip.video)]
+    assert [row.video for row in state.failures.values()] == [str(failing.clip.video)]
     # Two epochs of one step of two small batches: three of four rows are clips, each time.
     assert len(model.seen) == 4
     assert sum(int(targets.any(1).sum()) for _, targets in model.seen) == 6
     assert not any(inputs["mask"][~targets.any(1)].any() for inputs, targets in model.seen)
     # What is over is not trained again.
-    found = read_checkpoint(tmp_path / names.TUNE_CHECKPOINT)
-    assert found is not None
-    assert tuner.run(found.state, found).done
+    checkpoint = read_checkpoint(tmp_path / names.FINETUNE_CHECKPOINT)
+    assert checkpoint is not None
+    assert tuner.run(checkpoint).done
     assert len(model.seen) == 4
     # No epoch is better than the start, so the start is kept.
     assert state.best_epoch == 0
@@ -205,10 +205,9 @@ def test_a_loss_that_is_no_number_ends_the_training(tmp_path: Path) -> None:
     data = tune_data(write_set(tmp_path / "clips", groups=2))
     model = Scripted()
     model.loss = float("nan")
-    tuner = Tuner(model, [], data, CONFIG, size=4, checkpoint=tmp_path / names.TUNE_CHECKPOINT)
+    tuner = Tuner(model, [], data, CONFIG, size=4, checkpoint=tmp_path / names.FINETUNE_CHECKPOINT)
     with pytest.raises(JobFailedError, match=r"loss became nan in epoch 1, step 1: lower learning"):
         tuner.run(TuneState("clips"))
-    write_checkpoint(tmp_path / names.TUNE_CHECKPOINT, Checkpoint(TuneState("clips"), [], [], []))
-    found = read_checkpoint(tmp_path / names.TUNE_CHECKPOINT)
+    checkpoint = Checkpoint(TuneState("clips"), [], [], [])
     with pytest.raises(RunError, match="holds 0 arrays that do not fit the 1 of this network"):
-        tuner.run(TuneState("clips"), found)
+        tuner.run(checkpoint)

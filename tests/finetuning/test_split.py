@@ -1,4 +1,4 @@
-"""What a run has learned from never becomes validation or test."""
+"""Clips that a run was trained on never become validation or test."""
 
 from __future__ import annotations
 
@@ -57,29 +57,29 @@ def run(tmp_path: Path) -> pl.DataFrame:
     )
 
 
-def without(known: pl.DataFrame, *columns: str) -> Manifest:
-    return Manifest(known.with_columns(pl.lit(None, pl.String).alias(name) for name in columns))
+def without(clips: pl.DataFrame, *columns: str) -> Manifest:
+    return Manifest(clips.with_columns(pl.lit(None, pl.String).alias(name) for name in columns))
 
 
 def test_the_same_clips_keep_their_split(run: pl.DataFrame) -> None:
-    found = split_for_tuning(without(run, "split"), run, CONFIG, seed=0)
-    assert found.manifest.table["split"].to_list() == SPLITS * 2
-    assert found.manifest.notes == ("8 clips of 8 keep the split of the run.",)
-    assert found.held_from_run
+    split = split_for_tuning(without(run, "split"), run, CONFIG, seed=0)
+    assert split.manifest.table["split"].to_list() == SPLITS * 2
+    assert split.manifest.notes == ("8 clips of 8 keep the split of the run.",)
+    assert split.shares_validation
 
 
-def test_copies_under_other_names_are_known_by_their_content(
+def test_copies_under_other_names_are_recognised_by_their_content(
     run: pl.DataFrame, tmp_path: Path
 ) -> None:
     copies = [
         (Path(shutil.copy(video, tmp_path / f"copy{number}.avi")), label, None, None)
         for number, (video, label) in enumerate(run.select("video", "label").rows())
     ]
-    found = split_for_tuning(Manifest(table(copies)), run, CONFIG, seed=0)
-    assert found.manifest.table["split"].to_list() == SPLITS * 2
+    split = split_for_tuning(Manifest(table(copies)), run, CONFIG, seed=0)
+    assert split.manifest.table["split"].to_list() == SPLITS * 2
 
 
-def test_videos_of_the_run_that_are_gone_are_known_by_name_and_label(
+def test_videos_of_the_run_that_are_gone_are_recognised_by_name_and_label(
     run: pl.DataFrame, tmp_path: Path
 ) -> None:
     moved = tmp_path / "moved"
@@ -89,8 +89,8 @@ def test_videos_of_the_run_that_are_gone_are_known_by_name_and_label(
         path = Path(shutil.move(video, moved))
         path.write_bytes(b"re-encoded " + path.read_bytes())
         rows.append((path, label, None, None))
-    found = split_for_tuning(Manifest(table(rows)), run, CONFIG, seed=0)
-    assert found.manifest.table["split"].to_list() == SPLITS * 2
+    split = split_for_tuning(Manifest(table(rows)), run, CONFIG, seed=0)
+    assert split.manifest.table["split"].to_list() == SPLITS * 2
 
 
 def test_a_new_clip_of_a_known_group_goes_where_the_group_is(
@@ -100,38 +100,38 @@ def test_a_new_clip_of_a_known_group_goes_where_the_group_is(
         (path, "a", f"a{number}", None) for number, path in enumerate(videos(tmp_path / "more", 4))
     ]
     both = Manifest(pl.concat([without(run, "split").table, table(more)]))
-    found = split_for_tuning(both, run, CONFIG, seed=0)
-    assert found.manifest.table["split"].to_list() == SPLITS * 3
+    split = split_for_tuning(both, run, CONFIG, seed=0)
+    assert split.manifest.table["split"].to_list() == SPLITS * 3
 
 
 def test_wholly_new_clips_are_split_anew(run: pl.DataFrame, tmp_path: Path) -> None:
     new = table(
         [(path, label, None, None) for label in "ab" for path in videos(tmp_path / f"n{label}", 5)]
     )
-    found = split_for_tuning(Manifest(new), run, CONFIG, seed=0)
-    splits = found.manifest.table["split"].to_list()
+    split = split_for_tuning(Manifest(new), run, CONFIG, seed=0)
+    splits = split.manifest.table["split"].to_list()
     assert [splits.count(part) for part in ("train", "validation", "test")] == [6, 2, 2]
-    assert not found.held_from_run
+    assert not split.shares_validation
 
 
 def test_parts_that_the_run_lacks_are_cut_from_new_clips_alone(
     run: pl.DataFrame, tmp_path: Path
 ) -> None:
-    learned = run.with_columns(pl.lit("train").alias("split"))
-    found = split_for_tuning(without(run, "split"), learned, CONFIG, seed=0)
-    assert set(found.manifest.table["split"]) == {"train"}
-    assert "there are no validation clips: the last epoch is kept." in found.manifest.notes
-    assert "there are no test clips: nothing measures this run." in found.manifest.notes
+    seen = run.with_columns(pl.lit("train").alias("split"))
+    split = split_for_tuning(without(run, "split"), seen, CONFIG, seed=0)
+    assert set(split.manifest.table["split"]) == {"train"}
+    assert "there are no validation clips: the last epoch is kept." in split.manifest.notes
+    assert "there are no test clips: nothing measures this run." in split.manifest.notes
     new = table(
         [(path, label, None, None) for label in "ab" for path in videos(tmp_path / f"n{label}", 5)]
     )
     both = Manifest(pl.concat([without(run, "split").table, new]))
-    splits = split_for_tuning(both, learned, CONFIG, seed=0).manifest.table["split"]
+    splits = split_for_tuning(both, seen, CONFIG, seed=0).manifest.table["split"]
     assert set(splits[:8]) == {"train"}
     assert set(splits[8:]) == {"train", "validation", "test"}
     few = Manifest(both.table[:9])
     with pytest.raises(SplitError, match=r"of the 1 clip that the run does not know: .* `split`"):
-        split_for_tuning(few, learned, CONFIG, seed=0)
+        split_for_tuning(few, seen, CONFIG, seed=0)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_parts_that_the_run_lacks_are_cut_from_new_clips_alone(
         ("validation", "train", True),
     ],
 )
-def test_given_splits_hold_out_nothing_that_was_learned_from(
+def test_given_splits_hold_out_nothing_that_was_trained_on(
     run: pl.DataFrame, was: str, given: str, allowed: bool
 ) -> None:
     column = [given if split == was else "train" for split in run["split"]]
@@ -155,18 +155,18 @@ def test_given_splits_hold_out_nothing_that_was_learned_from(
         column[0] = None  # some are given, some not
     asked = Manifest(run.with_columns(pl.Series("split", column, dtype=pl.String)))
     if allowed:
-        found = split_for_tuning(asked, run, CONFIG, seed=0).manifest.table["split"].to_list()
-        assert found == [split or "train" for split in column]
+        splits = split_for_tuning(asked, run, CONFIG, seed=0).manifest.table["split"].to_list()
+        assert splits == [split or "train" for split in column]
         return
     with pytest.raises(LeakError, match=rf"a leak: . clips given .* \({given}, was {was}\)"):
         split_for_tuning(asked, run, CONFIG, seed=0)
 
 
-def test_the_worst_of_several_runs_counts(run: pl.DataFrame) -> None:
+def test_the_run_that_has_seen_most_of_a_clip_counts(run: pl.DataFrame) -> None:
     earlier = run.with_columns(pl.Series("split", ["test", "test", "train", "train"] * 2))
-    known = pl.concat([run, earlier])
-    found = split_for_tuning(without(run, "split"), known, CONFIG, seed=0)
-    assert set(found.manifest.table["split"]) == {"train"}
+    clips = pl.concat([run, earlier])
+    split = split_for_tuning(without(run, "split"), clips, CONFIG, seed=0)
+    assert set(split.manifest.table["split"]) == {"train"}
 
 
 def test_clips_that_are_all_held_out_leave_nothing_to_train_on(run: pl.DataFrame) -> None:

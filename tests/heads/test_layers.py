@@ -173,7 +173,7 @@ def test_self_attention_is_a_weighted_sum_of_real_values() -> None:
     layer.set_weights([np.concatenate([nothing, nothing, same], 1), same])
     out = np.asarray(layer(FEATURES, MASK))
     np.testing.assert_allclose(out[0, :3], np.tile([4.0, 20.0], (3, 1)), rtol=1e-5)
-    with pytest.raises(ValueError, match="units=2 cannot be shared out among heads=3"):
+    with pytest.raises(ValueError, match="units=2 cannot be divided among heads=3"):
         SelfAttention(3, 0.0)(FEATURES, MASK)
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vidclass.runtime.ir import ensure_ir
-from vidclass.runtime.ir_files import IrFiles
+from vidclass.runtime.ir import IrFiles, ensure_ir
 from vidclass.runtime.network_spec import NetworkSpec
 
 

@@ -76,15 +76,15 @@ def caused(outer: Exception, inner: Exception) -> Exception:
 def test_what_a_machine_lacks_does_not_last(
     error: Exception, lasting: bool, tmp_path: Path
 ) -> None:
-    assert child.lasting(error, tmp_path) is lasting
+    assert child.is_lasting(error, tmp_path) is lasting
 
 
 def test_nothing_lasts_where_the_disk_is_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    full = SimpleNamespace(free=child.LEAST_FREE_BYTES - 1)
+    full = SimpleNamespace(free=child.MIN_FREE_BYTES - 1)
     monkeypatch.setattr(child.shutil, "disk_usage", lambda _: full)
-    assert not child.lasting(ValueError("the file ends too early"), tmp_path)
+    assert not child.is_lasting(ValueError("the file ends too early"), tmp_path)
 
 
 @pytest.mark.slow

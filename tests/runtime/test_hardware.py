@@ -1,4 +1,4 @@
-"""What `auto` means, and whether there is a GPU."""
+"""The precision that `auto` resolves to, and the detection of a GPU."""
 
 from __future__ import annotations
 
@@ -8,23 +8,22 @@ from types import SimpleNamespace
 
 import pytest
 
-from vidclass.runtime import gpu, hardware, openvino
-from vidclass.runtime.gpu import gpu_at_hand
-from vidclass.runtime.hardware import has_bf16, resolve_precision
+from vidclass.runtime import hardware, openvino_network
+from vidclass.runtime.hardware import has_bf16, has_gpu, resolve_precision
 
 
 @pytest.fixture(autouse=True)
-def asked_anew() -> Iterator[None]:
-    gpu_at_hand.cache_clear()
+def fresh_detection() -> Iterator[None]:
+    has_gpu.cache_clear()
     yield
-    gpu_at_hand.cache_clear()
+    has_gpu.cache_clear()
 
 
 @pytest.mark.parametrize("named", ["f32", "bf16", "int8"])
-def test_a_named_precision_is_taken_at_its_word(
+def test_an_explicit_precision_is_kept(
     named: hardware.Precision, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hardware, "gpu_at_hand", lambda: 1 / 0)
+    monkeypatch.setattr(hardware, "has_gpu", lambda: 1 / 0)
     assert resolve_precision(named) == named
 
 
@@ -39,9 +38,9 @@ def test_a_named_precision_is_taken_at_its_word(
 def test_auto_is_bfloat16_where_the_hardware_has_it(
     on_gpu: bool, processor: list[str], resolved: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hardware, "gpu_at_hand", lambda: on_gpu)
+    monkeypatch.setattr(hardware, "has_gpu", lambda: on_gpu)
     core = SimpleNamespace(get_property=lambda device, name: processor)
-    monkeypatch.setattr(openvino, "core", lambda: core)
+    monkeypatch.setattr(openvino_network, "core", lambda: core)
     assert resolve_precision("auto") == resolved
 
 
@@ -50,13 +49,13 @@ def test_this_processor_answers() -> None:
 
 
 def test_without_a_plugin_jax_is_not_imported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gpu, "entry_points", lambda group: ())
+    monkeypatch.setattr(hardware, "entry_points", lambda group: ())
     monkeypatch.setitem(sys.modules, "jax", None)
-    assert gpu_at_hand() is False
+    assert has_gpu() is False
 
 
 @pytest.mark.parametrize("backend", ["gpu", "cpu"])
 def test_with_a_plugin_jax_decides(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gpu, "entry_points", lambda group: ("cuda",))
+    monkeypatch.setattr(hardware, "entry_points", lambda group: ("cuda",))
     monkeypatch.setitem(sys.modules, "jax", SimpleNamespace(default_backend=lambda: backend))
-    assert gpu_at_hand() is (backend == "gpu")
+    assert has_gpu() is (backend == "gpu")

@@ -1,4 +1,4 @@
-"""IRs: made once, checked against Keras, cached, made again when damaged."""
+"""IRs are built once, checked against Keras, cached, and built again when damaged."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,7 @@ import pytest
 
 from vidclass.errors import RuntimeRouteError, WeightsError
 from vidclass.runtime import ir
-from vidclass.runtime.ir import ensure_ir
-from vidclass.runtime.ir_files import IrFiles
+from vidclass.runtime.ir import IrFiles, ensure_ir
 from vidclass.runtime.network_spec import NetworkSpec, probe_inputs
 from vidclass.runtime.openvino_network import OpenVinoNetwork
 
@@ -25,7 +25,7 @@ Made = Callable[..., NetworkSpec]
 
 
 def must_not_run(*_: Any) -> None:
-    raise AssertionError("made again")
+    raise AssertionError("built again")
 
 
 @pytest.fixture
@@ -34,21 +34,28 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache" / "ir"
 
 
+class Copies:
+    """Builds of the tiny network, which copy the session's IR; `folders` lists them."""
+
+    def __init__(self, tiny_ir: IrFiles) -> None:
+        self._source = tiny_ir.xml.parent
+        self.folders: list[Path] = []
+
+    def build(self, _: NetworkSpec, folder: Path) -> None:
+        self.folders.append(folder)
+        shutil.copytree(self._source, folder, dirs_exist_ok=True)
+
+    def ensure(self, spec: NetworkSpec) -> IrFiles:
+        return ensure_ir(spec, build=self.build)
+
+
 @pytest.fixture
-def copies(tiny_ir: IrFiles, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """Every making of an IR copies the session's one; the list holds the folders."""
-    made: list[Path] = []
-
-    def copy(_: NetworkSpec, folder: Path) -> None:
-        made.append(folder)
-        shutil.copytree(tiny_ir.xml.parent, folder, dirs_exist_ok=True)
-
-    monkeypatch.setattr(ir, "_make", copy)
-    return made
+def copies(tiny_ir: IrFiles, own_cache: Path) -> Copies:
+    return Copies(tiny_ir)
 
 
 @pytest.mark.slow
-def test_a_made_ir_gives_keras_numbers_for_any_batch(tiny_ir: IrFiles, made: Made) -> None:
+def test_an_ir_gives_the_outputs_of_keras_for_any_batch(tiny_ir: IrFiles, made: Made) -> None:
     from made_networks import tiny
 
     network = OpenVinoNetwork.from_files(tiny_ir.xml, tiny_ir.bin)
@@ -70,12 +77,9 @@ def test_an_entry_holds_the_ir_and_its_facts_alone(tiny_ir: IrFiles, made: Made)
     assert facts["parity"] == tiny_ir.parity
 
 
-def test_a_second_call_makes_nothing(
-    tiny_ir: IrFiles, made: Made, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_second_call_builds_nothing(tiny_ir: IrFiles, made: Made) -> None:
     before = {path: path.stat().st_mtime_ns for path in tiny_ir.xml.parent.iterdir()}
-    monkeypatch.setattr(ir, "_make", must_not_run)
-    assert ensure_ir(made("tiny")) == tiny_ir
+    assert ensure_ir(made("tiny"), build=must_not_run) == tiny_ir
     assert {path: path.stat().st_mtime_ns for path in tiny_ir.xml.parent.iterdir()} == before
 
 
@@ -128,23 +132,23 @@ def empty_facts(folder: Path) -> None:
         drop_parity,
     ],
 )
-def test_a_damaged_entry_is_made_again(
-    damage: Callable[[Path], None], copies: list[Path], made: Made, own_cache: Path
+def test_a_damaged_entry_is_built_again(
+    damage: Callable[[Path], None], copies: Copies, made: Made, own_cache: Path
 ) -> None:
-    first = ensure_ir(made("tiny"))
+    first = copies.ensure(made("tiny"))
     damage(first.xml.parent)
-    again = ensure_ir(made("tiny"))
-    assert len(copies) == 2
+    again = copies.ensure(made("tiny"))
+    assert len(copies.folders) == 2
     assert again == first
-    assert ensure_ir(made("tiny")) == first
-    assert len(copies) == 2
+    assert copies.ensure(made("tiny")) == first
+    assert len(copies.folders) == 2
     assert [path.name for path in own_cache.iterdir()] == [made("tiny").fingerprint()]
 
 
 def test_a_damaged_entry_may_be_discarded_by_another_process_first(
-    copies: list[Path], made: Made, monkeypatch: pytest.MonkeyPatch
+    copies: Copies, made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = ensure_ir(made("tiny")).xml.parent
+    folder = copies.ensure(made("tiny")).xml.parent
     drop_weights(folder)
     rename = Path.rename
 
@@ -153,15 +157,16 @@ def test_a_damaged_entry_may_be_discarded_by_another_process_first(
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", late)
-    assert ensure_ir(made("tiny")).bin.is_file()
+    assert copies.ensure(made("tiny")).bin.is_file()
 
 
-def test_an_entry_that_stays_damaged_is_an_error(
-    copies: list[Path], made: Made, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ir, "_checked", lambda _: None)
+def test_an_entry_that_stays_damaged_is_an_error(copies: Copies, made: Made) -> None:
+    def build_damaged(spec: NetworkSpec, folder: Path) -> None:
+        copies.build(spec, folder)
+        drop_weights(folder)
+
     with pytest.raises(RuntimeRouteError, match=r"the cached network in .* changes while it is"):
-        ensure_ir(made("tiny"))
+        ensure_ir(made("tiny"), build=build_damaged)
 
 
 def test_two_processes_at_once_both_get_the_same_ir(
@@ -172,17 +177,16 @@ def test_two_processes_at_once_both_get_the_same_ir(
         "from vidclass.runtime import ir\n"
         "from vidclass.runtime.network_spec import NetworkSpec\n"
         "def copy(spec, folder):\n"
-        "    print('making', flush=True)\n"
+        "    print('building', flush=True)\n"
         "    sys.stdin.readline()\n"
         "    shutil.copytree(sys.argv[1], folder, dirs_exist_ok=True)\n"
-        "ir._make = copy\n"
         "spec = NetworkSpec('made_networks:tiny', {'size': 32}, identity='test', frames=True)\n"
-        "print(ir.ensure_ir(spec).xml)"
+        "print(ir.ensure_ir(spec, build=copy).xml)"
     )
     command = [sys.executable, "-c", script, str(tiny_ir.xml.parent)]
     pipe = subprocess.PIPE
     both = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) for _ in range(2)]
-    assert [process.stdout and process.stdout.readline() for process in both] == ["making\n"] * 2
+    assert [process.stdout and process.stdout.readline() for process in both] == ["building\n"] * 2
     printed = [process.communicate("\n")[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
     xml = own_cache / made("tiny").fingerprint() / "model.xml"
@@ -191,7 +195,7 @@ def test_two_processes_at_once_both_get_the_same_ir(
 
 
 @pytest.mark.slow
-def test_two_processes_really_make_the_same_ir_at_once(
+def test_two_processes_really_build_the_same_ir_at_once(
     tiny_ir: IrFiles, made: Made, own_cache: Path
 ) -> None:
     script = (
@@ -210,14 +214,14 @@ def test_two_processes_really_make_the_same_ir_at_once(
 
 
 def refused(own_cache: Path) -> list[str]:
-    """What the refusals in the cache say; there must be nothing else in it."""
+    """Return the refusals in the cache, which must hold nothing else."""
     assert all(".refused-" in path.name for path in own_cache.iterdir())
     return [path.read_text() for path in own_cache.iterdir()]
 
 
 @pytest.mark.slow
-def test_a_network_with_other_numbers_is_refused_and_remembered(
-    made: Made, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_network_with_other_outputs_is_refused_and_remembered(
+    made: Made, own_cache: Path
 ) -> None:
     spec = made("other_numbers_by_backend")
     message = (
@@ -227,45 +231,43 @@ def test_a_network_with_other_numbers_is_refused_and_remembered(
     with pytest.raises(RuntimeRouteError, match=message) as caught:
         ensure_ir(spec)
     assert refused(own_cache) == [str(caught.value)]
-    monkeypatch.setattr(ir, "_make", must_not_run)
     with pytest.raises(RuntimeRouteError, match=message):
-        ensure_ir(spec)
+        ensure_ir(spec, build=must_not_run)
 
 
 @pytest.mark.slow
 def test_a_network_that_cannot_be_exported_is_refused_and_remembered(
-    made: Made, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+    made: Made, own_cache: Path
 ) -> None:
     message = (
         r"^the export of made_networks:defective with {'size': 32} failed: "
         r"ZeroDivisionError: a defect of size 32$"
     )
-    assert ir.known_route(made("defective")) is None
+    assert ir.cached_route(made("defective")) is None
     with pytest.raises(RuntimeRouteError, match=message) as caught:
         ensure_ir(made("defective"))
     assert refused(own_cache) == [str(caught.value)]
-    assert ir.known_route(made("defective")) == "keras"
-    monkeypatch.setattr(ir, "_make", must_not_run)
+    assert ir.cached_route(made("defective")) == "keras"
     with pytest.raises(RuntimeRouteError, match=message):
-        ensure_ir(made("defective"))
+        ensure_ir(made("defective"), build=must_not_run)
 
 
-def test_what_was_refused_is_tried_again_when_exporting_has_learned(
-    copies: list[Path], made: Made, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_refused_network_is_tried_again_after_a_new_revision(
+    copies: Copies, made: Made, own_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own_cache.mkdir(parents=True)
-    ir._refusal_file(own_cache / made("tiny").fingerprint()).write_text("it differs")
+    ir.refusal_file(own_cache / made("tiny").fingerprint()).write_text("it differs")
     with pytest.raises(RuntimeRouteError, match="^it differs$"):
-        ensure_ir(made("tiny"))
+        copies.ensure(made("tiny"))
     monkeypatch.setattr(ir, "REFUSAL_REVISION", ir.REFUSAL_REVISION + 1)
-    assert ensure_ir(made("tiny")).xml.is_file()
-    assert len(copies) == 1
+    assert copies.ensure(made("tiny")).xml.is_file()
+    assert len(copies.folders) == 1
 
 
-def test_the_route_is_known_once_the_ir_is_made(copies: list[Path], made: Made) -> None:
-    assert ir.known_route(made("tiny")) is None
-    ensure_ir(made("tiny"))
-    assert ir.known_route(made("tiny")) == "openvino"
+def test_the_route_is_known_once_the_ir_is_cached(copies: Copies, made: Made) -> None:
+    assert ir.cached_route(made("tiny")) is None
+    copies.ensure(made("tiny"))
+    assert ir.cached_route(made("tiny")) == "openvino"
 
 
 @pytest.mark.slow
@@ -281,7 +283,7 @@ def test_the_route_is_known_once_the_ir_is_made(copies: list[Path], made: Made) 
         ("killed", RuntimeRouteError, r"\(exit code -?9\)"),
     ],
 )
-def test_what_this_machine_lacked_is_not_remembered(
+def test_a_shortage_of_this_machine_is_not_remembered(
     name: str, kind: type[Exception], message: str, made: Made, own_cache: Path
 ) -> None:
     with pytest.raises(kind, match=message):
@@ -290,7 +292,7 @@ def test_what_this_machine_lacked_is_not_remembered(
 
 
 class Finished:
-    """A child process that has come to its end."""
+    """A child process that has ended."""
 
     returncode = 0
 
@@ -309,10 +311,8 @@ def test_a_cache_that_cannot_be_written_is_an_expected_error(
         ensure_ir(made("tiny"))
 
 
-def test_the_reference_waits_for_weights_to_be_fetched(
-    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Two processes that fetch into one file at once spoil it."""
+def test_the_reference_waits_for_weights_to_be_downloaded(made: Made, tmp_path: Path) -> None:
+    """Two processes that download into one file at once damage it."""
     events: list[str] = []
 
     class Export(Finished):
@@ -326,15 +326,15 @@ def test_the_reference_waits_for_weights_to_be_fetched(
         events.append(task)
         return Export() if task == "export" else Finished()
 
-    monkeypatch.setattr(ir, "_start", start)
-    ir._run_children(made("tiny"), tmp_path)
+    with pytest.raises(FileNotFoundError):  # nothing was exported
+        ir.build_ir(made("tiny"), tmp_path, start=start)
     assert events[0] == "export"
     assert set(events[1:4]) == {"not built"}
     assert events.index("reference") > 3
 
 
 def export(spec: NetworkSpec, folder: Path) -> OpenVinoNetwork:
-    child = ir._start("export", spec, folder, "openvino")
+    child = ir.start_child("export", spec, folder)
     assert child.wait() == 0, (folder / "export.log").read_text()
     return OpenVinoNetwork.from_files(folder / "model.xml", folder / "model.bin")
 
@@ -359,24 +359,14 @@ def test_a_head_is_exported_with_its_two_inputs(made: Made, tmp_path: Path) -> N
 @pytest.mark.slow
 def test_a_head_that_cannot_be_exported_is_not_tried_again(made: Made, tmp_path: Path) -> None:
     spec = NetworkSpec(made("defective").builder, {"size": 3}, "test", frames=False)
-    child = ir._start("export", spec, tmp_path, "openvino")
+    child = ir.start_child("export", spec, tmp_path)
     assert child.wait() == 1
     log = (tmp_path / "export.log").read_text()
     assert log.count("ZeroDivisionError: a defect of size 3") == 1
 
 
-class Answer:
-    """A compiled network that gives one answer."""
-
-    def __init__(self, answer: Any) -> None:
-        self._answer = answer
-
-    def run(self, **_: Any) -> Any:
-        return self._answer
-
-
 @pytest.mark.parametrize(
-    ("answer", "reference", "parity"),
+    ("outputs", "reference", "difference"),
     [
         (np.full((3, 4), 2.0), np.full((3, 4), 2.0), 0.0),
         (np.full((3, 4), 2.2), np.full((3, 4), 2.0), 0.1),
@@ -385,26 +375,45 @@ class Answer:
         (np.full((3, 4), np.nan), np.full((3, 4), 2.0), np.nan),
     ],
 )
-def test_parity_is_the_largest_difference_as_a_part_of_the_largest_output(
-    answer: Any,
-    reference: np.ndarray,
-    parity: float,
-    made: Made,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+def test_parity_is_the_largest_difference_relative_to_the_largest_output(
+    outputs: np.ndarray, reference: np.ndarray, difference: float
 ) -> None:
-    np.save(tmp_path / "reference.npy", reference)
-    monkeypatch.setattr(ir.OpenVinoNetwork, "from_files", lambda *_: Answer(answer))
-    assert ir._parity(made("tiny"), tmp_path) == pytest.approx(parity, nan_ok=True)
+    assert ir.parity(outputs, reference) == pytest.approx(difference, nan_ok=True)
 
 
-def test_a_network_of_nans_does_not_pass(
+class Exported:
+    """A compiled network of one output, or one error."""
+
+    def __init__(self, outcome: np.ndarray | Exception) -> None:
+        self._outcome = outcome
+
+    def run(self, **_: Any) -> np.ndarray:
+        if isinstance(self._outcome, Exception):
+            raise self._outcome
+        return self._outcome
+
+
+@pytest.fixture
+def ensure_exported(
     made: Made, own_cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ir, "_start", lambda *_: Finished())
-    monkeypatch.setattr(ir, "_parity", lambda *_: float("nan"))
+) -> Callable[[np.ndarray | Exception], IrFiles]:
+    """Build the tiny network without child processes; its export has the given outcome."""
+
+    def start(task: str, _: NetworkSpec, folder: Path) -> Finished:
+        np.save(folder / "reference.npy", np.full((3, 4), 2.0))
+        return Finished()
+
+    def ensure(outcome: np.ndarray | Exception) -> IrFiles:
+        network = Exported(outcome)
+        monkeypatch.setattr(ir.OpenVinoNetwork, "from_files", lambda *_: network)
+        return ensure_ir(made("tiny"), build=partial(ir.build_ir, start=start))
+
+    return ensure
+
+
+def test_a_network_of_nans_does_not_pass(ensure_exported: Callable[..., IrFiles]) -> None:
     with pytest.raises(RuntimeRouteError, match=r"differs from Keras by nan"):
-        ensure_ir(made("tiny"))
+        ensure_exported(np.full((3, 4), np.nan))
 
 
 @pytest.mark.parametrize(
@@ -416,18 +425,9 @@ def test_a_network_of_nans_does_not_pass(
     ],
 )
 def test_a_network_that_does_not_run_is_refused(
-    error: Exception,
-    remembered: bool,
-    made: Made,
-    own_cache: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    error: Exception, remembered: bool, ensure_exported: Callable[..., IrFiles], own_cache: Path
 ) -> None:
-    def fail(*_: object) -> float:
-        raise error
-
-    monkeypatch.setattr(ir, "_start", lambda *_: Finished())
-    monkeypatch.setattr(ir, "_parity", fail)
     message = f"the OpenVINO form of made_networks:tiny with {{'size': 32}} does not run: {error}"
     with pytest.raises(RuntimeRouteError, match=f"^{message}$"):
-        ensure_ir(made("tiny"))
+        ensure_exported(error)
     assert refused(own_cache) == [message] * remembered

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vidclass.runtime import network_spec as recipe_module
+from vidclass.runtime import network_spec
 from vidclass.runtime.network_spec import NetworkSpec, probe_inputs
 
 SPEC = NetworkSpec("made_networks:tiny", {"size": 32, "scale": 1.0}, "weights-1", True)
@@ -34,16 +34,16 @@ def test_a_fingerprint_does_not_change_with_the_order_of_arguments() -> None:
 
 def test_a_fingerprint_changes_with_the_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
     before = SPEC.fingerprint()
-    monkeypatch.setattr(recipe_module, "version", lambda _: "0.0")
+    monkeypatch.setattr(network_spec, "version", lambda _: "0.0")
     assert SPEC.fingerprint() != before
 
 
-def test_a_recipe_builds_its_network() -> None:
+def test_a_spec_builds_its_network() -> None:
     assert SPEC.build().output_shape == (None, 4)
 
 
 @pytest.mark.parametrize("size", [8, 33, 224])
-def test_a_backbone_is_probed_with_three_different_pictures(size: int) -> None:
+def test_a_backbone_is_probed_with_three_different_images(size: int) -> None:
     frames = probe_inputs(replace(SPEC, arguments={"size": size}))["frames"]
     assert frames.shape == (3, size, size, 3)
     assert frames.dtype == np.uint8

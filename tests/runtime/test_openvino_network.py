@@ -1,7 +1,8 @@
-"""Networks that run: through OpenVINO, through Keras, and what importing them sets off."""
+"""Networks run through OpenVINO and Keras; compiled ones are cached; importing reports nothing."""
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,7 +13,9 @@ import numpy as np
 import pytest
 
 from vidclass.errors import RuntimeRouteError
-from vidclass.runtime.ir_files import IrFiles
+from vidclass.runtime import openvino_network
+from vidclass.runtime.hardware import Precision
+from vidclass.runtime.ir import IrFiles, ensure_ir
 from vidclass.runtime.keras_network import KerasNetwork
 from vidclass.runtime.network_spec import NetworkSpec, probe_inputs
 from vidclass.runtime.openvino_network import OpenVinoNetwork
@@ -79,7 +82,7 @@ import sys, types
 fake = types.ModuleType("openvino")
 fake.Tensor = lambda array: types.SimpleNamespace(data=array)
 sys.modules["openvino"] = fake
-import vidclass.runtime.openvino
+import vidclass.runtime.openvino_network
 print("openvino_telemetry" in sys.modules)
 """
     done = subprocess.run(
@@ -152,7 +155,7 @@ def test_threads_that_run_their_first_networks_at_once_do_not_wait_for_ever(
 import sys, threading
 sys.setswitchinterval(1e-6)
 import numpy as np
-from vidclass.runtime.openvino import core
+from vidclass.runtime.openvino_network import core
 model = core().read_model({str(tiny_ir.xml)!r})
 compiled = core().compile_model(model, "CPU", {{"PERFORMANCE_HINT": "THROUGHPUT"}})
 barrier = threading.Barrier(4)
@@ -166,3 +169,95 @@ for thread in threads: thread.join()
     # Without care about one process of five hangs.
     for _ in range(12):
         subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+@pytest.mark.slow
+def test_openvino_and_keras_agree_on_windows(made: Callable[..., NetworkSpec]) -> None:
+    spec = made("windowed", size=16, window=4)
+    files = ensure_ir(spec)
+    openvino, keras = OpenVinoNetwork.from_files(files.xml, files.bin), KerasNetwork(spec)
+    assert keras.batch_frames == 32
+    frames = np.random.default_rng(0).integers(0, 256, (3, 4, 16, 16, 3), np.uint8)
+    expected = keras.run(frames=frames)
+    assert expected.shape == (3, 4)
+    np.testing.assert_allclose(openvino.run(frames=frames), expected, atol=1e-4)
+
+
+FRAMES = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VIDCLASS_CACHE", str(tmp_path))
+    return tmp_path / "compiled"
+
+
+def opened(files: IrFiles, precision: Precision = "f32") -> OpenVinoNetwork:
+    xml, weights = files.xml.read_bytes(), files.bin.read_bytes()
+    return OpenVinoNetwork.from_bytes(xml, weights, precision, cached=True)
+
+
+class NoCompiler:
+    """An OpenVINO that can do anything but compile."""
+
+    def __init__(self, core: object) -> None:
+        self._core = core
+
+    def __getattr__(self, name: str) -> object:
+        if name == "compile_model":
+            raise AssertionError("compiled again")
+        return getattr(self._core, name)
+
+
+def test_a_network_is_compiled_once(
+    cache: Path, tiny_ir: IrFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = opened(tiny_ir).run(frames=FRAMES)
+    without = NoCompiler(openvino_network.core())
+    monkeypatch.setattr(openvino_network, "core", lambda: without)
+    np.testing.assert_array_equal(opened(tiny_ir).run(frames=FRAMES), first)
+    assert len(list(cache.iterdir())) == 1
+
+
+def test_another_precision_is_another_entry(cache: Path, tiny_ir: IrFiles) -> None:
+    opened(tiny_ir)
+    opened(tiny_ir, "bf16")
+    assert len(list(cache.iterdir())) == 2
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "flipped"])
+def test_a_damaged_entry_is_made_again(cache: Path, tiny_ir: IrFiles, damage: str) -> None:
+    first = opened(tiny_ir).run(frames=FRAMES)
+    (entry,) = cache.iterdir()
+    whole = entry.read_bytes()
+    middle = len(whole) // 2
+    entry.write_bytes(
+        {
+            "empty": b"",
+            "cut": whole[:middle],
+            "flipped": whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1 :],
+        }[damage]
+    )
+    np.testing.assert_array_equal(opened(tiny_ir).run(frames=FRAMES), first)
+    assert entry.stat().st_size == len(whole)
+
+
+def test_an_entry_that_openvino_refuses_is_made_again(cache: Path, tiny_ir: IrFiles) -> None:
+    first = opened(tiny_ir).run(frames=FRAMES)
+    (entry,) = cache.iterdir()
+    entry.write_bytes(hashlib.sha256(b"of another version").digest() + b"of another version")
+    np.testing.assert_array_equal(opened(tiny_ir).run(frames=FRAMES), first)
+
+
+def test_a_cache_that_cannot_be_written_is_not_used(
+    tmp_path: Path, tiny_ir: IrFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("VIDCLASS_CACHE", str(tmp_path / "file"))
+    assert opened(tiny_ir).run(frames=FRAMES).shape == (4, 4)
+
+
+def test_bytes_that_are_no_network_are_not_cached(cache: Path) -> None:
+    with pytest.raises(RuntimeRouteError, match="OpenVINO cannot read the network: "):
+        OpenVinoNetwork.from_bytes(b"<net>", b"", cached=True)
+    assert not cache.exists()

@@ -12,10 +12,10 @@ import pytest
 
 from vidclass.errors import ConfigError, RuntimeRouteError
 from vidclass.runtime import quantize
-from vidclass.runtime.ir_files import IrFiles
+from vidclass.runtime.ir import IrFiles
 from vidclass.runtime.network_spec import NetworkSpec
 from vidclass.runtime.openvino_network import OpenVinoNetwork
-from vidclass.runtime.quantize import Int8Ir, int8_entries, make_int8
+from vidclass.runtime.quantize import Int8Ir, cosine_similarity, int8_entries, make_int8
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (12, 32, 32, 3), np.uint8)
 pytestmark = pytest.mark.skipif(find_spec("nncf") is None, reason="needs the extra `quantize`")
@@ -33,7 +33,7 @@ def test_an_int8_network_is_small_and_near_to_float32(
 ) -> None:
     assert "FakeQuantize" in int8.ir.xml.read_text()
     assert 0.98 < int8.cosine_min <= int8.cosine_mean <= 1
-    assert int8.require_near() is int8
+    int8.require_similar()
     float32 = OpenVinoNetwork.from_files(tiny_ir.xml, tiny_ir.bin).run(frames=FRAMES)
     ours = OpenVinoNetwork.from_files(int8.ir.xml, int8.ir.bin, "int8").run(frames=FRAMES)
     assert not np.array_equal(ours, float32)
@@ -54,8 +54,8 @@ def test_a_damaged_entry_is_not_used(
     made: Callable[..., NetworkSpec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VIDCLASS_CACHE", str(tmp_path))
-    made_now = make_int8(made("tiny"), clips=["c"], calibrate=FRAMES[:2], check=FRAMES[2:4])
-    made_now.ir.bin.write_bytes(b"rot")
+    entry = make_int8(made("tiny"), clips=["c"], calibrate=FRAMES[:2], check=FRAMES[2:4])
+    entry.ir.bin.write_bytes(b"rot")
     assert int8_entries(made("tiny")) == []
     again = make_int8(made("tiny"), clips=["c"], calibrate=FRAMES[:2], check=FRAMES[2:4])
     assert int8_entries(made("tiny")) == [again]
@@ -66,28 +66,28 @@ def test_a_failing_child_is_an_error_that_shows_its_last_words(
     made: Callable[..., NetworkSpec], tiny_ir: IrFiles
 ) -> None:
     wrong = FRAMES[:2, :16]
-    with pytest.raises(RuntimeRouteError, match=r"quantising a network failed in a child process:"):
+    with pytest.raises(RuntimeRouteError, match=r"quantizing a network failed in a child process:"):
         make_int8(made("tiny"), clips=["wrong"], calibrate=wrong, check=wrong)
 
 
 def test_a_network_too_far_from_float32_is_refused_with_the_figure() -> None:
     files = IrFiles(Path("model.xml"), Path("model.bin"), 0.0)
     near = Int8Ir(files, "int8-1", frozenset("a"), cosine_mean=0.98, cosine_min=0.9)
-    assert near.require_near() is near
+    near.require_similar()
     far = dataclasses.replace(near, cosine_mean=0.97)
     with pytest.raises(
         RuntimeRouteError,
         match=r"features have a mean cosine of 0\.9700 with those in float32 \(the worst frame "
-        r"0\.9000\), at least 0\.98 is asked for\. Use --precision auto",
+        r"0\.9000\), at least 0\.98 is required\. Use precision='auto'",
     ):
-        far.require_near()
+        far.require_similar()
 
 
 def test_cosines_of_zeros_are_defined() -> None:
     zeros, ones = np.zeros((1, 3)), np.ones((1, 3))
-    assert quantize._cosines(zeros, zeros).tolist() == [1.0]
-    assert quantize._cosines(zeros, ones).tolist() == [0.0]
-    np.testing.assert_allclose(quantize._cosines(ones, 2 * ones), 1.0)
+    assert cosine_similarity(zeros, zeros).tolist() == [1.0]
+    assert cosine_similarity(zeros, ones).tolist() == [0.0]
+    np.testing.assert_allclose(cosine_similarity(ones, 2 * ones), 1.0)
 
 
 def test_without_nncf_int8_is_refused(

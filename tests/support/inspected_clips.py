@@ -16,7 +16,7 @@ from vidclass.video.probe import VideoInfo
 def manifest_of(**columns: list[Any]) -> Manifest:
     """Build a manifest of columns: `label`, and any others."""
     columns.setdefault("video", [f"/v/{k}.avi" for k in range(len(columns["label"]))])
-    return Manifest(Rows.of(columns).table)
+    return Manifest(Rows.from_columns(columns).table)
 
 
 def look_of(number: int = 0, failed: str = "", **facts: Any) -> ClipLook:

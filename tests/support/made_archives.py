@@ -1,4 +1,4 @@
-"""Small archives, and how the tests unpack them."""
+"""Small archives, and helpers that unpack them."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def unpack(tmp_path: Path, data: bytes, **limits: int) -> list[Path]:
 
 
 def refuse(tmp_path: Path, data: bytes, match: str, **limits: int) -> None:
-    """The archive is refused with this message, and leaves no trace."""
+    """Assert that the archive is refused with this message, and leaves no trace."""
     with pytest.raises(ArchiveError, match=match):
         unpack(tmp_path, data, **limits)
     assert [entry.name for entry in tmp_path.iterdir()] == ["some.archive"]

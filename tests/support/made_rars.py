@@ -1,4 +1,4 @@
-"""Small .rar files with everything stored, made by hand: no free tool makes any."""
+"""Small .rar files, uncompressed, written by hand: no free tool writes any."""
 
 from __future__ import annotations
 
@@ -20,23 +20,30 @@ def block4(kind: int, flags: int, body: bytes, data: bytes = b"") -> bytes:
 
 
 def file4(
-    name: str | bytes, data: bytes, *, flags: int = 0, mode: int = stat.S_IFREG | 0o644
+    name: str | bytes,
+    data: bytes,
+    *,
+    flags: int = 0,
+    mode: int = stat.S_IFREG | 0o644,
+    kind: int = 0x74,
+    method: int = 0x30,
 ) -> bytes:
+    """Return a block with a file; `kind` 0x7A is a service block, `method` 0x30 stores the data."""
     if isinstance(name, str):
         name = name.replace("/", "\\").encode()
     body = struct.pack(
-        "<IIBIIBBHI", len(data), len(data), 3, zlib.crc32(data), 0, 29, 0x30, len(name), mode
+        "<IIBIIBBHI", len(data), len(data), 3, zlib.crc32(data), 0, 29, method, len(name), mode
     )
-    return block4(0x74, 0x8000 | flags, body + name, data)
+    return block4(kind, 0x8000 | flags, body + name, data)
 
 
 def folder4(name: str) -> bytes:
     return file4(name, b"", flags=0xE0, mode=stat.S_IFDIR | 0o755)
 
 
-def rar4(*blocks: bytes, flags: int = 0, end: bool = True) -> bytes:
+def rar4(*blocks: bytes, flags: int = 0, end: bool = True, next_volume: bool = False) -> bytes:
     parts = [MAGIC4, block4(0x73, flags, bytes(6)), *blocks]
-    return b"".join([*parts, block4(0x7B, 0x4000, b"")] if end else parts)
+    return b"".join([*parts, block4(0x7B, 0x4000 | next_volume, b"")] if end else parts)
 
 
 def number5(value: int) -> bytes:
@@ -58,14 +65,21 @@ def block5(
 
 
 def file5(
-    name: str, data: bytes, *, kind: int = 4, flags: int = 0, extra: bytes = b"", size: int = -1
+    name: str | bytes,
+    data: bytes,
+    *,
+    kind: int = 4,
+    flags: int = 0,
+    extra: bytes = b"",
+    size: int = -1,
+    block: int = 2,
 ) -> bytes:
-    """`kind` 1 is a folder, 4 a file with a CRC, 0 one without."""
+    """Return a block; `kind` 1: folder, 4: file with a CRC, 0: file without; `block` 3: service."""
     crc = struct.pack("<I", zlib.crc32(data)) if kind & 4 else b""
     sizes = [number5(kind), number5(len(data) if size < 0 else size), number5(0o100644)]
-    text = name.encode()
+    text = name.encode() if isinstance(name, str) else name
     body = b"".join([*sizes, crc, number5(0), number5(1), number5(len(text)), text])
-    return block5(2, body, data, flags=flags, extra=extra)
+    return block5(block, body, data, flags=flags, extra=extra)
 
 
 def folder5(name: str) -> bytes:
@@ -82,7 +96,7 @@ def rar5(*blocks: bytes, flags: int = 0) -> bytes:
 
 
 def rar_of(tree: dict[str, bytes], *, version: int = 4) -> bytes:
-    """Files, and the folders that hold them."""
+    """Return an archive of these files, and of the folders that hold them."""
     folders = {str(parent) for name in tree for parent in Path(name).parents if str(parent) != "."}
     make_file, make_folder, make = (
         (file4, folder4, rar4) if version == 4 else (file5, folder5, rar5)
@@ -108,7 +122,7 @@ sys.exit({code})
 def put_fake_tool(
     folder: Path, name: str, content: bytes, *, complaint: str = "", code: int = 0
 ) -> None:
-    """A program that prints `content`, whatever it is asked."""
+    """Write a program that prints `content`, whatever its arguments."""
     folder.mkdir(exist_ok=True)
     packed = zlib.compress(content).hex()
     text = FAKE.format(python=sys.executable, content=packed, complaint=complaint, code=code)

@@ -16,15 +16,20 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 import keras
 import numpy as np
 
-from vidclass.config import FeatureConfig, FinetuneConfig, GeometryConfig, SamplingConfig
+from vidclass.config import (
+    FeatureConfig,
+    FinetuneConfig,
+    GeometryConfig,
+    RunConfig,
+    SamplingConfig,
+)
 from vidclass.data.manifest import Manifest
 from vidclass.features.identity import identify_clips
 from vidclass.finetuning import build
-from vidclass.finetuning.batches import ClipReader, TuneClip
+from vidclass.finetuning.batches import ClipReader, TuneClip, TuneData
 from vidclass.finetuning.checkpoint import TuneState, read_checkpoint
-from vidclass.finetuning.loop import TuneData
 from vidclass.heads.registry import build_head
-from vidclass.training import run_folder as names
+from vidclass.training.run_folder import FINETUNE_CHECKPOINT, RunWriter
 from vidclass.types import no_progress
 
 FEATURES = FeatureConfig(
@@ -69,26 +74,26 @@ def main(clips: str, out: str, delay_s: str, micro_batch: str) -> None:
     def build_network(*_: object) -> keras.Model:
         return tiny_network()
 
-    def tell(_: str, done: int, __: int) -> None:
+    def report(_: str, done: int, __: int) -> None:
         print(f"step {done}", flush=True)
         time.sleep(float(delay_s))
 
     build.build_network = build_network
     keras.utils.set_random_seed(5)
-    found = read_checkpoint(Path(out) / names.TUNE_CHECKPOINT)
+    checkpoint = read_checkpoint(Path(out) / FINETUNE_CHECKPOINT)
     weights = None
-    if found is None:
+    if checkpoint is None:
         weights = [np.asarray(weight) for weight in build_head(HEAD, 4, 8, 2).get_weights()]
-    tuned = build.tune(
+    result = build.tune(
         FEATURES,
         build.HeadStart(HEAD, 2, weights),
         tune_data(Path(clips)),
         CONFIG.model_copy(update={"micro_batch": int(micro_batch)}),
-        out=Path(out),
-        begun=found or TuneState("these clips"),
-        progress=tell,
+        writer=RunWriter(Path(out), RunConfig()),
+        start=checkpoint or TuneState("these clips"),
+        progress=report,
     )
-    print(json.dumps({"history": tuned.state.history, "devices": tuned.devices}))
+    print(json.dumps({"history": result.state.history, "devices": result.devices}))
 
 
 if __name__ == "__main__":

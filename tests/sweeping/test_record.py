@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from made_rows import row
 from vidclass.cli.main import app
-from vidclass.cli.source_options import Source
-from vidclass.cli.sweep_command import _train_command, split_list
+from vidclass.cli.options import SourceOptions
+from vidclass.cli.sweep import split_list, train_prefix
 from vidclass.config import RunConfig, TaskConfig
 from vidclass.data.manifest import Manifest
 from vidclass.sweeping import record as module
@@ -42,8 +42,8 @@ def test_train_reads_it_as_the_configuration_of_the_row(
 ) -> None:
     seen: list[tuple[Path, RunConfig]] = []
     asked: list[dict[str, Any]] = []
-    source = Source("it's a list.csv", {"root": tmp_path / "a b", "multi_label": True, "fps": None})
-    config = config.model_copy(update={"command": _train_command(source, tmp_path / "store")})
+    source = SourceOptions(path="it's a list.csv", root=tmp_path / "a b", multi_label=True)
+    config = config.model_copy(update={"command": train_prefix(source, tmp_path / "store")})
     line = ready_command(ROW, config, tmp_path / "my sweep")
     words = shlex.split(line)
     assert words[:2] == ["vidclass", "train"]

@@ -37,7 +37,7 @@ def clips(splits: Sequence[str | None] | None = None) -> Manifest:
     }
     if splits is not None:
         columns["split"] = list(splits)
-    return Manifest(Rows.of(columns, []).table, ("a note",))
+    return Manifest(Rows.from_columns(columns, []).table, ("a note",))
 
 
 class Made:

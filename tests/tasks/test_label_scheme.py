@@ -92,7 +92,7 @@ def test_several_labels_are_refused_where_one_is_wanted(kind: str) -> None:
 
 
 def test_unknown_is_refused_once_labels_are_several() -> None:
-    with pytest.raises(ConfigError, match="unknown is for single-label classifiers, not for kind"):
+    with pytest.raises(ConfigError, match="`unknown` is for single-label classifiers, not for"):
         resolved_task(made("a", "a|b"), TaskConfig(unknown=True))
 
 
@@ -131,9 +131,9 @@ def test_notes_say_what_was_made_of_the_labels() -> None:
     ("given", "message"),
     [
         ({"kind": "hierarchy", "none_label": "bg"}, "none_label='bg' is not for kind='hierarchy'"),
-        ({"unknown": True, "none_label": "bg"}, "unknown and none_label exclude one another"),
-        ({"unknown": True, "kind": "hierarchy"}, "unknown is for single-label classifiers"),
-        ({"unknown_precision": 0.9}, "unknown_precision is used only with unknown=True"),
+        ({"unknown": True, "none_label": "bg"}, "`unknown` and `none_label` exclude each other"),
+        ({"unknown": True, "kind": "hierarchy"}, "`unknown` is for single-label classifiers"),
+        ({"unknown_precision": 0.9}, "`unknown_precision` is used only with unknown=True"),
         ({"unknown": True, "unknown_precision": 1.5}, "unknown_precision=1.5: "),
         ({"kind": "several"}, "kind='several': "),
     ],

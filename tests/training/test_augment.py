@@ -205,8 +205,14 @@ def test_which_classes_may_be_reversed() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"reverse": 0.5}, r"augment=.*reverse needs reverse_labels: 'all' if every class"),
-        ({"reverse_labels": "all"}, r"reverse_labels is used only with reverse above 0"),
+        (
+            {"reverse": 0.5},
+            r"augment=.*`augment.reverse` needs `augment.reverse_labels`: 'all'",
+        ),
+        (
+            {"reverse_labels": "all"},
+            r"`augment.reverse_labels` is used only with `augment.reverse` ",
+        ),
         ({"frame_drop": 1}, r"augment\.frame_drop=1: .*less than 1"),
         ({"mixup": -1}, r"augment\.mixup=-1: .*greater than or equal to 0"),
         ({"mixupp": 1}, r"augment\.mixupp=1: Extra inputs"),

@@ -11,7 +11,7 @@ from vidclass.config import FeatureConfig, RunConfig
 from vidclass.data.manifest import Manifest
 from vidclass.data.rows import Rows
 from vidclass.errors import ConfigError, JobFailedError, SplitError, VideoError
-from vidclass.features import several
+from vidclass.features import extract as extract_module
 from vidclass.features.extract import Extraction
 from vidclass.features.extractor import FeatureExtractor
 from vidclass.training import ensemble, views
@@ -36,7 +36,7 @@ def listed(labels: list[str], groups: list[int], folds: list[int] | None = None)
     }
     if folds is not None:
         columns["fold"] = folds
-    return Manifest(Rows.of(columns, ["a note"]).table, ("a note",))
+    return Manifest(Rows.from_columns(columns, ["a note"]).table, ("a note",))
 
 
 def twelve(folds: list[int] | None = None) -> Manifest:
@@ -67,7 +67,7 @@ def extracted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def install(
         failing: tuple[int, ...] = (), classes: list[int] | None = None, noise: float = 0.3
     ) -> None:
-        def extract(manifest: Manifest, extractor: object, **rest: object) -> Extraction:
+        def extract(manifest: Manifest, *rest: object) -> Extraction:
             made = {
                 str(row): features_of_row(row, (classes or [0, 1] * len(manifest))[row], noise)
                 for row in range(len(manifest))
@@ -83,7 +83,7 @@ def extracted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
                 config, config.model_dump_json(), D, lambda: pytest.fail("opened")
             )
 
-        monkeypatch.setattr(several, "extract", extract)
+        monkeypatch.setattr(extract_module, "extract_features", extract)
         monkeypatch.setattr(views, "feature_extractor", extractor)
 
     install()
@@ -199,7 +199,9 @@ def test_a_class_of_which_nothing_can_be_read_is_in_no_score(
 
 
 def test_too_few_groups_are_refused_before_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(several, "extract", lambda *_, **__: pytest.fail("too early"))
+    monkeypatch.setattr(
+        extract_module, "extract_features", lambda *_, **__: pytest.fail("too early")
+    )
     with pytest.raises(SplitError, match="Use --folds 6"):
         run(twelve(), folds=7)
 

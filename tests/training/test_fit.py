@@ -189,12 +189,12 @@ def test_compiled_steps_are_kept_in_the_cache_unless_the_user_chose(
     before = jax.config.jax_compilation_cache_dir
     jax.config.update("jax_compilation_cache_dir", given)
     try:
-        module._share_compiled_code()
+        module.share_compiled_code()
         wanted = given or str(session_cache / "jax")
         assert jax.config.jax_compilation_cache_dir == wanted
         monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
         jax.config.update("jax_compilation_cache_dir", None)
-        module._share_compiled_code()
+        module.share_compiled_code()
         assert jax.config.jax_compilation_cache_dir is None
     finally:
         jax.config.update("jax_compilation_cache_dir", before)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from vidclass.config import RunConfig
 from vidclass.data.manifest import Manifest
 from vidclass.data.rows import Rows
+from vidclass.heads import heads
 from vidclass.tasks.label_scheme import LabelScheme
 from vidclass.training import head_comparison as racing
 from vidclass.training import head_selection as module
@@ -19,7 +20,7 @@ from vidclass.training.fit import Examples, FittedHead, fit_head
 from vidclass.training.head_comparison import HeldOut, race
 from vidclass.training.head_selection import ASKED_FOR, HeadChoice, choice, choose_head
 from vidclass.training.logistic import ExactHead, fit_exactly
-from vidclass.training.presets import TRAINING, run_config
+from vidclass.training.presets import run_config
 
 T, D = 6, 8
 
@@ -32,7 +33,7 @@ def listed(count: int, *, clips_a_group: int = 2) -> Manifest:
         "label": ["ab"[group % 2] for group in groups],
         "group": [f"g{group}" for group in groups],
     }
-    return Manifest(Rows.of(columns).table)
+    return Manifest(Rows.from_columns(columns).table)
 
 
 def ordered(clips: Manifest, *, noise: float = 0.5) -> Examples:
@@ -194,7 +195,7 @@ def test_the_exact_solution_is_about_that_of_training_by_gradients(head: str) ->
     found = exact.probabilities(asked)
     assert found.shape == (20, 2)
     np.testing.assert_allclose(found.sum(1), 1)
-    fitted = fit_head(head, data.at(rows), TRAINING[head], classes=2)
+    fitted = fit_head(head, data.at(rows), heads()[head].training, classes=2)
     learnt = fitted.probabilities(data.at(asked))
     assert (found.argmax(1) == learnt.argmax(1)).mean() >= 0.9
     # The weights are in the model itself.

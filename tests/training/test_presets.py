@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from vidclass.backbones.registry import backbones
+from vidclass.backbones import get_backbone
 from vidclass.config import GeometryConfig, RunConfig, SamplingConfig, TrainingConfig
 from vidclass.errors import ConfigError
+from vidclass.heads import heads
 from vidclass.training.presets import (
     CANDIDATES,
     DEFAULT_BACKBONE,
-    RECIPES,
-    TRAINING,
+    PRESETS,
     candidates,
     keras_example,
     run_config,
@@ -35,9 +35,9 @@ def test_the_keras_example_is_what_the_example_does() -> None:
 
 def test_the_default_is_lite0_and_the_head_that_suits_the_clips() -> None:
     config = run_config()
-    assert config == RECIPES["default"]()
+    assert config == PRESETS["default"]()
     assert (config.features.backbone, config.head) == (DEFAULT_BACKBONE, "auto")
-    assert config.features.geometry.size == backbones[DEFAULT_BACKBONE].size
+    assert config.features.geometry.size == get_backbone(DEFAULT_BACKBONE).size
     assert (config.more, config.flip, config.given) == ((), False, ())
 
 
@@ -46,7 +46,7 @@ def test_with_auto_each_head_has_its_own_training_and_what_was_given() -> None:
     assert config.given == ("epochs", "seed")
     for head in CANDIDATES:
         changes = {"seed": 4, "epochs": 3}
-        assert training_of(config, head) == TRAINING[head].model_copy(update=changes)
+        assert training_of(config, head) == heads()[head].training.model_copy(update=changes)
     fixed = run_config(head="bigru", training={"epochs": 3})
     assert training_of(fixed, "bigru") == fixed.training
 
@@ -84,7 +84,7 @@ def test_the_accurate_preset_averages_two_networks() -> None:
     assert [view.backbone for view in config.views] == ["efficientnet_lite2", "efficientnet_lite1"]
     assert {view.precision for view in config.views} == {"f32"}
     with pytest.raises(
-        ConfigError, match="backbone='Xception' cannot be chosen: recipe 'accurate'"
+        ConfigError, match="backbone='Xception' cannot be chosen: preset 'accurate'"
     ):
         run_config("accurate", features={"backbone": "Xception"})
 
@@ -95,7 +95,7 @@ def test_labels_swap_only_with_flips() -> None:
         run_config(swap_labels={"left": "right"})
 
 
-def test_a_recipe_survives_its_json() -> None:
+def test_a_preset_survives_its_json() -> None:
     config = run_config("keras-example", features={"weights": "random"})
     assert RunConfig.model_validate_json(config.model_dump_json()) == config
 
@@ -107,10 +107,10 @@ def test_another_backbone_brings_its_size_unless_one_is_given() -> None:
 
 
 def test_another_head_brings_its_training_and_options_go_on_top() -> None:
-    assert run_config(head="gru_attention").training == TRAINING["gru_attention"]
+    assert run_config(head="gru_attention").training == heads()["gru_attention"].training
     config = run_config("keras-example", head="mean", training={"epochs": 3, "seed": 4})
     assert config.training == TrainingConfig(
-        **TRAINING["mean"].model_dump() | {"epochs": 3, "seed": 4}
+        **heads()["mean"].training.model_dump() | {"epochs": 3, "seed": 4}
     )
     assert run_config("keras-example", head="gru").training == keras_example().training
 
@@ -129,7 +129,7 @@ def test_every_feature_and_split_option_arrives() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"recipe": "keras_example"}, "recipe='keras_example'.* Did you mean 'keras-example'"),
+        ({"preset": "keras_example"}, "preset='keras_example'.* Did you mean 'keras-example'"),
         ({"head": "tempral"}, "head='tempral' is not one of .* Did you mean 'temporal'"),
         ({"features": {"backbone": "InceptionV4"}}, "backbone='InceptionV4'.*'InceptionV3'"),
         ({"features": {"frames": 0}}, "frames=0: .*greater than or equal to 1"),
@@ -137,7 +137,7 @@ def test_every_feature_and_split_option_arrives() -> None:
             {"features": {"policy": "last"}},
             "policy='last': .*'uniform', 'first', 'stride' or 'random'",
         ),
-        ({"features": {"stride_s": 0.5}}, "stride_s is used only by policy='stride'"),
+        ({"features": {"stride_s": 0.5}}, "`stride_s` is used only by policy='stride'"),
         ({"features": {"crop": "center"}}, "crop='center': .*'centre' or 'whole'"),
         ({"training": {"epochs": 0}}, "epochs=0"),
         ({"training": {"epoch": 3}}, "epoch=3: Extra inputs are not permitted"),

@@ -14,7 +14,7 @@ from vidclass.bundle.read import Bundle
 from vidclass.config import RunConfig, SplitConfig
 from vidclass.data.manifest import Manifest
 from vidclass.errors import JobFailedError, RunError, SplitError
-from vidclass.features import several
+from vidclass.features import extract as extract_module
 from vidclass.features.decoding import padded
 from vidclass.features.extract import extract
 from vidclass.features.extractor import feature_extractor
@@ -30,7 +30,7 @@ CONFIG = run_config(features=QUICK, head="temporal", training={"epochs": 30, "le
 
 
 def weights(run: Path) -> list[np.ndarray[Any, Any]]:
-    model = load_head("temporal", 5, 1280, len(LABELS), str(run / names.CHECKPOINT))
+    model = load_head("temporal", 5, 1280, len(LABELS), str(run / names.HEAD_WEIGHTS))
     return [np.asarray(weight) for weight in model.get_weights()]
 
 
@@ -50,7 +50,7 @@ def bundles(monkeypatch: pytest.MonkeyPatch, tiny_run: Path) -> list[dict[str, A
 @pytest.mark.slow
 def test_a_run_leaves_everything_about_it(tiny_run: Path, tiny_set: Path) -> None:
     assert sorted(path.name for path in tiny_run.iterdir()) == sorted(
-        [names.CONFIG, names.SPLIT, names.HISTORY, names.HISTORY_FIGURE, names.CHECKPOINT,
+        [names.CONFIG, names.SPLIT, names.HISTORY, names.HISTORY_FIGURE, names.HEAD_WEIGHTS,
          names.BUNDLE, names.METRICS, names.CHOICES,
          names.COMPLETE]
     )  # fmt: skip
@@ -104,7 +104,13 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(
         train(manifest, tmp_path / "run", CONFIG)
     assert len(bundles) == 1
     # Nothing stays of a run of more heads, nor of a fine-tuned one, whose splits would be believed.
-    for name in (names.LEDGER, "head-2.weights.h5", "history-2.csv", names.EARLIER, "notes.txt"):
+    for name in (
+        names.LEDGER,
+        "head-2.weights.h5",
+        "history-2.csv",
+        names.EARLIER_SPLITS,
+        "notes.txt",
+    ):
         (tmp_path / "run" / name).write_text("from before")
     train(manifest, tmp_path / "run", CONFIG, overwrite=True)
     left = {path.name for path in (tmp_path / "run").iterdir()}
@@ -148,7 +154,9 @@ def test_given_splits_are_kept_and_no_test_clips_means_no_test_metrics(
 def test_a_hopeless_split_is_refused_before_the_work(
     tiny_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(several, "extract", lambda *_, **__: pytest.fail("too early"))
+    monkeypatch.setattr(
+        extract_module, "extract_features", lambda *_, **__: pytest.fail("too early")
+    )
     dark = Manifest.from_source(tiny_set)
     only = Manifest(dark.table.filter(pl.col("label") == "dark"))
     with pytest.raises(SplitError, match=r"only one class, \['dark'\]"):

@@ -16,7 +16,7 @@ from vidclass.training.crossval import CrossValidation, FoldResult
 from vidclass.training.presets import run_config
 from vidclass.training.seeds import SeedsResult, cross_validate_seeds
 
-MANIFEST = Manifest(Rows.of({"video": ["/a.avi", "/b.avi"], "label": ["a", "b"]}).table)
+MANIFEST = Manifest(Rows.from_columns({"video": ["/a.avi", "/b.avi"], "label": ["a", "b"]}).table)
 RIGHT = {5: (0.5, 0.7), 6: (0.7, 0.9), 7: (0.9, 0.9)}
 
 

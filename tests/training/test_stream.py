@@ -255,7 +255,7 @@ def extraction(tmp_path: Any, count: int = 60) -> Extraction:
     store.append({key: ("v", clip) for key, clip in made.items()})
     columns = {"video": [f"/{row}.avi" for row in range(count)], "label": ["abc"[c] for c in truth]}
     keys = [None if row % 10 == 3 else key for row, key in enumerate(made)]
-    return Extraction(Manifest(Rows.of(columns).table), keys, store, [], 0)
+    return Extraction(Manifest(Rows.from_columns(columns).table), keys, store, [], 0)
 
 
 def test_size_decides(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

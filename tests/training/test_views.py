@@ -20,7 +20,8 @@ from vidclass.heads.registry import load_head
 from vidclass.inference.classifier import Classifier
 from vidclass.training import run_folder as names
 from vidclass.training.presets import run_config
-from vidclass.training.run import RunResult, train
+from vidclass.training.run import train
+from vidclass.training.run_folder import RunResult
 from vidclass.training.views import swapped_classes
 from vidclass.types import ClipFeatures, Span
 
@@ -58,7 +59,7 @@ def test_a_run_of_two_views_leaves_two_heads(result: RunResult, bundle: Bundle) 
     ]
     for place in range(len(heads)):
         # Solved heads have no epochs to draw.
-        for name in (names.CHECKPOINT, names.HISTORY):
+        for name in (names.HEAD_WEIGHTS, names.HISTORY):
             assert (folder / names.numbered(name, place)).is_file()
     mirrored = [member.info.features.geometry.mirror for member in bundle.members]
     assert mirrored == [False, True] * len(heads)
@@ -84,7 +85,7 @@ def test_the_answer_is_the_mean_over_heads_views_and_mirror_images(
         info = member.info
         frames = decode_for(info.features, video, Span())
         features = member.extractor().open().network.run(frames=frames.frames)
-        weights = result.folder / names.numbered(names.CHECKPOINT, place // 2)
+        weights = result.folder / names.numbered(names.HEAD_WEIGHTS, place // 2)
         clip = ClipFeatures(features.astype(np.float16), frames.timestamps_s)
         values, mask = padded([clip], info.frames)
         head = load_head(info.head, info.frames, info.width, 2, str(weights))

@@ -1,4 +1,4 @@
-"""Libraries that only some commands need: imported where they are used."""
+"""Optional libraries, imported where they are used."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from vidclass.errors import ConfigError
 
 
 def require_extra(module: str, extra: str, *, needed_by: str) -> Any:
-    """Import an optional library, or say how to get it.
+    """Import an optional library, or say how to install it.
 
     Args:
-        module: What is imported.
-        extra: The extra of vidclass that has it.
-        needed_by: What cannot be done without it.
+        module: Name of the module.
+        extra: The extra of vidclass that installs it.
+        needed_by: Feature that needs it, for the message.
 
     Raises:
         ConfigError: it is not installed.
@@ -23,7 +23,7 @@ def require_extra(module: str, extra: str, *, needed_by: str) -> Any:
         return import_module(module)
     except ModuleNotFoundError as error:
         if error.name != module:
-            raise  # it is installed, but broken: do not hide that
+            raise  # installed but broken: do not hide that
         raise ConfigError(
             f"{needed_by} needs {module}, which is not installed: pip install 'vidclass[{extra}]'"
         ) from error

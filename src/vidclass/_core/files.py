@@ -1,4 +1,4 @@
-"""Where files are kept, and how they are written so that half a file never looks whole."""
+"""Cache folder, checksums, and atomic writing of files and folders."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _CHUNK_BYTES = 1 << 20
 
 
 def cache_folder() -> Path:
-    """The folder for what can be made again: `VIDCLASS_CACHE`, or the user's cache folder."""
+    """Return the cache folder: `VIDCLASS_CACHE`, or that of the user."""
     chosen = os.environ.get("VIDCLASS_CACHE")
     return Path(chosen) if chosen else platformdirs.user_cache_path("vidclass")
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
+    """Return the SHA-256 of a file in hexadecimal."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
@@ -31,12 +31,12 @@ def sha256_of(path: Path) -> str:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path`; it takes the place of `path` when the block succeeds.
+    """Yield a temporary path beside `path` that replaces it when the block succeeds.
 
-    Until then the old file stays, and if the block fails the temporary file is removed.
+    Until then the old file stays; if the block fails, the temporary file is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The ending stays last: many writers choose their format by it.
+    # The suffix stays last: many writers choose their format by it.
     temp = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
     try:
         yield temp
@@ -46,16 +46,16 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` as UTF-8, in one step."""
+    """Write `text` as UTF-8, atomically."""
     with replacing(path) as temp:
         temp.write_text(text, encoding="utf-8", newline="\n")
 
 
 @contextmanager
 def making_folder(folder: Path) -> Iterator[Path]:
-    """A temporary folder that becomes `folder` when the block succeeds.
+    """Yield a temporary folder that becomes `folder` when the block succeeds.
 
-    When somebody else has made `folder` in the meantime, theirs stays and ours is removed.
+    If another process has made `folder` in the meantime, theirs stays and ours is removed.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as base:

@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Done(Generic[Item, Result]):
-    """An item and what came of it: a result, or the error that was expected to be possible."""
+    """An item with its result, or with the VidclassError that it raised."""
 
     item: Item
     result: Result | None
@@ -28,26 +28,26 @@ class Done(Generic[Item, Result]):
 def run_each(
     work: Callable[[Item], Result], items: Iterable[Item], *, workers: int | None = None
 ) -> Generator[Done[Item, Result], None, None]:
-    """Yield what `work` makes of each item, in the items' order, working ahead in threads.
+    """Yield `work(item)` for each item, in order, computed ahead in threads.
 
-    At most twice as many items as workers are under way or wait to be taken, so memory stays
-    bounded however slow the taker is.  A VidclassError becomes a value; any other is a defect and
-    is raised.  Closing the iterator cancels what has not begun.
+    At most twice as many items as workers are in progress or waiting to be consumed, so memory
+    stays bounded however slow the consumer is.  A VidclassError becomes a value; any other error
+    is a defect and is raised.  Closing the iterator cancels items that have not started.
     """
     count = workers or os.cpu_count() or 1
     with ThreadPoolExecutor(count) as pool:
-        waiting: deque[tuple[Item, Future[Result]]] = deque()
+        pending: deque[tuple[Item, Future[Result]]] = deque()
         source = iter(items)
         try:
             for item in islice(source, 2 * count):
-                waiting.append((item, pool.submit(work, item)))
-            while waiting:
-                item, future = waiting.popleft()
+                pending.append((item, pool.submit(work, item)))
+            while pending:
+                item, future = pending.popleft()
                 yield _done(item, future)
                 for item in islice(source, 1):
-                    waiting.append((item, pool.submit(work, item)))
+                    pending.append((item, pool.submit(work, item)))
         finally:
-            for _, future in waiting:
+            for _, future in pending:
                 future.cancel()
 
 

@@ -1,4 +1,4 @@
-"""Small pieces of the sentences in errors and notes."""
+"""Text of errors and notes: counts, lists, suggestions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 
 def counted(count: int, noun: str) -> str:
-    """A number with its noun.
+    """Return a number with its noun.
 
     >>> counted(1, "clip"), counted(3, "class")
     ('1 clip', '3 classes')
@@ -17,22 +17,22 @@ def counted(count: int, noun: str) -> str:
 
 
 def quoted(items: Iterable[object]) -> list[str]:
-    """Each item as Python would show its text."""
+    """Return the `repr` of each item's text."""
     return [repr(str(item)) for item in items]
 
 
 def listed(items: Iterable[str], *, most: int = 5) -> str:
-    """The first few items, and how many more there are.
+    """Join the first few items, and count the others.
 
     >>> listed(["a", "b", "c"], most=2)
     'a, b and 1 more'
     """
-    everything = list(items)
-    text = ", ".join(everything[:most])
-    return f"{text} and {len(everything) - most} more" if len(everything) > most else text
+    texts = list(items)
+    text = ", ".join(texts[:most])
+    return f"{text} and {len(texts) - most} more" if len(texts) > most else text
 
 
 def did_you_mean(word: str, allowed: Iterable[str]) -> str:
-    """A sentence, with a space before it, that names the nearest spelling; else nothing."""
+    """Return " Did you mean ...?" with the nearest of the allowed words, or an empty string."""
     near = get_close_matches(word.lower(), list(allowed), n=1)
     return f" Did you mean {near[0]!r}?" if near else ""

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from vidclass._core.text import counted, listed, quoted
 from vidclass.audit.inspection import ClipLook
 from vidclass.audit.issues import Finding
+from vidclass.data.clip import labels_in
 from vidclass.data.manifest import Manifest
-from vidclass.data.rows import SPLITS, labels_in
+from vidclass.data.rows import SPLITS
 
 # The largest class by the smallest.
 IMBALANCE_NOTE = 3.0

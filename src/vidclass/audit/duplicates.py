@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from vidclass.data.groups import keep_together
 from vidclass.data.manifest import Manifest
 from vidclass.features.near_duplicates import near_duplicates
 from vidclass.types import ClipFeatures
@@ -74,10 +73,9 @@ def find_duplicates(
 def _sides(manifest: Manifest) -> pl.DataFrame:
     """What tells clips apart, as columns named like `_ACROSS`."""
     table = manifest.table
-    units = keep_together(table)
     return pl.DataFrame(
         {"labels": table["label"], "splits": table["split"], "folds": table["fold"]}
-    ).with_columns(groups=units)
+    ).with_columns(groups=manifest.group_ids)
 
 
 def _across(sides: pl.DataFrame, rows: Sequence[int]) -> tuple[str, ...]:

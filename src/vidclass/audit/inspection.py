@@ -15,7 +15,7 @@ from vidclass._core.parallel import run_each
 from vidclass.audit.thumbnails import STRIP_FRAMES, strip_of
 from vidclass.config import GeometryConfig, SamplingConfig
 from vidclass.config.features import MAX_FRAMES
-from vidclass.data.manifest import Clip
+from vidclass.data.clip import Clip
 from vidclass.errors import VidclassError
 from vidclass.types import Failure, Progress, Span, UInt8Array
 from vidclass.video.decode import decode_clip

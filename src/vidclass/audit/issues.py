@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from vidclass._core.text import counted
 from vidclass.audit.duplicates import Duplicates
 from vidclass.audit.inspection import ClipLook
-from vidclass.data.checks import refuse_contradictions, refuse_leaks, refuse_unknown_labels
+from vidclass.data.checks import find_contradictions, find_leaks, find_unknown_labels
 from vidclass.data.manifest import Manifest
-from vidclass.errors import ManifestError
 from vidclass.evaluation.label_issues import Suspect
 from vidclass.types import Failure
 
@@ -51,19 +50,17 @@ class Finding:
 
 def table_findings(manifest: Manifest) -> list[Finding]:
     """What training would refuse of the table: leaks, contradictions, labels never learnt."""
-    findings = []
-    checks: tuple[tuple[str, str, Callable[[], None]], ...] = (
-        ("leak", "a leak between splits", lambda: refuse_leaks(manifest.table)),
-        ("leak", "a leak between folds", lambda: refuse_leaks(manifest.table, column="fold")),
-        ("contradiction", "contradictions", lambda: refuse_contradictions(manifest.table)),
-        ("unknown_label", "labels not in train", lambda: refuse_unknown_labels(manifest.table)),
-    )
-    for kind, title, refuse in checks:
-        try:
-            refuse()
-        except ManifestError as error:
-            findings.append(Finding(kind, "error", title, _sentence(str(error))))
-    return findings
+    table, group_ids = manifest.table, manifest.group_ids
+    issues = [
+        *find_leaks(table, group_ids),
+        *find_leaks(table, group_ids, column="fold"),
+        *find_contradictions(table),
+        *find_unknown_labels(table),
+    ]
+    return [
+        Finding(one.kind, one.severity, one.title, _sentence(one.advice), one.rows, one.details)
+        for one in issues
+    ]
 
 
 def unreadable(looks: Sequence[ClipLook]) -> list[Finding]:

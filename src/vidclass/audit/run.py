@@ -17,7 +17,7 @@ from vidclass.audit.issues import SEVERITIES, Finding
 from vidclass.audit.properties import Property, giveaways, odd_ones_out, property_tables
 from vidclass.audit.thumbnails import STRIP_FRAMES, sheet_rows
 from vidclass.config import FeatureConfig
-from vidclass.data import checks
+from vidclass.data.checks import missing_file_notes
 from vidclass.data.groups import fill_groups
 from vidclass.data.manifest import Manifest
 from vidclass.data.sources import read_source
@@ -39,11 +39,9 @@ def read_for_check(source: str | Path, **options: Any) -> Manifest:
         ManifestError: the source cannot be read as a list of clips at all.
         ConfigError: an option is not allowed.
     """
-    rows = read_source(source, **options)
-    if options.get("multi_label"):
-        rows = checks.join_labels(rows)
-    rows = checks.note_missing_files(fill_groups(checks.drop_duplicates(rows)), source)
-    return Manifest(rows.table, rows.notes)
+    rows = fill_groups(read_source(source, **options))
+    manifest = Manifest(rows.table, rows.notes)
+    return manifest.with_notes(*missing_file_notes(manifest.table, source))
 
 
 # So many clips of a finding, suspects and sets of duplicates, and clips of such a set, are shown

@@ -51,6 +51,11 @@ def register_backbone_family(family: type[BackboneFamily]) -> type[BackboneFamil
     return family
 
 
+def unregister_backbone_family(family: type[BackboneFamily]) -> None:
+    """Remove a family from the registry: in tests, or before registering another of that name."""
+    _families[:] = [other for other in _families if type(other) is not family]
+
+
 def backbone_names() -> list[str]:
     """Return the names of all listed backbones, of registered families too."""
     return [name for family in _families for name in family.names]

@@ -99,9 +99,12 @@ class TorchFamily(BackboneFamily):
 
 
 def _measure_in_child(arguments: list[str]) -> Facts:
+    # A family of the user's own is imported from where this process has it.
+    paths = [os.environ.get("PYTHONPATH", ""), *sys.path]
+    python_path = os.pathsep.join(path for path in paths if path)
     done = subprocess.run(  # noqa: S603  # our own module
         [sys.executable, "-m", "vidclass.backbones.torch_facts", *arguments],
-        env=os.environ | {"PYTHONWARNINGS": "ignore"},
+        env=os.environ | {"PYTHONWARNINGS": "ignore", "PYTHONPATH": python_path},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",

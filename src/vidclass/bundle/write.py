@@ -13,7 +13,7 @@ from vidclass._core.files import replacing, sha256_of
 from vidclass.bundle import format as names
 from vidclass.bundle.format import BundleInfo, MemberInfo, answer_fields
 from vidclass.features.extractor import FeatureExtractor
-from vidclass.heads.registry import REVISION
+from vidclass.heads.registry import REVISION, defining_module
 from vidclass.runtime.ir import ensure_ir
 from vidclass.runtime.network_spec import NetworkSpec
 from vidclass.tasks.answers import AnswerRule
@@ -28,6 +28,9 @@ def head_spec(head: str, *, frames: int, width: int, classes: int, weights: Path
         "width": width,
         "classes": classes,
     }
+    module = defining_module(head)
+    if not module.startswith("vidclass."):
+        arguments["module"] = module
     return NetworkSpec(
         "vidclass.heads.registry:load_head",
         arguments,

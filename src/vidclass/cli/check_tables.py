@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from vidclass._core.text import counted
-from vidclass.cli.console import closing_line, say, show, tell_notes
+from vidclass.cli.console import closing_line, print_notes, say, show
 
 if TYPE_CHECKING:
     from vidclass.audit.run import Audit
@@ -21,7 +21,7 @@ _BAR_CELLS = 10
 
 def report_audit(audit: Audit, *, page: Path | None, ledger: Path | None, quiet: bool) -> None:
     """The findings and the tables; with `quiet`, only notes and the closing line."""
-    tell_notes(audit.manifest.notes)
+    print_notes(audit.manifest.notes)
     if not quiet:
         say(overview(audit))
         show(class_table(audit))

@@ -12,6 +12,7 @@ from typing import Any
 
 import typer
 from rich.console import Console
+from rich.filesize import decimal
 from rich.progress import (
     BarColumn,
     ProgressColumn,
@@ -28,7 +29,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vidclass._core.files import write_text
-from vidclass.datasets.space import in_bytes
+from vidclass.cli.option_names import in_options
 from vidclass.errors import ConfigError, JobFailedError, StoppedError, VideoError
 from vidclass.types import Failure, Progress
 
@@ -116,7 +117,7 @@ def _lines(console: Console) -> Progress:
 
 def _amount(stage: str, done: int, total: int) -> str:
     if stage in _BYTE_STAGES:
-        return f"{in_bytes(done)} of {in_bytes(total) if total else '?'}"
+        return f"{decimal(done)} of {decimal(total) if total else '?'}"
     return f"{done} of {total or '?'}"
 
 
@@ -137,10 +138,10 @@ def show(table: Table) -> None:
     out().print(table)
 
 
-def tell_notes(notes: Iterable[str]) -> None:
-    """Notes and warnings, each once."""
+def print_notes(notes: Iterable[str]) -> None:
+    """Print notes and warnings on standard error, each once."""
     for note in dict.fromkeys(notes):
-        err().print(f"note: {note}", markup=False)
+        err().print(f"note: {in_options(note)}", markup=False)
 
 
 def ledger_beside(*outputs: str | Path | None) -> Path | None:
@@ -159,7 +160,8 @@ def closing_line(ok: int, failures: Sequence[Failure], ledger: Path | None = Non
     """
     console = err()
     for failure in failures[:5]:
-        console.print(f"failed: {failure.message}", markup=False)
+        message = in_options(failure.message, literals=[failure.video])
+        console.print(f"failed: {message}", markup=False)
     if len(failures) > 5:
         console.print(f"... and {len(failures) - 5} more", markup=False)
     _end(ok, failures, ledger)
@@ -173,11 +175,11 @@ def stopping(ledger: Path | None) -> Iterator[None]:
     except JobFailedError as error:
         if not error.failures:
             raise
-        err().print(f"error: {error}", markup=False)
+        err().print(f"error: {in_options(str(error))}", markup=False)
         _end(0, error.failures, ledger)
         raise typer.Exit(1) from error
     except StoppedError as error:
-        err().print(f"error: {error}", markup=False)
+        err().print(f"error: {in_options(str(error), literals=[error.path])}", markup=False)
         cause = error.__cause__
         told = cause if isinstance(cause, VideoError) else error
         _end(error.ok, [Failure.from_error(told, video=error.path)], ledger)

@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from vidclass.cli.console import say, write_json, write_output
-from vidclass.cli.decision_table import answer_cells, answer_columns, answer_line
 from vidclass.cli.tables import percent
 from vidclass.data.media_files import VIDEO_EXTENSIONS
 from vidclass.errors import ConfigError, StoppedError, VidclassError, VideoError
@@ -108,7 +107,7 @@ def predict_all(
 
 
 def _stopped(error: VidclassError, *, ok: int) -> VidclassError:
-    return StoppedError.at(error, ok=ok) if isinstance(error, VideoError) else error
+    return StoppedError.from_error(error, ok=ok) if isinstance(error, VideoError) else error
 
 
 def print_predictions(predictions: Sequence[Prediction], *, top: int) -> None:
@@ -147,3 +146,39 @@ def write_predictions_csv(
         sys.stdout.write(text.getvalue())
     else:
         write_output(Path(target), text.getvalue())
+
+
+def answer_line(prediction: Prediction) -> str:
+    """The answer in words: the labels, the levels, or that there is none; else empty."""
+    if prediction.answer is None:
+        return ""
+    more = prediction.answer.more
+    if "labels" in more:
+        return ", ".join(more["labels"]) or "none of these"
+    if "levels" in more:
+        return ", ".join(
+            f"{row['label']} ({percent(row['probability'])})" for row in more["levels"]
+        )
+    return "unknown" if more["unknown"] else ""
+
+
+def answer_columns(classifier: Classifier) -> list[str]:
+    """The columns that a table of such answers has besides those of every table."""
+    scheme = classifier.bundle.rule.scheme
+    if scheme.kind == "multi-label":
+        return ["labels", "none_of_these"]
+    if scheme.kind == "hierarchy":
+        return [f"level_{level}" for level in range(1, scheme.tree.depth + 1)]
+    return ["unknown"] if classifier.unknown else []
+
+
+def answer_cells(prediction: Prediction, columns: Sequence[str]) -> list[str]:
+    """What stands in those columns; nothing for a video that failed."""
+    if prediction.answer is None:
+        return [""] * len(columns)
+    more = prediction.answer.more
+    if "levels" in more:
+        return [row["label"] for row in more["levels"]]
+    if "labels" in more:
+        return ["|".join(more["labels"]), str(more["none_of_these"]).lower()]
+    return [str(more["unknown"]).lower()]

@@ -9,7 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.measure import Measurement
 from rich.table import Table
 
-from vidclass.cli.console import closing_line, out, say, show, tell_notes
+from vidclass.cli.console import closing_line, out, print_notes, say, show
 from vidclass.cli.tables import percent
 from vidclass.sweeping.record import FIGURE, LEDGER, TABLE
 
@@ -22,7 +22,7 @@ _OPTIONAL = ("sampling", "crop", "precision")
 
 def report_sweep(result: SweepResult, *, quiet: bool) -> None:
     """The table, the command lines, and where things lie; with `quiet`, only notes."""
-    tell_notes(result.notes)
+    print_notes(result.notes)
     complete = [row for row in result.rows if row.state == "complete"]
     if not quiet:
         show(_table(result))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from vidclass.cli.console import closing_line, say, show, tell_notes
-from vidclass.cli.task_tables import further_lines, multilabel_summary, multilabel_table, share
+from vidclass.cli.console import closing_line, print_notes, say, show
+from vidclass.tasks.hierarchy import HierarchyMetrics
 from vidclass.tasks.multilabel import MultiLabelMetrics
 from vidclass.training import run_folder as names
 
@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from vidclass.tasks.metrics import Metrics
     from vidclass.training.crossval import CrossValidation
     from vidclass.training.head_selection import HeadChoice
-    from vidclass.training.run import RunResult
+    from vidclass.training.run_folder import RunResult
+    from vidclass.training.seeds import SeedsResult
 
 
-def percent(share: float) -> str:
-    """A share as a percentage."""
-    return f"{100 * share:.1f} %"
+def percent(share: float | None) -> str:
+    """Return a share as a percentage; a dash if there is none."""
+    return "-" if share is None else f"{100 * share:.1f} %"
 
 
 def summary(metrics: Metrics) -> str:
@@ -53,6 +54,77 @@ def class_table(metrics: Metrics) -> Table:
         table.add_row(label, str(int(row["videos"])), *failed, *numbers)
     for label in metrics.unscored:
         table.add_row(label, "0", str(lost[label]), "", "", "")
+    return table
+
+
+def multilabel_summary(metrics: MultiLabelMetrics) -> str:
+    """The figures of several labels a clip, in one line."""
+    low, high = metrics.accuracy_interval
+    more = f"; {metrics.failed} more failed" if metrics.failed else ""
+    return (
+        f"mAP {percent(metrics.mean_average_precision)}, F1 {percent(metrics.micro_f1)} (micro) "
+        f"and {percent(metrics.macro_f1)} (macro), all labels right {percent(metrics.exact_match)} "
+        f"(95 % interval {percent(low)} to {percent(high)}), first label right "
+        f"{percent(metrics.label_accuracy)} on {metrics.videos} clips{more}"
+    )
+
+
+def further_lines(metrics: Metrics) -> list[str]:
+    """What else there is to say: by level, of clips of none of the classes, of unknown ones."""
+    lines = []
+    if isinstance(metrics, HierarchyMetrics):
+        for row in metrics.levels:
+            low, high = row["accuracy_interval"]
+            lines.append(
+                f"level {row['level']}: accuracy {percent(row['accuracy'])} (95 % interval "
+                f"{percent(low)} to {percent(high)}) on {row['videos']} clips"
+            )
+    if isinstance(metrics, MultiLabelMetrics) and metrics.none_of_these is not None:
+        none = metrics.none_of_these
+        lines.append(
+            f"none of these: precision {percent(none['precision'])}, recall "
+            f"{percent(none['recall'])}, F1 {percent(none['f1'])} on {int(none['videos'])} clips"
+        )
+    return lines + _rejection_lines(metrics)
+
+
+def _rejection_lines(metrics: Metrics) -> list[str]:
+    found = metrics.rejection
+    if found is None:
+        return []
+    below = "" if found.unknown_below is None else f" below {percent(found.unknown_below)}"
+    lines = [
+        f"unknown{below}: {found.accepted} of {found.videos} clips accepted "
+        f"({percent(found.coverage)}), accuracy on these {percent(found.accuracy_on_accepted)}"
+    ]
+    if found.unknown_videos:
+        lines.append(
+            f"clips of other classes: {percent(found.unknown_rejected)} of {found.unknown_videos} "
+            f"refused; AUROC of the highest probability {found.auroc:.3f}"
+        )
+    return lines
+
+
+def multilabel_table(metrics: MultiLabelMetrics) -> Table:
+    """Average precision, threshold, precision, recall and F1 by class."""
+    table = Table("class", title="by class", title_justify="left")
+    lost = metrics.failed_by_class
+    columns = ["clips", *(["failed"] if lost else []), "AP"]
+    for column in (*columns, "threshold", "precision", "recall", "F1"):
+        table.add_column(column, justify="right")
+    for label, row in metrics.per_class.items():
+        failed = [str(lost.get(label, 0))] if lost else []
+        threshold = metrics.thresholds.get(label)
+        table.add_row(
+            label,
+            str(int(row["videos"])),
+            *failed,
+            percent(metrics.average_precision[label]),
+            "by fold" if threshold is None else f"{threshold:.2f}",
+            *(percent(row[name]) for name in ("precision", "recall", "f1")),
+        )
+    for label in metrics.unscored:
+        table.add_row(label, "0", str(lost[label]), *[""] * 5)
     return table
 
 
@@ -93,7 +165,7 @@ def report_choices(choices: Sequence[HeadChoice]) -> None:
 
 def report_run(result: RunResult) -> None:
     """What a training run gave."""
-    tell_notes(result.notes)
+    print_notes(result.notes)
     report_choices(result.choices)
     sizes = ", ".join(f"{count} {name}" for name, count in result.sizes.items())
     say(f"clips: {sizes}")
@@ -111,7 +183,7 @@ def report_run(result: RunResult) -> None:
 
 def report_crossval(result: CrossValidation, *, ledger: Path | None, quiet: bool) -> None:
     """The folds; with `quiet`, only notes and the closing line."""
-    tell_notes(result.notes)
+    print_notes(result.notes)
     if not quiet:
         several = isinstance(result.pooled, MultiLabelMetrics)
         table = Table("fold", title=f"head: {result.config.head}", title_justify="left")
@@ -122,7 +194,7 @@ def report_crossval(result: CrossValidation, *, ledger: Path | None, quiet: bool
         if chosen:
             table.add_column("chosen without this fold")
         for fold in result.folds:
-            ap = [share(fold.more["mean_average_precision"])] if several else []
+            ap = [percent(fold.more["mean_average_precision"])] if several else []
             heads = [fold.heads] if chosen else []
             table.add_row(str(fold.fold), str(fold.videos), percent(fold.accuracy), *ap, *heads)
         show(table)
@@ -138,11 +210,32 @@ def report_crossval(result: CrossValidation, *, ledger: Path | None, quiet: bool
     closing_line(result.extraction.ok, result.extraction.failures, ledger)
 
 
+def report_seeds(result: SeedsResult, *, ledger: Path | None, quiet: bool) -> None:
+    """A row a seed; with `quiet`, only notes and the closing line."""
+    first = result.runs[0]
+    print_notes(first.notes)
+    if not quiet:
+        table = Table("seed", title=f"{first.config.head} head", title_justify="left")
+        for column in ("mean accuracy", "over folds", "macro-F1"):
+            table.add_column(column, justify="right")
+        for run in result.runs:
+            numbers = (run.accuracy_mean, run.accuracy_std, run.pooled.macro_f1)
+            table.add_row(str(run.config.training.seed), *map(percent, numbers))
+        show(table)
+        low, high = map(percent, result.accuracy_interval)
+        say(
+            f"mean accuracy {percent(result.accuracy_mean)} (95 % interval {low} to {high} for "
+            f"{first.pooled.videos} clips), deviation over seeds {percent(result.std_over_seeds)}, "
+            f"over folds {percent(result.std_over_folds)}"
+        )
+    closing_line(first.extraction.ok, first.extraction.failures, ledger)
+
+
 def report_evaluation(
     result: Evaluation, notes: tuple[str, ...], *, ledger: Path | None, quiet: bool
 ) -> None:
     """Metrics of a classifier; with `quiet`, only notes and the closing line."""
-    tell_notes(notes)
+    print_notes(notes)
     if not quiet:
         say(summary(result.metrics))
         for line in further_lines(result.metrics):

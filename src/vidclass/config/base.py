@@ -28,9 +28,13 @@ class FrozenConfig(BaseModel):
 
 
 def one_line(error: ValidationError) -> str:
-    """Return a pydantic error in one line: `name=value: message` for each wrong value."""
-    return "; ".join(
-        f"{'.'.join(str(part) for part in item['loc']) or 'settings'}={item['input']!r}: "
-        f"{item['msg']}"
-        for item in error.errors()
-    )
+    """Return a pydantic error in one line: `name=value: message` for each wrong value.
+
+    The message of a combination that is not allowed names its values itself.
+    """
+    lines = []
+    for item in error.errors():
+        name = ".".join(str(part) for part in item["loc"])
+        message = item["msg"].removeprefix("Value error, ")
+        lines.append(f"{name}={item['input']!r}: {message}" if name else message)
+    return "; ".join(lines)

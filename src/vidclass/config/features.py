@@ -49,13 +49,13 @@ class SamplingConfig(FrozenConfig):
             default = cls.model_fields[name].default
             if data.get(name, default) != default and policy not in used_by:
                 policies = " and ".join(f"policy={policy!r}" for policy in used_by)
-                raise ValueError(f"{name} is used only by {policies}")
+                raise ValueError(f"`{name}` is used only by {policies}")
         return data
 
     @model_validator(mode="after")
     def _limit_total(self) -> Self:
         if self.total_frames > MAX_FRAMES:
-            raise ValueError(f"frames times views is {self.total_frames}, more than {MAX_FRAMES}")
+            raise ValueError(f"`frames` * `views` is {self.total_frames}, more than {MAX_FRAMES}")
         return self
 
 

@@ -32,13 +32,13 @@ class TaskConfig(FrozenConfig):
         if self.none_label is not None and self.kind not in ("auto", "multi-label"):
             raise ValueError(f"none_label={self.none_label!r} is not for kind={self.kind!r}")
         if self.unknown and self.none_label is not None:
-            raise ValueError("unknown and none_label exclude one another: take one of them")
+            raise ValueError("`unknown` and `none_label` exclude each other: choose one")
         if self.unknown and self.kind in ("multi-label", "hierarchy"):
             raise ValueError(
-                f"unknown is for single-label classifiers, not for kind={self.kind!r}: a "
+                f"`unknown` is for single-label classifiers, not for kind={self.kind!r}: a "
                 "multi-label one has a threshold for each class, and a hierarchy says how sure "
                 "each level is"
             )
         if self.unknown_precision is not None and not self.unknown:
-            raise ValueError("unknown_precision is used only with unknown=True")
+            raise ValueError("`unknown_precision` is used only with unknown=True")
         return self

@@ -32,11 +32,12 @@ class AugmentConfig(FrozenConfig):
     def _say_what_reversed_clips_are(self) -> Self:
         if self.reverse and not self.reverse_labels:
             raise ValueError(
-                "reverse needs reverse_labels: 'all' if every class stays what it is backwards, or "
+                "`augment.reverse` needs `augment.reverse_labels`: 'all' if classes stay the "
+                "same backwards, or "
                 'a map such as {"left": "right", "right": "left"}'
             )
         if self.reverse_labels and not self.reverse:
-            raise ValueError("reverse_labels is used only with reverse above 0")
+            raise ValueError("`augment.reverse_labels` is used only with `augment.reverse` above 0")
         return self
 
 

@@ -1,4 +1,4 @@
-"""Sharing out things that must stay whole among parts, so that every class is in every part."""
+"""Assign whole groups to splits so that every split has every class, in about the same shares."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vidclass.data.rows import labels_in
+from vidclass.data.clip import labels_in
 
 IntArray = NDArray[np.int64]
 
-# From a generator to the part of each unit, (U,).
+# Draws an assignment: the split of each group, (G,).
 Draw = Callable[[np.random.Generator], IntArray]
 
 # Only where groups hold several classes can a draw fail although another one succeeds.
@@ -20,119 +20,130 @@ _ATTEMPTS = 20
 
 
 @dataclass(frozen=True)
-class Units:
-    """U units over n clips and K classes; a clip may be of several classes.
+class GroupClasses:
+    """The classes in each of G groups, over N clips and K classes; a clip may have several.
 
-    class_sizes (K,) clips of each class; unit_of_clip (n,); classes[u] are the distinct classes in
-    unit u, and clips[u], of the same length, how many clips it has of each.
+    Attributes:
+        labels: Names of the classes, sorted, (K,).
+        clips_per_class: (K,) clips.
+        group_of_clip: (N,) numbers of groups.
+        classes: Numbers of the distinct classes in each group, (G,) arrays.
+        clips: Clips of each of these classes, (G,) arrays of the same lengths.
     """
 
     labels: list[str]
-    class_sizes: IntArray
-    unit_of_clip: IntArray
+    clips_per_class: IntArray
+    group_of_clip: IntArray
     classes: list[IntArray]
     clips: list[IntArray]
 
     @classmethod
-    def of(cls, labels: Sequence[str], keys: Sequence[str]) -> Units:
-        """Clips with the same key are one unit."""
-        _, unit_of_clip = np.unique(np.array(keys, dtype=object), return_inverse=True)
-        classes_of_clip = [labels_in(label) for label in labels]
+    def from_labels(cls, labels: Sequence[str], group_ids: Sequence[str]) -> GroupClasses:
+        """Build from the label and the group id of each clip, (N,) each."""
+        _, group_of_clip = np.unique(np.array(group_ids, dtype=object), return_inverse=True)
+        labels_of_clip = [labels_in(label) for label in labels]
         names, classes = np.unique(
-            np.array([name for names in classes_of_clip for name in names], dtype=object),
+            np.array([name for names in labels_of_clip for name in names], dtype=object),
             return_inverse=True,
         )
-        units = np.repeat(unit_of_clip, [len(names) for names in classes_of_clip])
-        pairs, clips = np.unique(np.stack([units, classes], 1), axis=0, return_counts=True)
+        groups = np.repeat(group_of_clip, [len(names) for names in labels_of_clip])
+        pairs, clips = np.unique(np.stack([groups, classes], 1), axis=0, return_counts=True)
         borders = np.flatnonzero(np.diff(pairs[:, 0])) + 1
         return cls(
             [str(name) for name in names],
             np.bincount(classes, minlength=len(names)).astype(np.int64),
-            unit_of_clip.astype(np.int64),
+            group_of_clip.astype(np.int64),
             np.split(pairs[:, 1], borders),
             np.split(clips, borders),
         )
 
-    def per_class(self) -> IntArray:
-        """How many units hold each class, (K,)."""
+    def groups_per_class(self) -> IntArray:
+        """Return the number of groups that hold each class, (K,)."""
         return np.bincount(np.concatenate(self.classes), minlength=len(self.labels))
 
-    def held(self, part: IntArray, parts: int) -> IntArray:
-        """How many units with each class each part has, (P,K), where `part` is (U,)."""
-        held = np.zeros((parts, len(self.labels)), dtype=np.int64)
-        for unit, classes in enumerate(self.classes):
-            held[part[unit], classes] += 1
-        return held
+    def groups_per_split(self, assignment: IntArray, splits: int) -> IntArray:
+        """Return the number of groups of each class in each split, (S,K), for a (G,) assignment."""
+        counts = np.zeros((splits, len(self.labels)), dtype=np.int64)
+        for group, classes in enumerate(self.classes):
+            counts[assignment[group], classes] += 1
+        return counts
 
 
-def share_out(units: Units, shares: Sequence[float], rng: np.random.Generator) -> IntArray:
-    """Give each part about its share of the clips of every class.
+def assign_by_shares(
+    groups: GroupClasses, shares: Sequence[float], rng: np.random.Generator
+) -> IntArray:
+    """Assign groups so that each split gets about its share of the clips of every class.
 
-    Largest first and in random order among equals, each unit goes to the part that lacks most of
-    the classes in it.
+    Largest first and in random order among equals, each group goes to the split that lacks most of
+    its classes.
 
     Returns:
-        The part of each unit, (U,).
+        The split of each group, (G,).
     """
-    totals = units.class_sizes
-    lacking = np.outer(shares, totals)  # (P,K) clips
-    sizes = np.array([clips.sum() for clips in units.clips])
+    totals = groups.clips_per_class
+    lacking = np.outer(shares, totals)  # (S,K) clips
+    sizes = np.array([clips.sum() for clips in groups.clips])
     order = rng.permutation(len(sizes))
     order = order[np.argsort(-sizes[order], kind="stable")]
-    part = np.zeros(len(sizes), dtype=np.int64)
-    for unit in order:
-        classes, clips = units.classes[unit], units.clips[unit]
+    assignment = np.zeros(len(sizes), dtype=np.int64)
+    for group in order:
+        classes, clips = groups.classes[group], groups.clips[group]
         # Relative to the class, so that a small class weighs as much as a large one.
         need = (lacking[:, classes] / totals[classes]) @ (clips / totals[classes])
-        part[unit] = need.argmax()
-        lacking[part[unit], classes] -= clips
-    return part
+        assignment[group] = need.argmax()
+        lacking[assignment[group], classes] -= clips
+    return assignment
 
 
-def fill_gaps(units: Units, part: IntArray, parts: int) -> IntArray:
-    """Bring every class into every part where it can be done by moving single units.
+def fill_missing_classes(groups: GroupClasses, assignment: IntArray, splits: int) -> IntArray:
+    """Move single groups so that every split has every class, where that is possible.
 
-    No move takes the last unit of a class out of a part, so each one closes a gap and opens none.
+    No move takes the last group of a class out of a split, so each one closes a gap and opens none.
     """
-    part = part.copy()
-    held = units.held(part, parts)
-    for target, wanted in np.argwhere(held == 0):
-        if held[target, wanted]:
+    assignment = assignment.copy()
+    counts = groups.groups_per_split(assignment, splits)
+    for target, wanted in np.argwhere(counts == 0):
+        if counts[target, wanted]:
             continue  # an earlier move brought this class along
-        spare = [
-            unit
-            for unit, classes in enumerate(units.classes)
-            if wanted in classes and (held[part[unit], classes] > 1).all()
+        movable = [
+            group
+            for group, classes in enumerate(groups.classes)
+            if wanted in classes and (counts[assignment[group], classes] > 1).all()
         ]
-        if spare:
-            unit = min(spare, key=lambda candidate: int(units.clips[candidate].sum()))
-            held[part[unit], units.classes[unit]] -= 1
-            held[target, units.classes[unit]] += 1
-            part[unit] = target
-    return part
+        if movable:
+            group = min(movable, key=lambda candidate: int(groups.clips[candidate].sum()))
+            counts[assignment[group], groups.classes[group]] -= 1
+            counts[target, groups.classes[group]] += 1
+            assignment[group] = target
+    return assignment
 
 
-def complete(units: Units, part: IntArray, parts: int, *, target: int) -> IntArray:
-    """Bring every class into the part `target`, even if another part then goes without."""
-    part = part.copy()
-    for wanted in np.flatnonzero(units.held(part, parts)[target] == 0):
-        held = units.held(part, parts)
-        if held[target, wanted]:
+def complete_split(
+    groups: GroupClasses, assignment: IntArray, splits: int, *, target: int
+) -> IntArray:
+    """Bring every class into the split `target`, even if another split then goes without."""
+    assignment = assignment.copy()
+    for wanted in np.flatnonzero(groups.groups_per_split(assignment, splits)[target] == 0):
+        counts = groups.groups_per_split(assignment, splits)
+        if counts[target, wanted]:
             continue  # an earlier move brought this class along
-        holders = [unit for unit, classes in enumerate(units.classes) if wanted in classes]
-        last_ones = [(held[part[unit], units.classes[unit]] == 1).sum() for unit in holders]
-        part[holders[int(np.argmin(last_ones))]] = target
-    return part
+        holders = [group for group, classes in enumerate(groups.classes) if wanted in classes]
+        last_ones = [
+            (counts[assignment[group], groups.classes[group]] == 1).sum() for group in holders
+        ]
+        assignment[holders[int(np.argmin(last_ones))]] = target
+    return assignment
 
 
-def fewest_gaps(units: Units, parts: int, *, seed: int, draw: Draw) -> IntArray:
-    """The first of some draws that has every class in every part, else the nearest to it."""
+def best_assignment(groups: GroupClasses, splits: int, *, seed: int, draw: Draw) -> IntArray:
+    """Return the first of some draws in which no split lacks a class, else the nearest to it."""
     best, best_gaps = np.zeros(0, dtype=np.int64), np.inf
     for attempt in range(_ATTEMPTS):
-        part = fill_gaps(units, draw(np.random.default_rng([seed, attempt])), parts)
-        gaps = int((units.held(part, parts) == 0).sum())
+        drawn = draw(np.random.default_rng([seed, attempt]))
+        assignment = fill_missing_classes(groups, drawn, splits)
+        gaps = int((groups.groups_per_split(assignment, splits) == 0).sum())
         if gaps < best_gaps:
-            best, best_gaps = part, gaps
+            best, best_gaps = assignment, gaps
         if gaps == 0:
             break
     return best

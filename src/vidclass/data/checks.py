@@ -1,87 +1,175 @@
-"""What must hold of a list of clips, each with the message that its owner needs."""
+"""Checks of a table of clips: `find_…` returns issues, `require_…` raises the first of them."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import Literal
 
 import polars as pl
 
 from vidclass._core.text import counted, listed, quoted
-from vidclass.data.frame_folders import is_frame_folder
-from vidclass.data.groups import keep_together
-from vidclass.data.rows import (
-    LABEL_SEPARATOR,
-    SCHEMA,
-    SPLITS,
-    Rows,
-    clean_label,
-    joined_labels,
-    labels_in,
-    single_labels,
-)
+from vidclass.data.clip import LABEL_SEPARATOR, clean_label, labels_in
+from vidclass.data.media_files import is_image_sequence
+from vidclass.data.rows import SCHEMA, SPLITS, explode_labels
 from vidclass.errors import LeakError, ManifestError
 
+Severity = Literal["error", "warning", "note"]
 
-def check_table(table: pl.DataFrame) -> None:
-    """What holds of every manifest, also of a part of one.
+_MOST_GROUPS = 3
+
+
+@dataclass(frozen=True)
+class Issue:
+    """Something wrong or unusual about some clips, or about all of them.
+
+    Attributes:
+        kind: A stable name, such as `leak`.
+        severity: `error`: training would fail or measure nothing; `warning`: it would suffer;
+            `note`: worth knowing.
+        title: One line, with counts.
+        advice: What it means and what to do, as sentences.
+        rows: Rows of the clips concerned, rising; empty if it concerns all clips.
+        details: Further lines, such as one per clip; empty if the names of the clips suffice.
+    """
+
+    kind: str
+    severity: Severity
+    title: str
+    advice: str = ""
+    rows: tuple[int, ...] = ()
+    details: tuple[str, ...] = ()
+
+
+def find_leaks(table: pl.DataFrame, group_ids: pl.Series, *, column: str = "split") -> list[Issue]:
+    """Return an issue if a group is on two sides of the given splits or folds.
+
+    Args:
+        table: The clips.
+        group_ids: Group of each clip, (N,), as `Manifest.group_ids`.
+        column: `split` or `fold`.
+    """
+    given = (
+        table.select("video", column, group_id=group_ids)
+        .with_row_index()
+        .filter(pl.col(column).is_not_null())
+    )
+    sides = given.group_by("group_id", maintain_order=True).agg(pl.col(column).n_unique())
+    leaking = sides.filter(pl.col(column) > 1)["group_id"].to_list()
+    if not leaking:
+        return []
+    cases = []
+    for group_id in leaking[:_MOST_GROUPS]:
+        clips = given.filter(pl.col("group_id") == group_id).unique(column, maintain_order=True)
+        names = [f"{PurePath(v).name!r} in {s}" for v, s in clips.select("video", column).rows()]
+        cases.append(f"{group_id} ({listed(names)})")
+    more = len(leaking) - _MOST_GROUPS
+    rest = f" and {more} more" if more > 0 else ""
+    force = ", or force it with allow_leak=True" if column == "split" else ""
+    advice = (
+        f"a leak: the clips of {'; '.join(cases)}{rest} are on more than one side of the given "
+        f"{column}s. Put each group on one side{force}."
+    )
+    rows = given.filter(pl.col("group_id").is_in(leaking))["index"]
+    return [Issue("leak", "error", f"a leak between {column}s", advice, tuple(rows))]
+
+
+def find_contradictions(table: pl.DataFrame) -> list[Issue]:
+    """Return an issue for clips with two labels, and one for videos with two groups."""
+    return [
+        *_find_contradictions(table, ["video", "start_s", "stop_s"], "label"),
+        *_find_contradictions(table, ["video"], "group"),
+    ]
+
+
+def _find_contradictions(table: pl.DataFrame, keys: list[str], value: str) -> list[Issue]:
+    values_by_key = (
+        table.with_row_index()
+        .group_by(keys, maintain_order=True)
+        .agg(pl.col(value).unique().sort(), pl.col("index"))
+        .filter(pl.col(value).list.drop_nulls().list.len() > 1)
+    )
+    if not len(values_by_key):
+        return []
+    cases = [
+        f"{video!r} has {' and '.join(quoted(values))}"
+        for video, values in values_by_key.select("video", value).rows()
+    ]
+    noun = "clip" if value == "label" else "video"
+    hint = ", or pass multi_label=True if both are true" if value == "label" else ""
+    return [
+        Issue(
+            "contradiction",
+            "error",
+            f"contradictory {value}s",
+            f"the same {noun} with two {value}s: {listed(cases)}. Keep one{hint}.",
+            tuple(values_by_key["index"].explode().sort()),
+        )
+    ]
+
+
+def find_unknown_labels(table: pl.DataFrame) -> list[Issue]:
+    """Return an issue for validation and test each, if it has classes that train has not."""
+    train = table.filter(pl.col("split").is_null() | (pl.col("split") == "train"))
+    if not len(train):
+        return []  # a source for evaluation only
+    train_labels = set(explode_labels(train["label"]))
+    issues = []
+    for split in ("validation", "test"):
+        rows = table.with_row_index().filter(pl.col("split") == split)
+        unknown = set(explode_labels(rows["label"])) - train_labels
+        if unknown:
+            names = pl.col("label").str.split(LABEL_SEPARATOR)
+            affected = rows.filter(names.list.set_intersection(sorted(unknown)).list.len() > 0)
+            issues.append(
+                Issue(
+                    "unknown_label",
+                    "error",
+                    f"{split} labels not in train",
+                    f"unknown labels in the {split} set: {listed(quoted(sorted(unknown)))} never "
+                    f"occur in train. Labels in train: {listed(quoted(sorted(train_labels)))}.",
+                    tuple(affected["index"]),
+                )
+            )
+    return issues
+
+
+def require_no_leaks(table: pl.DataFrame, group_ids: pl.Series, *, column: str = "split") -> None:
+    """Require each group to be on one side of the given splits or folds; see `find_leaks`.
 
     Raises:
-        ManifestError: columns, empty cells, split names or spans are not as they must be.
+        LeakError: a group is on two sides; the message names groups and clips.
     """
-    if dict(table.schema) != dict(SCHEMA):
-        raise ManifestError(f"columns must be {dict(SCHEMA)}, received: {dict(table.schema)}")
-    for name in ("video", "label", "start_s"):
-        if table[name].null_count():
-            raise ManifestError(f"{table[name].null_count()} clips have no {name}.")
-    unclean = [label for label in table["label"].unique() if label != clean_label(label)]
-    if unclean:
-        raise ManifestError(
-            "a label is the name of a class, or several, sorted, with a bar between them; "
-            f"received: {listed(quoted(sorted(unclean)))}."
-        )
-    odd = table.filter(~pl.col("split").is_in(SPLITS))["split"].unique()
-    if len(odd):
-        raise ManifestError(f"split must be one of {SPLITS}, received: {sorted(odd)}")
-    start, stop = pl.col("start_s"), pl.col("stop_s")
-    stop_fits = stop.is_null() | (stop.is_finite() & (stop > start))
-    wrong = table.filter(~(start.is_finite() & (start >= 0) & stop_fits))
-    if len(wrong):
-        spans = [
-            f"{video!r} has start_s={start_s}, stop_s={stop_s}"
-            for video, start_s, stop_s in wrong.select("video", "start_s", "stop_s").rows()
-        ]
-        raise ManifestError(f"a span must have 0 <= start_s < stop_s: {listed(spans)}.")
-    slow = table.filter(~((pl.col("fps") > 0) & pl.col("fps").is_finite()))
-    if len(slow):
-        rates = [f"{video!r} has fps={fps}" for video, fps in slow.select("video", "fps").rows()]
-        raise ManifestError(f"frames a second must be more than 0: {listed(rates)}.")
+    _raise_first(find_leaks(table, group_ids, column=column), LeakError)
 
 
-def drop_duplicates(rows: Rows) -> Rows:
-    """Keep the first of rows that are the same in every column; a note counts the others."""
-    twice = rows.table.filter(~pl.struct(pl.all()).is_first_distinct())
-    if not len(twice):
-        return rows
-    names = [PurePath(video).name for video in twice["video"].unique(maintain_order=True)]
-    note = f"{counted(len(twice), 'duplicate row')} dropped: {listed(quoted(names))}."
-    return Rows(rows.table.unique(maintain_order=True), (*rows.notes, note))
+def require_no_contradictions(table: pl.DataFrame) -> None:
+    """Require one label per clip and one group per video.
+
+    Raises:
+        ManifestError: a clip has two labels or a video two groups.
+    """
+    _raise_first(find_contradictions(table), ManifestError)
 
 
-def join_labels(rows: Rows) -> Rows:
-    """One row for rows that differ in nothing but the label, with the classes of all of them."""
-    others = [name for name in SCHEMA if name != "label"]
-    joined = rows.table.group_by(others, maintain_order=True).agg(pl.col("label"))
-    names = [
-        joined_labels(name for label in labels for name in labels_in(label))
-        for labels in joined["label"].to_list()
-    ]
-    table = joined.with_columns(label=pl.Series(names, dtype=pl.String)).select(list(SCHEMA))
-    return Rows(table, rows.notes)
+def require_known_labels(table: pl.DataFrame) -> None:
+    """Require the classes of given validation and test clips to occur in train.
+
+    Raises:
+        ManifestError: one does not.
+    """
+    _raise_first(find_unknown_labels(table), ManifestError)
 
 
-def refuse_several_labels(table: pl.DataFrame) -> None:
-    """Clips with one label each are what a classifier of one label a clip learns from.
+def _raise_first(issues: Sequence[Issue], error: type[ManifestError]) -> None:
+    if issues:
+        raise error(issues[0].advice)
+
+
+def require_single_labels(table: pl.DataFrame) -> None:
+    """Require one class per clip.
 
     Raises:
         ManifestError: a clip has several.
@@ -97,99 +185,72 @@ def refuse_several_labels(table: pl.DataFrame) -> None:
         )
 
 
-def refuse_contradictions(table: pl.DataFrame) -> None:
-    """One clip has one label, and one video one group.
+def require_valid_table(table: pl.DataFrame) -> None:
+    """Require the columns, types, labels, splits, spans and rates of a manifest.
 
     Raises:
-        ManifestError: the table says otherwise.
+        ManifestError: the table is not valid; the message shows the offending cells.
     """
-    for keys, value in ((["video", "start_s", "stop_s"], "label"), (["video"], "group")):
-        per_clip = table.group_by(keys, maintain_order=True).agg(pl.col(value).unique().sort())
-        torn = per_clip.filter(pl.col(value).list.drop_nulls().list.len() > 1)
-        if len(torn):
-            cases = [
-                f"{video!r} has {' and '.join(quoted(values))}"
-                for video, values in torn.select("video", value).rows()
-            ]
-            noun = "clip" if value == "label" else "video"
-            also = ", or pass --multi-label if both are true" if value == "label" else ""
-            raise ManifestError(
-                f"the same {noun} with two {value}s: {listed(cases)}. Keep one{also}."
-            )
+    if dict(table.schema) != dict(SCHEMA):
+        raise ManifestError(f"columns must be {dict(SCHEMA)}, received: {dict(table.schema)}")
+    for name in ("video", "label", "start_s"):
+        if table[name].null_count():
+            raise ManifestError(f"{table[name].null_count()} clips have no {name}.")
+    unclean = [label for label in table["label"].unique() if label != clean_label(label)]
+    if unclean:
+        raise ManifestError(
+            "a label is the name of a class, or several, sorted, with a bar between them; "
+            f"received: {listed(quoted(sorted(unclean)))}."
+        )
+    unknown = table.filter(~pl.col("split").is_in(SPLITS))["split"].unique()
+    if len(unknown):
+        raise ManifestError(f"split must be one of {SPLITS}, received: {sorted(unknown)}")
+    _require_spans(table)
+    slow = table.filter(~((pl.col("fps") > 0) & pl.col("fps").is_finite()))
+    if len(slow):
+        rates = [f"{video!r} has fps={fps}" for video, fps in slow.select("video", "fps").rows()]
+        raise ManifestError(f"frames a second must be more than 0: {listed(rates)}.")
 
 
-def refuse_unknown_labels(table: pl.DataFrame) -> None:
-    """Labels of given validation and test clips must be learnable from the other clips.
+def _require_spans(table: pl.DataFrame) -> None:
+    start, stop = pl.col("start_s"), pl.col("stop_s")
+    stop_fits = stop.is_null() | (stop.is_finite() & (stop > start))
+    wrong = table.filter(~(start.is_finite() & (start >= 0) & stop_fits))
+    if len(wrong):
+        spans = [
+            f"{video!r} has start_s={start_s}, stop_s={stop_s}"
+            for video, start_s, stop_s in wrong.select("video", "start_s", "stop_s").rows()
+        ]
+        raise ManifestError(f"a span must have 0 <= start_s < stop_s: {listed(spans)}.")
+
+
+def missing_file_notes(table: pl.DataFrame, source: object) -> list[str]:
+    """Return a note on videos that do not exist; they stay and fail when they are read.
 
     Raises:
-        ManifestError: some are not.
+        ManifestError: no video exists.
     """
-    rest = table.filter(pl.col("split").is_null() | (pl.col("split") == "train"))
-    if not len(rest):
-        return  # a source for evaluation only
-    known = set(single_labels(rest["label"]))
-    for split in ("validation", "test"):
-        held_out = table.filter(pl.col("split") == split)["label"]
-        unknown = set(single_labels(held_out)) - known
-        if unknown:
-            raise ManifestError(
-                f"unknown labels in the {split} set: {listed(quoted(sorted(unknown)))} never "
-                f"occur in train. Labels in train: {listed(quoted(sorted(known)))}."
-            )
-
-
-def refuse_leaks(table: pl.DataFrame, *, column: str = "split") -> None:
-    """No group, and no video, on two sides of what `column` (split or fold) gives.
-
-    Raises:
-        LeakError: some are; it names them and their clips.
-    """
-    given = table.with_columns(keep_together(table)).filter(pl.col(column).is_not_null())
-    sides = given.group_by("unit", maintain_order=True).agg(pl.col(column).n_unique())
-    leaking = sides.filter(pl.col(column) > 1)["unit"].to_list()
-    if not leaking:
-        return
-    cases = []
-    for unit in leaking[:3]:
-        clips = given.filter(pl.col("unit") == unit).unique(column, maintain_order=True)
-        shown = [f"{PurePath(v).name!r} in {s}" for v, s in clips.select("video", column).rows()]
-        cases.append(f"{unit} ({listed(shown)})")
-    more = f" and {len(leaking) - 3} more" if len(leaking) > 3 else ""
-    force = ", or force it with --allow-leak" if column == "split" else ""
-    raise LeakError(
-        f"a leak: the clips of {'; '.join(cases)}{more} are on more than one side of the given "
-        f"{column}s. Put each group on one side{force}."
-    )
-
-
-def note_missing_files(rows: Rows, source: object) -> Rows:
-    """Note listed files that are not there; they stay, for the ledger of what reads them.
-
-    Raises:
-        ManifestError: not a single file is there.
-    """
-    videos = rows.table["video"].unique(maintain_order=True)
-    missing = [v for v in videos if not (os.path.isfile(v) or is_frame_folder(Path(v)))]
+    videos = table["video"].unique(maintain_order=True)
+    missing = [v for v in videos if not (os.path.isfile(v) or is_image_sequence(Path(v)))]
     if not missing:
-        return rows
+        return []
     if len(missing) == len(videos):
         raise ManifestError(
             f"none of the {counted(len(videos), 'video')} listed in {str(source)!r} exists; the "
-            f"first was expected at {missing[0]!r}. Name the folder that holds them with --root."
+            f"first was expected at {missing[0]!r}. Name the folder that holds them with `root`."
         )
-    note = (
+    return [
         f"{len(missing)} of {len(videos)} listed videos are not there: {listed(quoted(missing))}."
-    )
-    return Rows(rows.table, (*rows.notes, note))
+    ]
 
 
-def note_thin_classes(rows: Rows) -> Rows:
-    """Note what can be evaluated but not trained: one class only, or a class with one clip."""
-    counts = single_labels(rows.table["label"]).value_counts(sort=False).sort("label")
-    notes = list(rows.notes)
+def small_class_notes(table: pl.DataFrame) -> list[str]:
+    """Return notes on clips that can be evaluated but not trained on: one class, or one clip."""
+    counts = explode_labels(table["label"]).value_counts(sort=False).sort("label")
+    notes = []
     if len(counts) == 1:
         notes.append(f"only one class, {counts['label'][0]!r}: training needs at least two.")
-    thin = counts.filter(pl.col("count") == 1)["label"].to_list()
-    if thin:
-        notes.append(f"classes with a single clip: {listed(quoted(thin))}.")
-    return Rows(rows.table, tuple(notes))
+    single = counts.filter(pl.col("count") == 1)["label"].to_list()
+    if single:
+        notes.append(f"classes with a single clip: {listed(quoted(single))}.")
+    return notes

@@ -1,52 +1,37 @@
-"""The list of labelled clips that everything downstream works on."""
+"""The checked table of labelled clips that every later step works on."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import polars as pl
 
 from vidclass._core.files import replacing
 from vidclass.data import checks
-from vidclass.data.groups import fill_groups
-from vidclass.data.rows import SPLITS, Rows, labels_in
+from vidclass.data.clip import Clip, labels_in
+from vidclass.data.groups import fill_groups, group_ids, merge_groups
+from vidclass.data.rows import SPLITS, Rows
 from vidclass.data.sources import read_source
 from vidclass.errors import LeakError, require_choice
 from vidclass.types import Span
-
-
-@dataclass(frozen=True)
-class Clip:
-    """A labelled span of a video, often all of it.
-
-    `label` names one class, or several with `|` between them.  `fps` is given for a folder of
-    frame pictures, which has no clock of its own, and None for a video file.
-    """
-
-    video: Path
-    label: str
-    group: str | None
-    split: str | None
-    fold: int | None
-    span: Span
-    fps: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Manifest:
     """A checked table of labelled clips; no video is opened for it.
 
-    `table` has one row a clip and the columns `video` (absolute path), `label`, `group` or null,
+    `table` has one row per clip and the columns `video` (absolute path), `label`, `group` or null,
     `split` (train, validation, test) or null, `fold` or null, `start_s`, `stop_s` or null for the
-    end of the video, and `fps` for a folder of frame pictures, else null.  A label of several
-    classes has `|` between them, sorted.  `notes` are sentences about what was noticed on the way.
+    end of the video, and `fps` for an image sequence, else null.  A label of several classes has
+    `|` between them, sorted.  `notes` are sentences for the user about how it was read.
 
     Raises:
-        ManifestError: the table is not like that.
+        ManifestError: the table is not valid.
     """
 
     table: pl.DataFrame
@@ -54,7 +39,7 @@ class Manifest:
 
     def __post_init__(self) -> None:
         """Check columns, types and spans."""
-        checks.check_table(self.table)
+        checks.require_valid_table(self.table)
 
     @classmethod
     def from_source(
@@ -71,24 +56,26 @@ class Manifest:
         group_pattern: str | None = None,
         allow_leak: bool = False,
     ) -> Manifest:
-        """Read labelled clips from a folder of classes, a table, or the lists of others' tools.
+        """Read labelled clips from a folder of classes, a table, or lists of other tools.
 
         Args:
-            source: What to read; its kind is recognised by what it holds (docs/how-to/sources.md).
-            root: Where the videos are, if not beside the list.
-            format: The kind of source, where it is not to be recognised.
-            official_split: Which of a data set's official splits; None for the first.
-            labels: A file with the names of classes, for lists that have numbers.
-            fps: Frames a second of folders of pictures, and of annotations by frame number.
-            multi_label: Rows with the same clip give it several labels, in place of an error.
-            groups: Where groups come from, see `SplitConfig`; near duplicates take features, and
-                are looked for by what extracts them.
-            group_pattern: Finds the group in the path of each video.
-            allow_leak: Let given splits share groups; a note then says which do.
+            source: File or folder; its format is recognized by its content, see
+                docs/how-to/sources.md.
+            root: Folder of the videos, if they are not beside the list.
+            format: Name of the format, to skip recognition.
+            official_split: Number of one of the data set's official splits; None for the first.
+            labels: A file of class names, for lists that have numbers.
+            fps: Frames per second of image sequences, and of annotations by frame number.
+            multi_label: Merge rows of the same clip into one with several labels, instead of
+                raising an error.
+            groups: Where groups come from, see `SplitConfig`; near duplicates need features and
+                are found after extraction.
+            group_pattern: Regular expression that finds the group in the path of each video.
+            allow_leak: Accept given splits that share groups; a note then says which do.
 
         Raises:
             ManifestError: the source cannot be used; the message says why and what to do.
-            ConfigError: no such format, an option that the format has no use for, or `groups` or
+            ConfigError: the format is unknown or does not use one of the options, or `groups` or
                 `group_pattern` is not allowed.
             LeakError: given splits share groups.
         """
@@ -101,51 +88,51 @@ class Manifest:
             fps=fps,
             multi_label=multi_label,
         )
-        if multi_label:
-            rows = checks.join_labels(rows)
-        rows = checks.drop_duplicates(rows)
         rows = fill_groups(rows, groups=groups, pattern=group_pattern)
-        rows = checks.note_thin_classes(checks.note_missing_files(rows, source))
+        rows = rows.with_notes(*checks.missing_file_notes(rows.table, source))
+        rows = rows.with_notes(*checks.small_class_notes(rows.table))
         manifest = cls(rows.table, rows.notes)
-        checks.refuse_contradictions(manifest.table)
-        checks.refuse_unknown_labels(manifest.table)
-        try:
-            checks.refuse_leaks(manifest.table)
-        except LeakError as error:
-            if not allow_leak:
-                raise
-            return manifest.with_notes(f"a leak was allowed: {error}")
-        return manifest
+        checks.require_no_contradictions(manifest.table)
+        checks.require_known_labels(manifest.table)
+        leaks = checks.find_leaks(manifest.table, manifest.group_ids)
+        if leaks and not allow_leak:
+            raise LeakError(leaks[0].advice)
+        return manifest.with_notes(*(f"a leak was allowed: {leak.advice}" for leak in leaks))
 
     def __len__(self) -> int:
-        """How many clips there are."""
+        """Return the number of clips."""
         return len(self.table)
 
     @property
     def labels(self) -> list[str]:
-        """The classes, sorted: the order of every score vector."""
+        """Classes, sorted: the order of every score vector."""
         return sorted({name for label in self.table["label"].unique() for name in labels_in(label)})
 
     @property
     def multi_label(self) -> bool:
-        """Whether a clip has more than one class."""
+        """True if a clip has more than one class."""
         return any(len(labels_in(label)) > 1 for label in self.table["label"].unique())
+
+    @cached_property
+    def group_ids(self) -> pl.Series:
+        """Group of each clip, else its video, (N,) text: equal ids must stay on one side."""
+        return group_ids(self.table)
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256, in hex, over all rows in their order; notes do not count."""
+        """SHA-256, in hex, of all rows in their order, without the notes."""
         text = json.dumps([self.table.columns, *self.table.rows()])
         return hashlib.sha256(text.encode()).hexdigest()
 
     def clips(self) -> list[Clip]:
-        """The rows, in their order."""
+        """Return the rows as clips, in their order."""
         return [
             Clip(Path(video), label, group, split, fold, Span(start_s, stop_s), fps)
             for video, label, group, split, fold, start_s, stop_s, fps in self.table.rows()
         ]
 
     def where(self, *, split: str) -> Manifest:
-        """The clips of one split, which may be none.
+        """Return the clips of one split, which may be none.
 
         Raises:
             ConfigError: `split` is not train, validation or test.
@@ -154,7 +141,7 @@ class Manifest:
         return Manifest(self.table.filter(pl.col("split") == split), self.notes)
 
     def regrouped(self, *, groups: str, group_pattern: str | None = None) -> Manifest:
-        """The same clips, with groups from elsewhere; `auto` without a pattern changes nothing.
+        """Return the clips with groups from elsewhere; `auto` without a pattern changes nothing.
 
         Raises:
             ConfigError: `groups` or `group_pattern` is not allowed.
@@ -165,17 +152,32 @@ class Manifest:
         rows = fill_groups(Rows(self.table, self.notes), groups=groups, pattern=group_pattern)
         return Manifest(rows.table, tuple(dict.fromkeys(rows.notes)))
 
+    def with_merged_groups(
+        self, keys: pl.Series, *, name: Callable[[str], str]
+    ) -> tuple[Manifest, int]:
+        """Merge the groups of clips that share a key.
+
+        Args:
+            keys: (N,) of any type; null is shared with no clip.
+            name: Names a new group after the path of its first video.
+
+        Returns:
+            The clips with a group for each merged set, and how many clips are in those sets.
+        """
+        table, count = merge_groups(self.table, self.group_ids, keys, name=name)
+        return Manifest(table, self.notes), count
+
     def with_splits(self, splits: Sequence[str | None]) -> Manifest:
-        """The same clips with other splits, one for each row."""
+        """Return the clips with other splits, (N,)."""
         return Manifest(
             self.table.with_columns(pl.Series("split", splits, dtype=pl.String)), self.notes
         )
 
     def with_notes(self, *notes: str) -> Manifest:
-        """The same clips with more notes."""
+        """Return the clips with more notes."""
         return Manifest(self.table, (*self.notes, *notes))
 
     def write_csv(self, path: str | Path) -> None:
-        """Write the table, in one step, so that `from_source` reads it back."""
+        """Write the table atomically, in the form that `from_source` reads."""
         with replacing(Path(path)) as temp:
             self.table.write_csv(temp)

@@ -1,15 +1,17 @@
-"""The one shape into which every reader brings its source, before it is checked."""
+"""The table of clips that every reader returns, before it is checked."""
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from types import MappingProxyType
 from typing import Any
 
 import polars as pl
 
+from vidclass._core.text import counted, listed, quoted
+from vidclass.data.clip import LABEL_SEPARATOR, join_labels, labels_in
 from vidclass.errors import ManifestError
 
 SCHEMA: Mapping[str, Any] = MappingProxyType(
@@ -27,6 +29,7 @@ SCHEMA: Mapping[str, Any] = MappingProxyType(
 
 SPLITS = ("train", "validation", "test")
 
+# Names of splits in files and folders of other tools.
 SPLIT_WORDS: Mapping[str, str] = MappingProxyType(
     {
         "train": "train",
@@ -42,17 +45,17 @@ SPLIT_WORDS: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """What a reader found: a table with the columns of `SCHEMA`, and what it noticed."""
+    """The clips of a source: a table with the columns of `SCHEMA`, and notes for the user."""
 
     table: pl.DataFrame
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, columns: Mapping[str, Sequence[Any]], notes: Sequence[str] = ()) -> Rows:
-        """Build from columns; `video` (absolute paths) and `label` must be among them.
+    def from_columns(cls, columns: Mapping[str, Sequence[Any]], notes: Sequence[str] = ()) -> Rows:
+        """Build from columns; `video` (absolute paths) and `label` are required.
 
         Raises:
-            ManifestError: a text in it is not valid Unicode, as some file names are.
+            ManifestError: a text is not valid Unicode, as some file names are.
         """
         count = len(columns["video"])
         filled = {name: columns.get(name, [None] * count) for name in SCHEMA}
@@ -64,47 +67,41 @@ class Rows:
             ) from error
         return cls(table.with_columns(pl.col("start_s").fill_null(0.0)), tuple(notes))
 
+    @classmethod
+    def concat(cls, parts: Sequence[Rows]) -> Rows:
+        """Return the rows and notes of all parts, in their order."""
+        notes = tuple(note for part in parts for note in part.notes)
+        return cls(pl.concat([part.table for part in parts]), notes)
 
-LABEL_SEPARATOR = "|"
+    def with_notes(self, *notes: str) -> Rows:
+        """Return the same rows with more notes."""
+        return Rows(self.table, (*self.notes, *notes))
+
+    def without_duplicates(self) -> Rows:
+        """Keep the first of rows that are equal in every column; a note counts the others."""
+        duplicates = self.table.filter(~pl.struct(pl.all()).is_first_distinct())
+        if not len(duplicates):
+            return self
+        names = [PurePath(video).name for video in duplicates["video"].unique(maintain_order=True)]
+        note = f"{counted(len(duplicates), 'duplicate row')} dropped: {listed(quoted(names))}."
+        return Rows(self.table.unique(maintain_order=True), self.notes).with_notes(note)
+
+    def with_merged_labels(self) -> Rows:
+        """Merge rows that differ only in the label into one row with all of their classes."""
+        others = [name for name in SCHEMA if name != "label"]
+        merged = self.table.group_by(others, maintain_order=True).agg(pl.col("label"))
+        labels = [
+            join_labels(name for label in labels for name in labels_in(label))
+            for labels in merged["label"].to_list()
+        ]
+        table = merged.with_columns(label=pl.Series(labels, dtype=pl.String)).select(list(SCHEMA))
+        return Rows(table, self.notes)
 
 
-def labels_in(label: str) -> tuple[str, ...]:
-    """The classes that a label names: one, or several with a bar between them.
+def explode_labels(labels: pl.Series) -> pl.Series:
+    """Return one row per clip and class: a clip of two classes gives two.
 
-    >>> labels_in("run"), labels_in("run|wave")
-    (('run',), ('run', 'wave'))
-    """
-    return tuple(label.split(LABEL_SEPARATOR))
-
-
-def single_labels(labels: pl.Series) -> pl.Series:
-    """All labels of many clips, one class each: a clip of two classes gives both.
-
-    >>> single_labels(pl.Series("label", ["run", "run|wave"])).to_list()
+    >>> explode_labels(pl.Series("label", ["run", "run|wave"])).to_list()
     ['run', 'run', 'wave']
     """
     return labels.str.split(LABEL_SEPARATOR).explode()
-
-
-def joined_labels(labels: Iterable[str]) -> str:
-    """One text for the classes of a clip, each of them once, sorted.
-
-    >>> joined_labels(["wave", "run", "wave"])
-    'run|wave'
-    """
-    return LABEL_SEPARATOR.join(sorted(set(labels)))
-
-
-def clean_label(text: str) -> str:
-    """One spelling for a label of one class or several; empty where a class has no name.
-
-    >>> clean_label(" wave | run"), clean_label("wave|")
-    ('run|wave', '')
-    """
-    parts = [clean_text(part) for part in labels_in(text)]
-    return joined_labels(parts) if all(parts) else ""
-
-
-def clean_text(text: str) -> str:
-    """One spelling for a label or group: no outer blanks, accents composed (NFC)."""
-    return unicodedata.normalize("NFC", text.strip())

@@ -162,9 +162,11 @@ def read_source(
     except OSError as error:
         where = error.filename or str(path)
         raise ManifestError(f"{where!r} cannot be read: {error.strerror}.") from error
-    if reader.name in _PLAIN:
-        return rows
-    return Rows(rows.table, (f"read as {reader.name}: {reader.what}.", *rows.notes))
+    if reader.name not in _PLAIN:
+        rows = Rows(rows.table, (f"read as {reader.name}: {reader.what}.", *rows.notes))
+    if multi_label:
+        rows = rows.with_merged_labels()
+    return rows.without_duplicates()
 
 
 def _reader_of(path: Path, source: str | Path, format: str | None) -> Reader:

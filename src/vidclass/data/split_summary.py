@@ -1,4 +1,4 @@
-"""What is in each part of a split: clips and groups, class by class."""
+"""Clips and groups per class and split (or fold)."""
 
 from __future__ import annotations
 
@@ -6,39 +6,40 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from vidclass.data.groups import keep_together
+from vidclass.data.clip import LABEL_SEPARATOR
 from vidclass.data.manifest import Manifest
-from vidclass.data.rows import LABEL_SEPARATOR, SPLITS
+from vidclass.data.rows import SPLITS
 
 
 @dataclass(frozen=True)
-class Held:
-    """How many clips a part has, and how many groups (or videos without one) they are in."""
+class SplitCount:
+    """Number of clips, and of groups (or videos without one) they come from."""
 
     clips: int
     groups: int
 
 
-def count_parts(manifest: Manifest, column: str) -> dict[str, dict[str, Held]]:
-    """What each part has of each class, as `counts[part][label]`; under `""`, of all classes.
+def split_summary(manifest: Manifest, column: str) -> dict[str, dict[str, SplitCount]]:
+    """Count clips and groups as `counts[split][label]`; the label `""` counts all classes.
 
     Args:
         manifest: The clips.
         column: `split` or `fold`; clips without a value in it are not counted.
     """
-    rows = manifest.table.select("label", part=pl.col(column))
-    rows = rows.with_columns(keep_together(manifest.table)).drop_nulls("part")
-    single = rows.with_columns(pl.col("label").str.split(LABEL_SEPARATOR)).explode("label")
-    held = (pl.len(), pl.col("unit").n_unique())
-    of_class = {
-        (part, label): Held(clips, groups)
-        for part, label, clips, groups in single.group_by("part", "label").agg(held).rows()
+    rows = manifest.table.select("label", split=pl.col(column), group_id=manifest.group_ids)
+    rows = rows.drop_nulls("split")
+    exploded = rows.with_columns(pl.col("label").str.split(LABEL_SEPARATOR)).explode("label")
+    size = (pl.len(), pl.col("group_id").n_unique())
+    by_class = {
+        (split, label): SplitCount(clips, groups)
+        for split, label, clips, groups in exploded.group_by("split", "label").agg(size).rows()
     }
-    whole = {
-        part: Held(clips, groups) for part, clips, groups in rows.group_by("part").agg(held).rows()
+    totals = {
+        split: SplitCount(clips, groups)
+        for split, clips, groups in rows.group_by("split").agg(size).rows()
     }
     return {
-        str(part): {"": whole[part]}
-        | {label: of_class.get((part, label), Held(0, 0)) for label in manifest.labels}
-        for part in sorted(whole, key=lambda part: SPLITS.index(part) if part in SPLITS else part)
+        str(split): {"": totals[split]}
+        | {label: by_class.get((split, label), SplitCount(0, 0)) for label in manifest.labels}
+        for split in sorted(totals, key=lambda name: SPLITS.index(name) if name in SPLITS else name)
     }

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from vidclass._core.text import listed, quoted
-from vidclass.data.balance import Draw, IntArray, Units, complete, fewest_gaps, share_out
-from vidclass.data.checks import refuse_leaks, refuse_unknown_labels
-from vidclass.data.groups import keep_together
-from vidclass.data.manifest import Manifest
-from vidclass.data.preconditions import (
-    require_fraction,
-    require_seed,
-    require_two_classes,
-    require_units,
+from vidclass._core.text import counted, listed, quoted
+from vidclass.data.balance import (
+    Draw,
+    GroupClasses,
+    IntArray,
+    assign_by_shares,
+    best_assignment,
+    complete_split,
 )
-from vidclass.data.rows import LABEL_SEPARATOR
+from vidclass.data.checks import require_known_labels, require_no_leaks
+from vidclass.data.clip import LABEL_SEPARATOR
+from vidclass.data.manifest import Manifest
 from vidclass.errors import ConfigError, SplitError
 
 
@@ -32,21 +34,21 @@ def split_clips(
     """Fill the split column; groups stay whole, and classes keep their shares.
 
     Given validation and test clips stay as they are, and with them the rest of their groups.
-    What is not given is cut from the other clips: `test_fraction` of them for test, and
-    `validation_fraction` of what then remains for validation; 0 cuts none.  Every class is in every
-    part; only where classes share groups can one be missing in validation or test (a note says
-    which), never in train.
+    The other clips are divided: `test_fraction` of them for test, and `validation_fraction` of the
+    remaining ones for validation; 0 gives none.  Every class is in every split; only where classes
+    share groups can one be missing in validation or test (a note says which), never in train.
 
     Args:
         manifest: The clips; its own `split` column may be full, empty or in between.
-        test_fraction: Share of the clips, in [0, 1); without effect where test clips are given.
-        validation_fraction: Share of the rest, in [0, 1); likewise.
-        seed: The same seed gives the same split.
+        test_fraction: Share of the clips, in [0, 1); without effect if test clips are given.
+        validation_fraction: Share of the rest, in [0, 1); without effect if validation clips are
+            given.
+        seed: Seed of the assignment; the same seed gives the same split.
         allow_leak: Treat every clip as a group of its own.
 
     Raises:
         ConfigError: a fraction or the seed is out of range.
-        SplitError: a class has too few groups to be on every side.
+        SplitError: a class has too few groups to be in every split.
         LeakError: the given splits share groups.
         ManifestError: a given test or validation clip has a label that no other clip has.
     """
@@ -54,84 +56,90 @@ def split_clips(
     require_fraction("validation_fraction", validation_fraction)
     require_seed(seed)
     require_two_classes(manifest)
-    refuse_unknown_labels(manifest.table)
-    if not allow_leak:
-        refuse_leaks(manifest.table)
-    keys = _keys(manifest, allow_leak=allow_leak)
-    splits = _given_splits(manifest.table["split"], keys)
+    require_known_labels(manifest.table)
+    if allow_leak:
+        group_ids = [str(row) for row in range(len(manifest))]
+    else:
+        require_no_leaks(manifest.table, manifest.group_ids)
+        group_ids = manifest.group_ids.to_list()
+    splits = _given_splits(manifest.table["split"], group_ids)
     free = [row for row, split in enumerate(splits) if split is None]
     if not free:
         raise SplitError(
             f"no clips are left to train on: all {len(manifest)} are given for "
             f"{' or '.join(sorted(filter(None, set(splits))))}."
         )
-    cut_test = 0.0 if "test" in splits else test_fraction
-    cut_validation = 0.0 if "validation" in splits else validation_fraction
-    shares = {
-        "train": (1 - cut_test) * (1 - cut_validation),
-        "validation": (1 - cut_test) * cut_validation,
-        "test": cut_test,
-    }
+    shares = _shares(
+        test=0.0 if "test" in splits else test_fraction,
+        validation=0.0 if "validation" in splits else validation_fraction,
+    )
     labels = manifest.table["label"].to_list()
-    units = Units.of([labels[row] for row in free], [keys[row] for row in free])
-    noun = "clip" if allow_leak else _noun(manifest)
-    part, names, notes = _cut(units, shares, seed=seed, noun=noun)
-    for row, unit in zip(free, units.unit_of_clip, strict=True):
-        splits[row] = names[part[unit]]
+    groups = GroupClasses.from_labels(
+        [labels[row] for row in free], [group_ids[row] for row in free]
+    )
+    noun = "clip" if allow_leak else _group_noun(manifest)
+    names, notes = _assign(groups, shares, seed=seed, noun=noun)
+    for row, name in zip(free, names, strict=True):
+        splits[row] = name
     if allow_leak:
         notes.append("groups were not looked at: scores on these splits are too good.")
     return manifest.with_splits(splits).with_notes(*notes)
 
 
-def _cut(
-    units: Units, shares: dict[str, float], *, seed: int, noun: str
-) -> tuple[IntArray, list[str], list[str]]:
-    """The part of each unit, (U,), the names of the parts, and notes."""
-    names = [name for name, share in shares.items() if share > 0]
-    sizes = [shares[name] for name in names]
-    several = len(units.classes) < len(units.unit_of_clip)  # else there is no inside of a group
-    hint = ", or split inside groups with --allow-leak" if several else ""
-    require_units(
-        units, len(names), noun, ", ".join(names), f"Add recordings, drop the class{hint}."
+def _shares(*, test: float, validation: float) -> dict[str, float]:
+    """Return the share of each split that gets clips."""
+    shares = {
+        "train": (1 - test) * (1 - validation),
+        "validation": (1 - test) * validation,
+        "test": test,
+    }
+    return {name: share for name, share in shares.items() if share > 0}
+
+
+def _assign(
+    groups: GroupClasses, shares: dict[str, float], *, seed: int, noun: str
+) -> tuple[list[str], list[str]]:
+    """Return the split of each clip, (N,), and notes."""
+    names, sizes = list(shares), list(shares.values())
+    several = len(groups.classes) < len(groups.group_of_clip)  # else no group can be divided
+    hint = ", or split inside groups with allow_leak=True" if several else ""
+    require_groups(
+        groups, len(names), noun, ", ".join(names), f"Add recordings, drop the class{hint}."
     )
-    part = fewest_gaps(units, len(names), seed=seed, draw=lambda rng: share_out(units, sizes, rng))
-    part = complete(units, part, len(names), target=names.index("train"))
+    assignment = best_assignment(
+        groups, len(names), seed=seed, draw=lambda rng: assign_by_shares(groups, sizes, rng)
+    )
+    assignment = complete_split(groups, assignment, len(names), target=names.index("train"))
     notes = []
-    for name, held in zip(names, units.held(part, len(names)), strict=True):
-        absent = [units.labels[index] for index in np.flatnonzero(held == 0)]
+    for name, counts in zip(names, groups.groups_per_split(assignment, len(names)), strict=True):
+        absent = [groups.labels[index] for index in np.flatnonzero(counts == 0)]
         if absent:
             notes.append(
                 f"classes without a {name} clip: {listed(quoted(absent))}; "
                 "their groups are shared with other classes."
             )
-    return part, names, notes
+    return [names[split] for split in assignment[groups.group_of_clip]], notes
 
 
-def _given_splits(given: pl.Series, keys: list[str]) -> list[str | None]:
-    """Validation and test as given, also for the rest of a group; None for what is free."""
-    held_out = {
-        key: split
-        for key, split in zip(keys, given, strict=True)
+def _given_splits(given: pl.Series, group_ids: Sequence[str]) -> list[str | None]:
+    """Return given validation and test splits, also for the rest of a group; None for the rest."""
+    split_of_group = {
+        group_id: split
+        for group_id, split in zip(group_ids, given, strict=True)
         if split is not None and split != "train"
     }
-    return [held_out.get(key) for key in keys]
+    return [split_of_group.get(group_id) for group_id in group_ids]
 
 
-def _keys(manifest: Manifest, *, allow_leak: bool) -> list[str]:
-    if allow_leak:
-        return [str(row) for row in range(len(manifest))]
-    return keep_together(manifest.table).to_list()
-
-
-def _noun(manifest: Manifest) -> str:
+def _group_noun(manifest: Manifest) -> str:
     return "group" if manifest.table["group"].is_not_null().any() else "video"
 
 
 def tail_validation(manifest: Manifest, fraction: float) -> Manifest:
     """Validate on the last rows of the training set, as the Keras example does.
 
-    Test clips stay; of the n others in their order, those from `int(n * (1 - fraction))` on are
-    for validation.  Neither classes nor groups are looked at: notes say what that costs.
+    Test clips stay; of the N others in their order, those from `int(N * (1 - fraction))` on are
+    for validation.  Classes and groups are ignored: notes say what that costs.
 
     Raises:
         ConfigError: `fraction` is not inside (0, 1).
@@ -143,7 +151,7 @@ def tail_validation(manifest: Manifest, fraction: float) -> Manifest:
     if (splits == "validation").any():
         raise SplitError(
             f"{(splits == 'validation').sum()} clips are given for validation: "
-            "drop them from `split`, or do not ask for a tail."
+            "drop them from the column 'split', or do not ask for a tail."
         )
     rows = np.flatnonzero((splits == "train").to_numpy())
     start = int(len(rows) * (1 - fraction))
@@ -158,36 +166,41 @@ def tail_validation(manifest: Manifest, fraction: float) -> Manifest:
         absent = sorted(set(manifest.labels) - set(result.where(split=name).labels))
         if absent:
             notes.append(f"classes without a {name} clip: {listed(quoted(absent))}.")
-    sides = result.table.with_columns(keep_together(result.table)).filter(pl.col("split") != "test")
-    shared = sides.group_by("unit").agg(pl.col("split").n_unique()).filter(pl.col("split") > 1)
+    sides = result.table.select("split", group_id=manifest.group_ids)
+    shared = (
+        sides.filter(pl.col("split") != "test")
+        .group_by("group_id")
+        .agg(pl.col("split").n_unique())
+        .filter(pl.col("split") > 1)
+    )
     if len(shared):
-        notes.append(f"on both sides of the tail: {listed(shared['unit'].sort())}.")
+        notes.append(f"on both sides of the tail: {listed(shared['group_id'].sort())}.")
     return result.with_notes(*notes)
 
 
 def with_folds(manifest: Manifest, *, folds: int, seed: int = 0) -> Manifest:
-    """Fill the fold column with what `fold_assignments` gives; given folds stay, with a note.
+    """Fill the fold column with `fold_assignments`; given folds stay, with a note.
 
     Raises:
         ConfigError, LeakError, SplitError: as `fold_assignments`.
     """
-    part = fold_assignments(manifest, folds=folds, seed=seed)
-    table = manifest.table.with_columns(pl.Series("fold", part, dtype=pl.Int64))
+    assigned = fold_assignments(manifest, folds=folds, seed=seed)
+    table = manifest.table.with_columns(pl.Series("fold", assigned, dtype=pl.Int64))
     filled = Manifest(table, manifest.notes)
     if manifest.table["fold"].is_null().all():
         return filled
-    return filled.with_notes(f"the {len(set(part.tolist()))} given folds were kept.")
+    return filled.with_notes(f"the {len(set(assigned.tolist()))} given folds were kept.")
 
 
 def fold_assignments(manifest: Manifest, *, folds: int, seed: int) -> IntArray:
-    """The test fold of each clip, (n,): the `fold` column where there is one, else K folds.
+    """Return the test fold of each clip, (N,): the column `fold` if it is given, else K folds.
 
-    Groups stay whole, every class is in every fold if that can be had, and never in one only.
+    Groups stay whole, every class is in every fold if possible, and never in one only.
 
     Args:
-        manifest: The clips; `split` is not looked at.
-        folds: K, at least 2; without effect where folds are given.
-        seed: The same seed gives the same folds.
+        manifest: The clips; the column `split` is ignored.
+        folds: K, at least 2; without effect if folds are given.
+        seed: Seed of the assignment; the same seed gives the same folds.
 
     Raises:
         ConfigError: `folds` or the seed is out of range.
@@ -195,21 +208,21 @@ def fold_assignments(manifest: Manifest, *, folds: int, seed: int) -> IntArray:
         SplitError: a class has fewer groups than folds, or would be in one fold only.
     """
     if manifest.table["fold"].null_count() < len(manifest):
-        part = _given_folds(manifest)
+        assigned = _given_folds(manifest)
     else:
-        part = _drawn_folds(manifest, folds, seed)
+        assigned = _drawn_folds(manifest, folds, seed)
     table = manifest.table.select(
-        pl.col("label").str.split(LABEL_SEPARATOR), pl.Series("fold", part)
+        pl.col("label").str.split(LABEL_SEPARATOR), pl.Series("fold", assigned)
     )
-    lone = table.explode("label").group_by("label").agg(pl.col("fold").unique()).sort("label")
-    lone = lone.filter(pl.col("fold").list.len() == 1)
-    if len(lone):
-        cases = [f"{label!r} in fold {fold[0]}" for label, fold in lone.rows()]
+    by_class = table.explode("label").group_by("label").agg(pl.col("fold").unique()).sort("label")
+    in_one_fold = by_class.filter(pl.col("fold").list.len() == 1)
+    if len(in_one_fold):
+        cases = [f"{label!r} in fold {fold[0]}" for label, fold in in_one_fold.rows()]
         raise SplitError(
             f"classes in one fold only could not be learnt for it: {listed(cases)}. "
             "Add recordings or drop the class."
         )
-    return part
+    return assigned
 
 
 def _given_folds(manifest: Manifest) -> IntArray:
@@ -218,7 +231,7 @@ def _given_folds(manifest: Manifest) -> IntArray:
         raise SplitError(
             f"{missing} of {len(manifest)} clips have no fold: fill the column or drop it."
         )
-    refuse_leaks(manifest.table, column="fold")
+    require_no_leaks(manifest.table, manifest.group_ids, column="fold")
     return manifest.table["fold"].to_numpy().astype(np.int64)
 
 
@@ -227,38 +240,106 @@ def _drawn_folds(manifest: Manifest, folds: int, seed: int) -> IntArray:
         raise ConfigError(f"folds={folds}: at least 2 are needed.")
     require_seed(seed)
     require_two_classes(manifest)
-    units = Units.of(manifest.table["label"].to_list(), _keys(manifest, allow_leak=False))
-    most = int(units.per_class().min())
-    advice = f"Use --folds {most}, add" if most > 1 else "Add"
-    require_units(
-        units, folds, _noun(manifest), f"{folds} folds", f"{advice} recordings or drop the class."
+    groups = GroupClasses.from_labels(
+        manifest.table["label"].to_list(), manifest.group_ids.to_list()
     )
+    most = int(groups.groups_per_class().min())
+    advice = f"Use folds={most}, add" if most > 1 else "Add"
+    require_groups(
+        groups,
+        folds,
+        _group_noun(manifest),
+        f"{folds} folds",
+        f"{advice} recordings or drop the class.",
+    )
+    draw = _draw_by_shares if manifest.multi_label else _draw_stratified
+    assignment = best_assignment(groups, folds, seed=seed, draw=draw(groups, folds))
+    return assignment[groups.group_of_clip]
 
-    draw = _draw_shares if manifest.multi_label else _draw_folds
-    part = fewest_gaps(units, folds, seed=seed, draw=draw(units, folds))
-    return part[units.unit_of_clip]
+
+def _draw_by_shares(groups: GroupClasses, folds: int) -> Draw:
+    """Draw folds of clips with several classes, which scikit-learn's splitters do not take."""
+    return lambda rng: assign_by_shares(groups, [1 / folds] * folds, rng)
 
 
-def _draw_shares(units: Units, folds: int) -> Draw:
-    """For clips of several classes, which scikit-learn's splitters do not take."""
-    return lambda rng: share_out(units, [1 / folds] * folds, rng)
-
-
-def _draw_folds(units: Units, folds: int) -> Draw:
-    counts = np.array([clips.sum() for clips in units.clips])
-    # The same folds without groups to mind, but much faster for many clips.
-    alone = bool((counts == 1).all())
-    kind = StratifiedKFold if alone else StratifiedGroupKFold
-    # Unit by unit, so that the order of the clips does not matter.
-    unit_of_clip = np.repeat(np.arange(len(counts)), counts)
-    classes = np.repeat(np.concatenate(units.classes), np.concatenate(units.clips))
+def _draw_stratified(groups: GroupClasses, folds: int) -> Draw:
+    counts = np.array([clips.sum() for clips in groups.clips])
+    # StratifiedKFold gives the same folds if no group has two clips, but much faster.
+    single_clips = bool((counts == 1).all())
+    splitter_class = StratifiedKFold if single_clips else StratifiedGroupKFold
+    # Group by group, so that the order of the clips does not matter.
+    group_of_clip = np.repeat(np.arange(len(counts)), counts)
+    classes = np.repeat(np.concatenate(groups.classes), np.concatenate(groups.clips))
 
     def draw(rng: np.random.Generator) -> IntArray:
-        splitter = kind(folds, shuffle=True, random_state=int(rng.integers(2**32)))
-        part = np.zeros(len(counts), dtype=np.int64)
-        sides = splitter.split(classes, classes, None if alone else unit_of_clip)
-        for fold, (_, held_out) in enumerate(sides):
-            part[unit_of_clip[held_out]] = fold
-        return part
+        splitter = splitter_class(folds, shuffle=True, random_state=int(rng.integers(2**32)))
+        assignment = np.zeros(len(counts), dtype=np.int64)
+        pairs = splitter.split(classes, classes, None if single_clips else group_of_clip)
+        for fold, (_, test_clips) in enumerate(pairs):
+            assignment[group_of_clip[test_clips]] = fold
+        return assignment
 
     return draw
+
+
+def require_fraction(name: str, value: float) -> None:
+    """Require a share in [0, 1).
+
+    Raises:
+        ConfigError: `value` is outside.
+    """
+    if not 0 <= value < 1:
+        raise ConfigError(f"{name}={value} must be at least 0 and less than 1.")
+
+
+def require_seed(seed: int) -> None:
+    """Require a seed of at least 0.
+
+    Raises:
+        ConfigError: `seed` is negative.
+    """
+    if seed < 0:
+        raise ConfigError(f"seed={seed} must not be negative.")
+
+
+def require_two_classes(manifest: Manifest) -> None:
+    """Require clips of at least two classes.
+
+    Raises:
+        SplitError: there are fewer.
+    """
+    if len(manifest.labels) < 2:
+        raise SplitError(
+            f"only one class, {manifest.labels}: a classifier needs at least two. Was the folder "
+            "above the classes meant?"
+            if len(manifest)
+            else "the manifest has no clips: there is nothing to split."
+        )
+
+
+def require_groups(groups: GroupClasses, need: int, noun: str, purpose: str, advice: str) -> None:
+    """Require `need` groups in every class.
+
+    Args:
+        groups: Classes of each group.
+        need: Smallest number of groups per class.
+        noun: The word for a group in the message: group, video or clip.
+        purpose: What so many are needed for.
+        advice: What to do, as a sentence.
+
+    Raises:
+        SplitError: a class has fewer.
+    """
+    small = [
+        f"{label!r} has {counted(int(count), noun)}"
+        + (f" ({counted(int(clips), 'clip')})" if noun != "clip" else "")
+        for label, count, clips in zip(
+            groups.labels, groups.groups_per_class(), groups.clips_per_class, strict=True
+        )
+        if count < need
+    ]
+    if small:
+        raise SplitError(
+            f"{counted(len(small), 'class')} too small for {purpose}: at least "
+            f"{counted(need, noun)} a class are needed, but {listed(small)}. {advice}"
+        )

@@ -1,1 +1,1 @@
-"""Public data sets by name: download, verify, unpack."""
+"""Download, verify and unpack public data sets by name."""

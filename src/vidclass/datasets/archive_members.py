@@ -1,4 +1,4 @@
-"""What lies in a .tar (plain, gzip, bzip2, xz) or .zip file, member by member, trusting nothing."""
+"""Iterate over the members of a .tar (plain, gzip, bzip2, xz) or .zip file without trusting it."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ class Member:
 
 
 def archive_members(path: Path, raw: IO[bytes], *, max_bytes: int) -> Iterator[Member]:
-    """Every member in its order; the chunks of one must be used up before the next is asked for.
+    """Yield every member in its order; use up the chunks of one before asking for the next.
 
     Args:
         path: The archive's name, for messages.
         raw: The archive, open at its beginning.
-        max_bytes: How much a tar may decompress to, its headers and padding included.
+        max_bytes: Limit of what a tar may decompress to, its headers and padding included.
 
     Raises:
         ArchiveError: no archive, damaged or cut off, or a member is neither file nor folder.
@@ -64,15 +64,31 @@ def archive_members(path: Path, raw: IO[bytes], *, max_bytes: int) -> Iterator[M
     head = raw.read(6)
     raw.seek(0)
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return _honest(path, _zip_members(path, raw))
+        return _with_archive_errors(path, _zip_members(path, raw))
     for magic, decompress in _DECOMPRESSORS.items():
         if head.startswith(magic):
-            return _honest(path, _tar_members(path, decompress(raw), max_bytes))
-    return _honest(path, _tar_members(path, raw, max_bytes))
+            return _with_archive_errors(path, _tar_members(path, decompress(raw), max_bytes))
+    return _with_archive_errors(path, _tar_members(path, raw, max_bytes))
 
 
-def _honest(path: Path, items: Iterator[_T]) -> Iterator[_T]:
-    """Pass the items on; whatever goes wrong in making them means a bad archive."""
+def not_plain(path: Path, name: str, kind: str) -> ArchiveError:
+    """Return the error for a member of the archive `path` that is neither file nor folder."""
+    return ArchiveError(
+        f"{path}: {name!r} is a {kind}; only plain files and folders are extracted. "
+        "Ask whoever made the archive for one without it."
+    )
+
+
+def too_large(path: Path, max_bytes: int) -> ArchiveError:
+    """Return the error for an archive that unpacks to more than `max_bytes`."""
+    return ArchiveError(
+        f"{path} unpacks to more than the {max_bytes} bytes allowed. "
+        "If that is right and expected, raise `max_bytes`."
+    )
+
+
+def _with_archive_errors(path: Path, items: Iterator[_T]) -> Iterator[_T]:
+    """Yield the items; whatever a library raises while it makes them means a bad archive."""
     try:
         yield from items
     except _DAMAGE as error:
@@ -82,23 +98,16 @@ def _honest(path: Path, items: Iterator[_T]) -> Iterator[_T]:
         ) from error
 
 
-def _refused(path: Path, name: str, kind: str) -> ArchiveError:
-    return ArchiveError(
-        f"{path}: {name!r} is a {kind}; only plain files and folders are extracted. "
-        "Ask whoever made the archive for one without it."
-    )
-
-
 def _zip_members(path: Path, raw: IO[bytes]) -> Iterator[Member]:
     with zipfile.ZipFile(raw) as archive:
         for info in archive.infolist():
             kind = stat.S_IFMT(info.external_attr >> 16)
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
                 what = "symbolic link" if kind == stat.S_IFLNK else "special file"
-                raise _refused(path, info.orig_filename, what)
+                raise not_plain(path, info.orig_filename, what)
             # orig_filename: `filename` has lost what follows a zero byte, and its backslashes.
             chunks = _zip_chunks(archive, info)
-            yield Member(info.orig_filename, info.is_dir(), _honest(path, chunks))
+            yield Member(info.orig_filename, info.is_dir(), _with_archive_errors(path, chunks))
 
 
 def _zip_chunks(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
@@ -108,13 +117,14 @@ def _zip_chunks(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[byt
 
 
 def _tar_members(path: Path, stream: IO[bytes], max_bytes: int) -> Iterator[Member]:
-    forward = _ForwardReader(path, stream, max_bytes)
+    forward = ForwardReader(path, stream, max_bytes)
     with tarfile.open(fileobj=cast(IO[bytes], forward), mode="r:") as archive:
         for info in archive:
             if not (info.isreg() or info.isdir()):
                 what = "symbolic link" if info.issym() else "hard link" if info.islnk() else ""
-                raise _refused(path, info.name, what or "device or other special file")
-            yield Member(info.name, info.isdir(), _honest(path, _tar_chunks(archive, info)))
+                raise not_plain(path, info.name, what or "device or other special file")
+            chunks = _tar_chunks(archive, info)
+            yield Member(info.name, info.isdir(), _with_archive_errors(path, chunks))
     # tarfile takes a cut or a bad header between two members for the end.
     if forward.last_read != bytes(tarfile.BLOCKSIZE):
         raise tarfile.ReadError("it ends without the mark that ends a tar file")
@@ -129,8 +139,8 @@ def _tar_chunks(archive: tarfile.TarFile, info: tarfile.TarInfo) -> Iterator[byt
         yield chunk
 
 
-class _ForwardReader:
-    """What tarfile needs of a file, in bounded memory: reads on, never back, counting."""
+class ForwardReader:
+    """File object for tarfile in bounded memory: only reads on, never back, and counts bytes."""
 
     def __init__(self, path: Path, stream: IO[bytes], max_bytes: int) -> None:
         """Start at the beginning of `stream`."""
@@ -141,20 +151,17 @@ class _ForwardReader:
         self._position = 0
 
     def tell(self) -> int:
-        """Bytes read so far."""
+        """Return the number of bytes read so far."""
         return self._position
 
     def read(self, size: int = -1) -> bytes:
-        """The next `size` bytes; a header that claims to be huge is refused."""
+        """Return the next `size` bytes; refuse a header that claims to be huge."""
         if not 0 <= size <= 4 * CHUNK_BYTES:
             raise tarfile.ReadError(f"a header of {size} bytes")
         self.last_read = self._stream.read(size)
         self._position += len(self.last_read)
         if self._position > self._max_bytes:
-            raise ArchiveError(
-                f"{self._path} unpacks to more than the {self._max_bytes} bytes allowed. "
-                "If that is right and expected, raise max_bytes."
-            )
+            raise too_large(self._path, self._max_bytes)
         return self.last_read
 
     def seek(self, position: int, whence: int = 0) -> int:
@@ -167,4 +174,4 @@ class _ForwardReader:
         return self._position
 
     def close(self) -> None:
-        """Nothing: whoever opened the stream closes it."""
+        """Do nothing: whoever opened the stream closes it."""

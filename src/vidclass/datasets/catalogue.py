@@ -1,24 +1,27 @@
-"""The public data sets that can be fetched by name: where they lie, and what is known of them."""
+"""Catalogue of the public data sets that can be fetched by name."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vidclass.datasets.space import in_bytes
+from rich.filesize import decimal
 
 
 @dataclass(frozen=True)
 class Archive:
     """One file of a data set.
 
-    `size_bytes`, `sha256` and `md5` are None where nobody has written them down: then what comes
-    first is taken on trust, and recorded, so that a later change can be seen.
+    `size_bytes`, `sha256` and `md5` are None where nobody has published them: then the first
+    download is taken on trust, and recorded, so that a later change can be seen.
 
     Attributes:
-        url: Where it lies.
-        into: The folder of the data set that its contents go to; empty for the data set's own.
-            A folder that holds all of its contents is left out.
-        nested: It holds archives, each of which becomes a folder of its name.
+        url: Its address.
+        size_bytes: Its size.
+        sha256: Its SHA-256, in hexadecimal.
+        md5: Its MD5, in hexadecimal.
+        into: The subfolder of the data set for its contents; empty for the data set's own folder.
+            A folder that wraps all of its contents is left out.
+        nested: Whether it holds archives, each of which becomes a folder of its name.
     """
 
     url: str
@@ -39,14 +42,14 @@ class DataSet:
     """A public data set.
 
     Attributes:
-        name: What `vidclass data get` calls it.
-        title: One line about it.
-        archives: What it comes in.
-        terms: What its makers allow, as far as they say.
-        classes: How many.
-        clips: How many.
-        contents: How its folder is laid out.
-        unknown_bytes: About the size of those archives whose size nobody has written down.
+        name: Its name for `get_dataset`.
+        title: A description of one line.
+        archives: The files it is downloaded as.
+        terms: Its licence, as far as its makers state one.
+        classes: The number of classes.
+        clips: The number of clips.
+        contents: The layout of its folder.
+        unknown_bytes: Approximate size of those archives whose size nobody has published.
     """
 
     name: str
@@ -60,19 +63,19 @@ class DataSet:
 
     @property
     def download_bytes(self) -> int | None:
-        """The size of the archives, or about that; None where it is not known."""
-        known = [archive.size_bytes for archive in self.archives]
-        if None in known and self.unknown_bytes is None:
+        """The approximate size of all archives; None where it is unknown."""
+        sizes = [archive.size_bytes for archive in self.archives]
+        if None in sizes and self.unknown_bytes is None:
             return None
-        return sum(size for size in known if size is not None) + (self.unknown_bytes or 0)
+        return sum(size for size in sizes if size is not None) + (self.unknown_bytes or 0)
 
     @property
     def size(self) -> str:
-        """The same for people to read."""
+        """`download_bytes` as text."""
         if self.download_bytes is None:
             return "unknown"
         exact = all(archive.size_bytes is not None for archive in self.archives)
-        return f"{'' if exact else 'about '}{in_bytes(self.download_bytes)}"
+        return f"{'' if exact else 'about '}{decimal(self.download_bytes)}"
 
 
 _YOUTUBE = (
@@ -152,7 +155,7 @@ datasets: dict[str, DataSet] = {data_set.name: data_set for data_set in _ALL}
 
 
 def dataset_rows() -> list[dict[str, str]]:
-    """One row a data set for a table: name, title, classes, clips, size, contents, terms."""
+    """Return one table row per data set: name, title, classes, clips, size, contents, terms."""
     return [
         {
             "name": data_set.name,

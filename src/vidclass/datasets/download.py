@@ -1,4 +1,4 @@
-"""Fetch one file over HTTP: resumed where it broke, checked, never half under its final name."""
+"""Download one file over HTTP: resumable, verified, never half under its final name."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import Message
-from http.client import HTTPException, HTTPResponse, InvalidURL
+from http.client import HTTPException, HTTPMessage, HTTPResponse, InvalidURL
 from pathlib import Path
+from typing import IO
+from urllib import request as urllib_request
 from urllib.error import HTTPError, URLError
-from urllib.request import Request
+from urllib.parse import urlsplit
 
-from vidclass.datasets.http_only import http_opener, require_http
 from vidclass.datasets.part_file import CHUNK_BYTES, PartFile
 from vidclass.errors import ConfigError, DownloadError
 
 Progress = Callable[[int, int | None], None]
 
 MAX_BYTES = 1 << 40
-"""No file may be larger than this, whatever a server sends."""
+"""Limit of the size of a file, whatever a server sends."""
 
 BACKOFF_S = 0.5
 """Pause before the second attempt; it doubles with each further one."""
@@ -34,8 +35,13 @@ _PASSING_STATUS = frozenset({408, 416, 425, 429, 500, 502, 503, 504})
 class Downloaded:
     """A whole, checked file.
 
-    `sha256` is in hexadecimal.  `resumed_from_bytes` is where the last connection continued:
-    0 if it brought the whole file, or none was needed because the file was already there.
+    Attributes:
+        path: The file.
+        size_bytes: Its size.
+        sha256: Its hash, in hexadecimal.
+        url: Where it came from.
+        resumed_from_bytes: Where the last connection continued; 0 if it brought the whole file,
+            or if the file was already there.
     """
 
     path: Path
@@ -47,6 +53,8 @@ class Downloaded:
 
 @dataclass(frozen=True)
 class _Job:
+    """Arguments of one call of `download`."""
+
     url: str
     target: Path
     sha256: str | None
@@ -56,7 +64,7 @@ class _Job:
 
 
 class _BrokenTransferError(Exception):
-    """One attempt failed in a way that another attempt may cure."""
+    """One attempt failed, and another one may succeed."""
 
 
 def download(
@@ -69,25 +77,25 @@ def download(
     attempts: int = 4,
     timeout_s: float = 30.0,
 ) -> Downloaded:
-    """Fetch `url` into the file `target`, or accept the file that is already there.
+    """Download `url` into the file `target`, or accept the file that is already there.
 
     Bytes go to `<target>.part` and are kept when the transfer breaks, so that the next attempt,
     in this call or in a later one, continues there if the server still has the same version.
 
     Args:
         url: An http or https address.
-        target: The file to write; missing parent folders are made.
-        sha256: What the file must hash to, in hexadecimal.
-        size_bytes: How long the file must be.
-        progress: Called with the bytes that came so far and their total, if known.
+        target: The file to write; missing parent folders are created.
+        sha256: Expected hash of the file, in hexadecimal.
+        size_bytes: Expected size of the file.
+        progress: Called with the bytes received so far and their total, if known.
         attempts: Connections made before giving up.
         timeout_s: Seconds of silence after which a connection counts as broken.
 
     Raises:
-        ConfigError: an argument cannot be right, whatever the server says.
+        ConfigError: `url`, `sha256` or `attempts` is invalid.
         DownloadError: the file could not be fetched or written, or is not what it should be.
     """
-    require_http(url)
+    _require_http(url)
     if sha256 is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
         raise ConfigError(f"sha256={sha256!r} is not a SHA-256: give 64 hexadecimal digits.")
     if attempts < 1:
@@ -114,29 +122,28 @@ def _already_there(job: _Job) -> Downloaded:
     size_bytes = job.target.stat().st_size
     with job.target.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    wrong = _what_is_wrong(job, size_bytes, sha256)
-    if wrong:
+    if mismatch := _mismatch(job, size_bytes, sha256):
         raise DownloadError(
-            f"{job.target} is already there, but {wrong}. "
+            f"{job.target} is already there, but {mismatch}. "
             "Remove it to have it downloaded, or put the right file in its place."
         )
-    PartFile(job.target, job.url).discard()  # of no more use, if a killed process left one
+    PartFile(job.target, job.url).discard()  # a killed process may have left one
     return Downloaded(job.target, size_bytes, sha256, job.url, 0)
 
 
 def _finish(job: _Job, part: PartFile) -> Downloaded:
-    wrong = _what_is_wrong(job, part.size_bytes, part.sha256)
-    if wrong:
+    if mismatch := _mismatch(job, part.size_bytes, part.sha256):
         part.discard()
         raise DownloadError(
-            f"{job.url} is not the file it should be: {wrong}. What came was removed. "
+            f"{job.url} is not the file it should be: {mismatch}. What came was removed. "
             "Run the command again, and if this repeats, correct the expected value."
         )
     part.finish()
     return Downloaded(job.target, part.size_bytes, part.sha256, job.url, part.resumed_from_bytes)
 
 
-def _what_is_wrong(job: _Job, size_bytes: int, sha256: str) -> str:
+def _mismatch(job: _Job, size_bytes: int, sha256: str) -> str:
+    """Return how the file differs from the expected one, as a clause; '' if it does not."""
     if job.size_bytes is not None and size_bytes != job.size_bytes:
         return f"it has {size_bytes} bytes instead of {job.size_bytes}"
     if job.sha256 is not None and sha256 != job.sha256:
@@ -161,7 +168,7 @@ def _fetch(job: _Job, part: PartFile, attempts: int) -> None:
 
 def _receive(job: _Job, part: PartFile) -> None:
     with _open(job, part) as response:
-        _agree(job, part, response)
+        _start_or_continue(job, part, response)
         job.progress(part.size_bytes, part.total_bytes)
         while chunk := _next_chunk(part, response):
             part.append(chunk)
@@ -179,12 +186,12 @@ def _receive(job: _Job, part: PartFile) -> None:
 
 
 def _next_chunk(part: PartFile, response: HTTPResponse) -> bytes:
-    wanted = CHUNK_BYTES
+    limit_bytes = CHUNK_BYTES
     if part.total_bytes is not None:
         # Never read past the announced end: read1 does not stop there by itself everywhere.
-        wanted = min(wanted, part.total_bytes - part.size_bytes)
+        limit_bytes = min(limit_bytes, part.total_bytes - part.size_bytes)
     try:
-        return response.read1(wanted) if wanted else b""
+        return response.read1(limit_bytes) if limit_bytes else b""
     except (OSError, HTTPException) as error:
         raise _BrokenTransferError(
             f"the connection broke after {part.size_bytes} bytes: {error!r}"
@@ -195,7 +202,7 @@ def _open(job: _Job, part: PartFile) -> HTTPResponse:
     headers = {"User-Agent": "vidclass"}
     if part.size_bytes and part.validator:
         headers |= {"Range": f"bytes={part.size_bytes}-", "If-Range": part.validator}
-    request = Request(job.url, headers=headers)  # noqa: S310 - checked: http only
+    request = urllib_request.Request(job.url, headers=headers)  # noqa: S310 - checked: http only
     try:
         response: HTTPResponse = http_opener().open(request, timeout=job.timeout_s)
     except HTTPError as error:
@@ -216,14 +223,14 @@ def _open(job: _Job, part: PartFile) -> HTTPResponse:
     return response
 
 
-def _agree(job: _Job, part: PartFile, response: HTTPResponse) -> None:
-    """Continue the part file or start it anew, as the server's answer demands."""
+def _start_or_continue(job: _Job, part: PartFile, response: HTTPResponse) -> None:
+    """Continue the part file or start it anew, as the response demands."""
     if response.status == 206:
         span = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
         start, total = (int(span[1]), int(span[2])) if span else (-1, -1)
         if not start == part.size_bytes > 0 or part.total_bytes not in (None, total):
             part.discard()
-            raise _BrokenTransferError("the server sent another part of the file than asked for")
+            raise _BrokenTransferError("the server sent another part of the file than requested")
         part.resumed_from_bytes, part.total_bytes = start, total
         return
     total_bytes = _announced_bytes(job, response)
@@ -257,7 +264,7 @@ def _announced_bytes(job: _Job, response: HTTPResponse) -> int | None:
 
 
 def _validator(headers: Message) -> str | None:
-    """What If-Range may carry: a strong ETag, else the date of the last change."""
+    """Return what If-Range may carry: a strong ETag, else the date of the last change."""
     etag = headers.get("ETag", "")
     return etag if etag.startswith('"') else headers.get("Last-Modified")
 
@@ -272,3 +279,46 @@ def _give_up(job: _Job, cause: str) -> DownloadError:
         f"file some other way and put it at {job.target.absolute()}: the same command "
         "continues from there."
     )
+
+
+def _require_http(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise ConfigError(f"url={url!r} cannot be read: {error}.") from error
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigError(f"url={url!r} is not an address that starts with http:// or https://.")
+
+
+def http_opener() -> urllib_request.OpenerDirector:
+    """Return an opener without the handlers for files, ftp and data that the usual one has."""
+    opener = urllib_request.OpenerDirector()
+    for handler in (
+        urllib_request.ProxyHandler(),
+        urllib_request.HTTPHandler(),
+        urllib_request.HTTPSHandler(),
+        urllib_request.HTTPDefaultErrorHandler(),
+        urllib_request.HTTPErrorProcessor(),
+        _HttpRedirects(),
+    ):
+        opener.add_handler(handler)
+    return opener
+
+
+class _HttpRedirects(urllib_request.HTTPRedirectHandler):
+    """Follow redirects to http and https only; the base class also follows ftp."""
+
+    def redirect_request(
+        self,
+        req: urllib_request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: HTTPMessage,
+        newurl: str,
+    ) -> urllib_request.Request | None:
+        """Refuse the redirect, or build the request that follows it."""
+        if urlsplit(newurl).scheme not in ("http", "https"):
+            reason = f"{msg} - Redirection to url {newurl!r} is not allowed"
+            raise HTTPError(newurl, code, reason, headers, fp)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)

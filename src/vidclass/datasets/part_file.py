@@ -1,4 +1,4 @@
-"""The bytes of a download that came so far, kept so that another run can continue."""
+"""Partial file of a download, kept so that another run can resume it."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ CHUNK_BYTES = 1 << 18
 
 
 class PartFile:
-    """`<target>.part`, and beside it `<target>.part.json`, which says what it is a part of.
+    """`<target>.part`, and beside it `<target>.part.json` with the origin of the bytes.
 
     A part file is never truncated: starting anew removes it and creates another.  So two
     processes with the same target cannot punch holes in what the other one has written.
 
     Attributes:
-        size_bytes: How much came so far.
-        total_bytes: How much there will be, if the server said so.
+        size_bytes: The number of bytes received so far.
+        total_bytes: The size of the whole file, if the server gave it.
         validator: The ETag or date by which the server recognises this version of the file.
         resumed_from_bytes: Where the last connection continued; 0 if it brought the whole file.
     """
 
     def __init__(self, target: Path, url: str) -> None:
-        """Name the files; nothing is read before the `with` block."""
+        """Set the file names; nothing is read before the `with` block."""
         self.path = target.with_name(target.name + ".part")
         self.note_path = target.with_name(target.name + ".part.json")
         self.resumed_from_bytes = 0
@@ -36,10 +36,10 @@ class PartFile:
         self._file: IO[bytes] | None = None
         self.total_bytes: int | None = None
         self.validator: str | None = None
-        self._forget()
+        self._reset()
 
     def __enter__(self) -> Self:
-        """Take up what an earlier run left, if its origin is known."""
+        """Resume the bytes that an earlier run left, if they are of the same URL."""
         note = self._read_note()
         if note.get("url") != self._url or not self.path.is_file():
             return self
@@ -58,16 +58,16 @@ class PartFile:
 
     @property
     def is_whole(self) -> bool:
-        """Everything announced has come."""
+        """True once all announced bytes have been received."""
         return self.size_bytes == self.total_bytes
 
     @property
     def sha256(self) -> str:
-        """SHA-256, in hexadecimal, of what came so far."""
+        """SHA-256, in hexadecimal, of the bytes received so far."""
         return self._hash.hexdigest()
 
     def restart(self, *, validator: str | None, total_bytes: int | None) -> None:
-        """Drop what came so far and begin with the first byte of this version of the file."""
+        """Drop all bytes and begin with the first one of this version of the file."""
         self.discard()
         self.validator, self.total_bytes = validator, total_bytes
         note = {"url": self._url, "validator": validator, "total_bytes": total_bytes}
@@ -75,7 +75,7 @@ class PartFile:
         self._file = self.path.open("xb")
 
     def append(self, chunk: bytes) -> None:
-        """Write the next bytes and take them into the checksum."""
+        """Write the next bytes and add them to the hash."""
         if self._file is None:
             raise DownloadError(f"{self.path}: {len(chunk)} bytes came before the download began")
         self._file.write(chunk)
@@ -87,10 +87,10 @@ class PartFile:
         self.path.unlink(missing_ok=True)
         self.note_path.unlink(missing_ok=True)
         self.resumed_from_bytes = 0
-        self._forget()
+        self._reset()
 
     def finish(self) -> None:
-        """Give the whole file its name, in one step.
+        """Rename the whole file to its target, in one step.
 
         Raises:
             DownloadError: another process changed the part file meanwhile.
@@ -99,11 +99,11 @@ class PartFile:
             self._file.flush()
             os.fsync(self._file.fileno())
         self._close()
-        found = self.path.stat().st_size if self.path.exists() else 0
-        if found != self.size_bytes:
+        stored_bytes = self.path.stat().st_size if self.path.exists() else 0
+        if stored_bytes != self.size_bytes:
             raise DownloadError(
-                f"{self.path} holds {found} bytes instead of {self.size_bytes}: another process "
-                "is downloading the same file. Wait for it, then run the same command again."
+                f"{self.path} holds {stored_bytes} bytes instead of {self.size_bytes}: another "
+                "process is downloading the same file. Wait for it, then run the command again."
             )
         os.replace(self.path, self._target)
         self.note_path.unlink(missing_ok=True)
@@ -115,7 +115,7 @@ class PartFile:
             return {}
         return note if isinstance(note, dict) else {}
 
-    def _forget(self) -> None:
+    def _reset(self) -> None:
         self.size_bytes = 0
         self.total_bytes = self.validator = None
         self._hash = hashlib.sha256()

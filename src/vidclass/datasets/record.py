@@ -1,4 +1,4 @@
-"""What `vidclass-dataset.json` in the folder of a data set says about its origin."""
+"""The origin of a data set, in `vidclass-dataset.json` in its folder."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from vidclass.datasets.catalogue import DataSet
 from vidclass.errors import ConfigError, DownloadError
 
 RECORD_NAME = "vidclass-dataset.json"
-_FIRST_SHAPE = ("url", "size_bytes", "sha256")
+_SCHEMA_1_FIELDS = ("url", "size_bytes", "sha256")
 
 
 class ArchiveRecord(FrozenConfig):
-    """An archive as it came."""
+    """An archive as it was downloaded."""
 
     url: str
     size_bytes: int
@@ -28,12 +28,12 @@ class ArchiveRecord(FrozenConfig):
 
     @property
     def name(self) -> str:
-        """Its file name."""
+        """The file name."""
         return self.url.rsplit("/", 1)[-1]
 
 
 class DataSetRecord(FrozenConfig):
-    """The origin of a data set: `date` is in UTC (ISO 8601), `files` counts what was unpacked."""
+    """The origin of a data set: `date` in UTC (ISO 8601), `files` the number of unpacked files."""
 
     schema_version: Literal[2] = Field(default=2, alias="schema")
     name: str
@@ -43,22 +43,22 @@ class DataSetRecord(FrozenConfig):
 
     @model_validator(mode="before")
     @classmethod
-    def _of_one_archive(cls, value: Any) -> Any:
-        """The first shape, which had the facts of its one archive among its own."""
+    def _from_schema_1(cls, value: Any) -> Any:
+        """Convert the first schema, which had the fields of its one archive at the top level."""
         if not isinstance(value, dict) or value.get("schema") != 1:
             return value
-        rest = {name: item for name, item in value.items() if name not in _FIRST_SHAPE}
-        archive = {name: value[name] for name in _FIRST_SHAPE if name in value}
+        rest = {name: item for name, item in value.items() if name not in _SCHEMA_1_FIELDS}
+        archive = {name: value[name] for name in _SCHEMA_1_FIELDS if name in value}
         return rest | {"schema": 2, "archives": (archive,)}
 
 
 def checked_record(path: Path, data_set: DataSet, sha256: Mapping[str, str]) -> DataSetRecord:
-    """The record at `path`, if the folder it lies in is still what it says.
+    """Return the record at `path` if its folder still holds that data set, complete.
 
     Args:
         path: The record.
-        data_set: What the folder shall hold.
-        sha256: What the archives must have hashed to, by their names.
+        data_set: The data set that the folder must hold.
+        sha256: Expected hashes of the archives, by their names.
 
     Raises:
         ConfigError: the folder holds another data set.
@@ -83,20 +83,20 @@ def checked_record(path: Path, data_set: DataSet, sha256: Mapping[str, str]) -> 
                 f"{archive.sha256} instead of {expected}. Remove that folder to fetch it anew, or "
                 "correct the expected value."
             )
-    found = len(files_below(path.parent)) - 1  # the record itself is one of them
-    if found < record.files:
+    file_count = len(files_below(path.parent)) - 1  # the record itself is one of them
+    if file_count < record.files:
         raise DownloadError(
-            f"{path.parent} holds {found} of the {record.files} files of {data_set.name!r}: some "
-            "were removed. Remove that folder to fetch it anew."
+            f"{path.parent} holds {file_count} of the {record.files} files of {data_set.name!r}: "
+            "some were removed. Remove that folder to fetch it anew."
         )
     return record
 
 
 def files_below(folder: Path) -> list[Path]:
-    """All files at any depth."""
+    """Return all files at any depth."""
     return [Path(where, name) for where, _, names in os.walk(folder) for name in names]
 
 
 def clips_below(folder: Path) -> int:
-    """How many videos there are at any depth."""
+    """Return the number of videos at any depth."""
     return sum(file.suffix.lower() in VIDEO_EXTENSIONS for file in files_below(folder))

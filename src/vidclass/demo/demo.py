@@ -22,7 +22,8 @@ from vidclass.tasks.metrics import Metrics, compute_metrics
 from vidclass.training.examples import examples
 from vidclass.training.fit import fit_head
 from vidclass.training.presets import run_config
-from vidclass.training.run import RunResult, divide, train
+from vidclass.training.run import divide, train
+from vidclass.training.run_folder import RunResult
 from vidclass.types import Progress
 
 HEADS = {"mean": "mean over time + linear", "gru": "the Keras example's GRU"}

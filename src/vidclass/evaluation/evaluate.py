@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from vidclass._core.execution import ExecutionOptions
 from vidclass.bundle.read import Bundle, require_unknown
-from vidclass.data.checks import refuse_several_labels
+from vidclass.data.checks import require_single_labels
 from vidclass.data.manifest import Manifest
 from vidclass.errors import ManifestError
-from vidclass.features.extract import Extraction
-from vidclass.features.several import extract_several
+from vidclass.features.extract import Extraction, extract_all
 from vidclass.tasks.metrics import Metrics
 from vidclass.tasks.score import score
 from vidclass.types import Progress, no_progress
@@ -60,13 +60,10 @@ def evaluate(
     """
     rule = bundle.rule
     foreign = _labels_not_known(bundle, manifest, allowed=unknown)
-    extractions = extract_several(
+    extractions = extract_all(
         manifest,
         [member.extractor() for member in bundle.members],
-        store_folder=store_folder,
-        progress=progress,
-        strict=strict,
-        retry_failed=retry_failed,
+        ExecutionOptions(store_folder, progress, strict, retry_failed),
     )
     extraction = extractions[0]
     rows = extraction.rows
@@ -81,7 +78,7 @@ def evaluate(
         probabilities[known],
         rule.scheme.truth(name for name in names if name not in foreign),
         unknown=probabilities[~known] if unknown else None,
-        lost=extraction.lost().counts(),
+        lost=extraction.failure_counts().as_metrics(),
     )
     return Evaluation(metrics, probabilities, rows, extraction)
 
@@ -92,7 +89,7 @@ def _labels_not_known(bundle: Bundle, manifest: Manifest, *, allowed: bool) -> l
     if allowed:
         require_unknown(bundle)
     if scheme.kind != "multi-label":
-        refuse_several_labels(manifest.table)
+        require_single_labels(manifest.table)
     foreign = scheme.unknown(manifest.labels)
     if foreign and not allowed:
         more = f", and {scheme.none_label!r} for none of them" if scheme.none_label else ""

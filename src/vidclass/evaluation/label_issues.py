@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from vidclass._core.text import listed, quoted
-from vidclass.data.balance import Units
-from vidclass.data.groups import keep_together
+from vidclass.data.balance import GroupClasses
 from vidclass.data.manifest import Manifest
 from vidclass.data.splits import fold_assignments
 from vidclass.types import ClipFeatures, Progress
@@ -86,9 +85,9 @@ def judge_labels(
             "groups each."
         )
     # Folds that are given may be of other needs: groups stay whole in these.
-    chosen = manifest.table[rows.tolist()].with_columns(fold=pl.lit(None, pl.Int64))
-    fewest = int(_units(chosen).per_class().min())
-    folds = fold_assignments(Manifest(chosen), folds=min(MOST_FOLDS, fewest), seed=_SEED)
+    chosen = Manifest(manifest.table[rows.tolist()].with_columns(fold=pl.lit(None, pl.Int64)))
+    fewest = int(_group_classes(chosen).groups_per_class().min())
+    folds = fold_assignments(chosen, folds=min(MOST_FOLDS, fewest), seed=_SEED)
     inputs = np.stack([_summary(clip) for row in rows if (clip := features[row]) is not None])
     truth = np.searchsorted(names, labels[rows])
     probabilities = _out_of_fold(inputs, truth, folds, progress)
@@ -126,8 +125,9 @@ def contradicted(
     return [(int(k), int(other[k]), float(own[k]), float(best[k])) for k in order]
 
 
-def _units(table: pl.DataFrame) -> Units:
-    return Units.of(table["label"].to_list(), keep_together(table).to_list())
+def _group_classes(manifest: Manifest) -> GroupClasses:
+    labels = manifest.table["label"].to_list()
+    return GroupClasses.from_labels(labels, manifest.group_ids.to_list())
 
 
 def _of_two_units(
@@ -136,10 +136,11 @@ def _of_two_units(
     """Rows of classes that have clips of two groups, and the other classes."""
     if not len(rows):
         return rows, []
-    table = manifest.table[rows.tolist()]
-    units = _units(table)
-    thin = [name for name, held in zip(units.labels, units.per_class(), strict=True) if held < 2]
-    return rows[~table["label"].is_in(thin).to_numpy()], thin
+    chosen = Manifest(manifest.table[rows.tolist()])
+    groups = _group_classes(chosen)
+    counts = zip(groups.labels, groups.groups_per_class(), strict=True)
+    thin = [name for name, count in counts if count < 2]
+    return rows[~chosen.table["label"].is_in(thin).to_numpy()], thin
 
 
 def _summary(clip: ClipFeatures) -> NDArray[np.float32]:

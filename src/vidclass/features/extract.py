@@ -1,4 +1,4 @@
-"""Features of every clip of a manifest: what the store has is read, the rest is made."""
+"""Extract features of every clip of a manifest, reading those that the store already has."""
 
 from __future__ import annotations
 
@@ -7,42 +7,43 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vidclass._core.execution import ExecutionOptions
 from vidclass._core.text import counted
-from vidclass.data.manifest import Clip, Manifest
+from vidclass.data.clip import Clip
+from vidclass.data.manifest import Manifest
 from vidclass.errors import JobFailedError, StoppedError, VidclassError, VideoError
 from vidclass.features.decoding import decode_for
 from vidclass.features.extractor import FeatureExtractor
-from vidclass.features.failure_counts import Lost, lost_clips
-from vidclass.features.failures import FailureRecord, is_lasting
+from vidclass.features.failures import FailureCounts, FailureRecord, count_failures, is_lasting
 from vidclass.features.identity import VideoIdentity, identify_clips
 from vidclass.features.pipeline import stream_features
 from vidclass.features.store.store import FeatureStore, default_store_folder
 from vidclass.features.store.stored_clips import ClipSource, StoredClips
-from vidclass.types import ClipFeatures, Failure, FrameBatch, Progress, no_progress
+from vidclass.types import ClipFeatures, Failure, FrameBatch, Progress, no_progress, part_of
 
-# A killed run loses no more than this many clips, or seconds of work.
+# A killed run loses at most this many clips, or seconds of work.
 APPEND_CLIPS = 64
 APPEND_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
 class Extraction:
-    """What came of the clips of a manifest.
+    """Features of the clips of a manifest, and the clips that failed.
 
     Attributes:
-        manifest: The clips that were asked for.
-        keys: The store's key of each, in the manifest's order; None for a clip that failed.
-        store: Where their features lie.
-        failures: The ledger.
-        reused: How many clips the store had already.
-        notes: What the user should know, as sentences.
+        manifest: The requested clips.
+        keys: Store key of each clip, in the manifest's order; None for a clip that failed.
+        store: Where the features are stored.
+        failures: Ledger rows of the clips that failed.
+        reused: Number of clips that the store already had.
+        notes: Sentences for the user.
     """
 
     manifest: Manifest
@@ -54,49 +55,46 @@ class Extraction:
 
     @property
     def ok(self) -> int:
-        """How many clips have features."""
+        """Number of clips with features."""
         return sum(key is not None for key in self.keys)
 
-    def lost(self, *, split: str | None = None) -> Lost:
-        """The clips that failed: all of them, or those of a given split."""
-        return lost_clips(self.manifest, [key is None for key in self.keys], split=split)
+    def failure_counts(self, *, split: str | None = None) -> FailureCounts:
+        """Count the clips that failed, all of them or those of one given split."""
+        return count_failures(self.manifest, [key is None for key in self.keys], split=split)
 
     @cached_property
     def rows(self) -> NDArray[np.int64]:
-        """The rows of the manifest that have features.
+        """Manifest rows (n,) that have features.
 
         Raises:
-            JobFailedError: none has.
+            JobFailedError: no clip has features.
         """
-        found = [row for row, key in enumerate(self.keys) if key is not None]
-        if not found:
+        rows = [row for row, key in enumerate(self.keys) if key is not None]
+        if not rows:
             first = self.failures[0].message if self.failures else "there are no clips"
             raise JobFailedError(
                 f"none of the {len(self.keys)} clips could be read. The first one: {first}",
                 failures=self.failures,
             )
-        return np.array(found, np.int64)
+        return np.array(rows, np.int64)
 
     @cached_property
     def clips(self) -> list[ClipFeatures | None]:
-        """The features, in the manifest's order; None for a clip that failed.
-
-        All of them are in memory, from when this is first asked for.
-        """
+        """Features in the manifest's order, all in memory; None for a clip that failed."""
         stored = self.store.read([key for key in self.keys if key is not None])
         return [None if key is None else stored[key] for key in self.keys]
 
     def readable(self) -> tuple[NDArray[np.int64], StoredClips]:
-        """The rows of the manifest that have features, and those features, read as needed.
+        """Return the manifest rows (n,) that have features, and these features, read as needed.
 
         Raises:
-            JobFailedError: none has.
+            JobFailedError: no clip has features.
         """
         return self.rows, self._stored
 
     @cached_property
     def _stored(self) -> StoredClips:
-        return StoredClips.of(self.store, [key for key in self.keys if key is not None])
+        return StoredClips.from_source(self.store, [key for key in self.keys if key is not None])
 
 
 def extract(
@@ -108,58 +106,91 @@ def extract(
     strict: bool = False,
     retry_failed: bool = False,
 ) -> Extraction:
-    """Features of every clip, through the store.
+    """Extract the features of every clip into the store.
 
-    A clip that failed before, its bytes being at fault, fails again at once.
+    Clips that the store has are not decoded; nor are clips whose bytes made an earlier run fail.
 
     Args:
         manifest: The clips.
-        extractor: What makes their features.
-        store_folder: Where features are kept; None for the default folder.
-        progress: Told of the stages `hash` and `extract`.
-        strict: Raise the first failure in place of listing it.
+        extractor: Extractor of their features.
+        store_folder: Folder of the feature store; None for the default folder.
+        progress: Callback; reports stages `hash` and `extract`.
+        strict: Raise the first failure instead of listing it.
         retry_failed: Try clips again that failed before.
 
     Raises:
         StoppedError: a video cannot be read, and `strict` is set.
         StoreError: the store cannot be read or written.
-        WeightsError: the backbone's weights are not at hand.
+        WeightsError: the backbone's weights are missing.
     """
+    execution = ExecutionOptions(store_folder, progress, strict, retry_failed)
+    return extract_features(manifest, extractor, execution)
+
+
+def extract_all(
+    manifest: Manifest, extractors: Sequence[FeatureExtractor], execution: ExecutionOptions
+) -> list[Extraction]:
+    """Extract with each extractor; a clip that fails with one counts as failed with all.
+
+    Extractors with the same fingerprint share one extraction, and all share their failures.
+
+    Raises:
+        StoppedError, StoreError, WeightsError: as `extract`.
+    """
+    distinct = {extractor.fingerprint: extractor for extractor in extractors}
+    extractions = [
+        extract_features(
+            manifest,
+            extractor,
+            replace(execution, progress=part_of(execution.progress, index, len(distinct))),
+        )
+        for index, extractor in enumerate(distinct.values())
+    ]
+    if len(extractions) > 1:
+        extractions = _with_shared_failures(extractions)
+    by_fingerprint = dict(zip(distinct, extractions, strict=True))
+    return [by_fingerprint[extractor.fingerprint] for extractor in extractors]
+
+
+def extract_features(
+    manifest: Manifest, extractor: FeatureExtractor, execution: ExecutionOptions
+) -> Extraction:
+    """Extract the features of every clip into the store; see `extract`."""
     rows = manifest.clips()
-    ledger = _Ledger(strict)
-    videos, keys = identify_clips(rows, ledger.add, progress)
-    folder = store_folder or default_store_folder()
+    errors = _Errors(strict=execution.strict)
+    videos, keys = identify_clips(rows, errors.add, execution.progress)
+    folder = execution.store_folder or default_store_folder()
     store = FeatureStore(
         folder,
         settings=extractor.fingerprint,
         width=extractor.width,
         description=json.dumps(extractor.config.model_dump(mode="json"), indent=1),
     )
-    known = [key for key in keys if key is not None]
-    missing = store.missing(known)
-    ledger.copies = Counter(known)
-    ledger.ok = sum(key not in missing for key in known)
+    hashed = [key for key in keys if key is not None]
+    missing = store.missing(hashed)
+    errors.copies = Counter(hashed)
+    errors.ok = reused = sum(key not in missing for key in hashed)
     record = FailureRecord(folder, extractor.fingerprint)
-    todo, notes = _not_failed_before(
-        _first_of_each(rows, keys, missing), record, ledger, retry=retry_failed
+    pending, notes = _not_failed_before(
+        _first_of_each(rows, keys, missing), record, errors, retry=execution.retry_failed
     )
-    if todo:
-        notes += _fill(store, todo, videos, extractor, ledger, record, progress)
-    lost = store.missing(known)
+    if pending:
+        job = _Job(pending, videos, store, errors, record)
+        notes += job.run(extractor, execution.progress)
+    failed = store.missing(hashed)
     failures = [
-        ledger.row(row, key)
+        errors.failure(row, key)
         for row, key in zip(rows, keys, strict=True)
-        if key is None or key in lost
+        if key is None or key in failed
     ]
-    reused = sum(key not in missing for key in known)
-    keys = [None if key in lost else key for key in keys]
+    keys = [None if key in failed else key for key in keys]
     return Extraction(manifest, keys, store, failures, reused, notes)
 
 
-class _Ledger:
+class _Errors:
     """Errors by clip key, or by path for a video that could not even be hashed."""
 
-    def __init__(self, strict: bool) -> None:
+    def __init__(self, *, strict: bool) -> None:
         self.copies: Counter[str] = Counter()
         self.ok = 0
         self._errors: dict[str, VidclassError] = {}
@@ -168,17 +199,17 @@ class _Ledger:
     def add(self, name: str, error: VidclassError) -> None:
         if self._strict:
             if isinstance(error, VideoError):
-                raise StoppedError.at(error, ok=self.ok) from error
+                raise StoppedError.from_error(error, ok=self.ok) from error
             raise error
         self._errors[name] = error
 
-    def done(self, key: str) -> None:
+    def count_success(self, key: str) -> None:
         self.ok += self.copies[key]
 
-    def row(self, clip: Clip, key: str | None) -> Failure:
+    def failure(self, clip: Clip, key: str | None) -> Failure:
         error = self._errors[key or str(clip.video)]
         if isinstance(error, VideoError) and error.path != str(clip.video):
-            # It was met in a copy, or under another name.
+            # A copy, or the same file under another name, raised it.
             error = _renamed(error, clip)
         return Failure.from_error(error, video=clip.video, span=clip.span)
 
@@ -198,69 +229,98 @@ def _first_of_each(
 
 
 def _not_failed_before(
-    todo: list[tuple[str, Clip]], record: FailureRecord, ledger: _Ledger, *, retry: bool
+    pending: list[tuple[str, Clip]], record: FailureRecord, errors: _Errors, *, retry: bool
 ) -> tuple[list[tuple[str, Clip]], tuple[str, ...]]:
-    """What is left to try; what failed before goes to the ledger, and a note says so."""
+    """Return the clips that did not fail before, and a note about those that did.
+
+    Earlier failures are added to `errors`, or forgotten with `retry`.
+    """
     if retry:
-        record.forget([key for key, _ in todo])
-        return todo, ()
-    before = record.find({key for key, _ in todo})
-    for key, clip in todo:
+        record.forget([key for key, _ in pending])
+        return pending, ()
+    before = record.find({key for key, _ in pending})
+    for key, clip in pending:
         if key in before:
-            ledger.add(key, _renamed(before[key], clip))
-    count = sum(ledger.copies[key] for key in before)
+            errors.add(key, _renamed(before[key], clip))
+    count = sum(errors.copies[key] for key in before)
     note = f"{counted(count, 'clip')} failed before and {'was' if count == 1 else 'were'} not tried"
     notes = (f"{note} again; --retry-failed tries {'it' if count == 1 else 'them'}",)
-    return [item for item in todo if item[0] not in before], notes if before else ()
+    return [item for item in pending if item[0] not in before], notes if before else ()
 
 
-def _fill(
-    store: FeatureStore,
-    todo: Sequence[tuple[str, Clip]],
-    videos: Mapping[Path, VideoIdentity],
-    extractor: FeatureExtractor,
-    ledger: _Ledger,
-    record: FailureRecord,
-    progress: Progress,
-) -> tuple[str, ...]:
-    """Make the features of `todo`; whatever ends it, finished clips are stored."""
-    # A store that cannot be written is better known before the work than after it.
-    store.begin()
-    opened = extractor.open()
+@dataclass(frozen=True)
+class _Job:
+    """Clips to extract, and where their features and errors go."""
 
-    def decode(item: tuple[str, Clip]) -> FrameBatch:
-        key, clip = item
-        frames = decode_for(extractor.config, clip.video, clip.span, fps=clip.fps, key=key)
-        videos[clip.video].require_unchanged()
-        return frames
+    pending: Sequence[tuple[str, Clip]]
+    videos: Mapping[Path, VideoIdentity]
+    store: FeatureStore
+    errors: _Errors
+    record: FailureRecord
 
-    unsaved: dict[str, tuple[str, ClipFeatures]] = {}
-    saved_at = time.monotonic()
-    making = stream_features(
-        todo, decode, opened.network, video_of=lambda item: item[1].video, window=extractor.window
-    )
-    with closing(making) as results:
-        try:
-            for count, done in enumerate(results, 1):
-                key, clip = done.item
-                if done.result is not None:
-                    unsaved[key] = (str(clip.video), done.result.features)
-                    ledger.done(key)
-                elif done.error is not None:
-                    _remember(record, key, done.error, videos[clip.video])
-                    ledger.add(key, done.error)
-                if len(unsaved) >= APPEND_CLIPS or time.monotonic() - saved_at >= APPEND_SECONDS:
-                    store.append(unsaved)
-                    unsaved, saved_at = {}, time.monotonic()
-                progress("extract", count, len(todo))
-        finally:
-            store.append(unsaved)
-    store.compact()
-    return (opened.note,) if opened.note else ()
+    def run(self, extractor: FeatureExtractor, progress: Progress) -> tuple[str, ...]:
+        """Extract and store the pending clips, and return notes.
+
+        Finished clips are stored whatever ends the work.
+        """
+        # Find out before the work, not after it, that the store cannot be written.
+        self.store.begin()
+        opened = extractor.open()
+
+        def decode(item: tuple[str, Clip]) -> FrameBatch:
+            key, clip = item
+            frames = decode_for(extractor.config, clip.video, clip.span, fps=clip.fps, key=key)
+            self.videos[clip.video].require_unchanged()
+            return frames
+
+        unsaved: dict[str, tuple[str, ClipFeatures]] = {}
+        saved_at = time.monotonic()
+        stream = stream_features(
+            self.pending,
+            decode,
+            opened.network,
+            video_of=lambda item: item[1].video,
+            window=extractor.window,
+        )
+        with closing(stream) as results:
+            try:
+                for count, done in enumerate(results, 1):
+                    key, clip = done.item
+                    if done.result is not None:
+                        unsaved[key] = (str(clip.video), done.result.features)
+                        self.errors.count_success(key)
+                    elif done.error is not None:
+                        self._add_error(key, clip, done.error)
+                    elapsed_s = time.monotonic() - saved_at
+                    if len(unsaved) >= APPEND_CLIPS or elapsed_s >= APPEND_SECONDS:
+                        self.store.append(unsaved)
+                        unsaved, saved_at = {}, time.monotonic()
+                    progress("extract", count, len(self.pending))
+            finally:
+                self.store.append(unsaved)
+        self.store.compact()
+        return (opened.note,) if opened.note else ()
+
+    def _add_error(self, key: str, clip: Clip, error: VidclassError) -> None:
+        if isinstance(error, VideoError) and is_lasting(error, self.videos[clip.video]):
+            self.record.add(key, error)
+        self.errors.add(key, error)
 
 
-def _remember(
-    record: FailureRecord, key: str, error: VidclassError, identity: VideoIdentity
-) -> None:
-    if isinstance(error, VideoError) and is_lasting(error, identity):
-        record.add(key, error)
+def _with_shared_failures(extractions: list[Extraction]) -> list[Extraction]:
+    """Return the extractions with every clip that failed in one failed in all."""
+    complete = [None not in keys for keys in zip(*(one.keys for one in extractions), strict=True)]
+    failures: dict[tuple[object, ...], Failure] = {}
+    for one in extractions:
+        for row in one.failures:
+            failures.setdefault((row.video, row.start_s, row.stop_s), row)
+    notes = tuple(dict.fromkeys(note for one in extractions for note in one.notes))
+    return [
+        replace(
+            one,
+            keys=[key if ok else None for key, ok in zip(one.keys, complete, strict=True)],
+            failures=list(failures.values()),
+            notes=notes,
+        )
+        for one in extractions
+    ]

@@ -16,10 +16,8 @@ from vidclass.backbones.registry import get_backbone
 from vidclass.config import FeatureConfig
 from vidclass.errors import ConfigError, RuntimeRouteError
 from vidclass.features.windows import window_count
-from vidclass.runtime.gpu import gpu_at_hand
-from vidclass.runtime.hardware import Precision, has_bf16, resolve_precision
-from vidclass.runtime.ir import ensure_ir
-from vidclass.runtime.ir_files import IrFiles
+from vidclass.runtime.hardware import Precision, has_bf16, has_gpu, resolve_precision
+from vidclass.runtime.ir import IrFiles, ensure_ir
 from vidclass.runtime.network_spec import NetworkSpec
 from vidclass.runtime.openvino_network import OpenVinoNetwork
 from vidclass.types import Progress, no_progress
@@ -139,7 +137,7 @@ def open_backbone(config: FeatureConfig, int8: Int8Ir | None = None) -> OpenedNe
     if int8 is not None:
         return OpenedNetwork(_opened(int8.ir, "int8"), "openvino")
     keras_precision: Literal["f32", "bf16"] = "bf16" if precision == "bf16" else "f32"
-    if spec.framework == "keras" and gpu_at_hand():
+    if spec.framework == "keras" and has_gpu():
         return OpenedNetwork(_keras(spec, keras_precision), "gpu")
     try:
         network = _opened(ensure_ir(spec), precision)

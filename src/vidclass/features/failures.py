@@ -1,8 +1,8 @@
-"""Clips that failed before: remembered beside the features, so that they are not decoded again.
+"""Failed clips: counts by class, and a record that saves decoding them again.
 
-Only what the bytes of a video are to blame for is remembered, under the key of the clip: a file
-that has changed is another clip.  Another version of vidclass, of PyAV or of FFmpeg, or another
-limit of pixels, starts anew.
+Only failures that the bytes of a video cause are recorded, under the key of the clip: a changed
+file is another clip.  Records of another version of vidclass, PyAV or FFmpeg, or made under another
+limit of pixels, do not count.
 """
 
 from __future__ import annotations
@@ -10,11 +10,16 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Sequence
 from contextlib import closing, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
+from vidclass._core.text import counted, listed
+from vidclass.data.clip import labels_in
+from vidclass.data.manifest import Manifest
 from vidclass.errors import VideoError
 from vidclass.features.identity import VideoIdentity, hash_video
 from vidclass.version import __version__
@@ -28,18 +33,93 @@ _TABLE = (
     "(key TEXT PRIMARY KEY, made_by TEXT, stage TEXT, cause TEXT, hint TEXT)"
 )
 _BUSY_S = 5.0
+_MAX_LISTED_CLASSES = 10
+
+
+class FailureMetrics(TypedDict):
+    """Fields of metrics that count failed clips."""
+
+    failed: int
+    failed_by_class: dict[str, int]
+
+
+@dataclass(frozen=True)
+class FailureCounts:
+    """Numbers of clips that failed, and so are in no score.
+
+    A clip of several classes counts in each of them, but once in `clips`.
+
+    Attributes:
+        clips: Number of failed clips.
+        by_class: Number of failed clips of each class with any, sorted by class.
+        total_by_class: Number of all clips of each of these classes.
+    """
+
+    clips: int = 0
+    by_class: dict[str, int] = field(default_factory=dict)
+    total_by_class: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def unreadable_classes(self) -> list[str]:
+        """Classes of which every clip failed."""
+        return [name for name, count in self.by_class.items() if count == self.total_by_class[name]]
+
+    def as_metrics(self) -> FailureMetrics:
+        """Return the counts as fields of metrics."""
+        return {"failed": self.clips, "failed_by_class": self.by_class}
+
+    def notes(self) -> tuple[str, ...]:
+        """Return sentences for the user; none if no clip failed."""
+        if not self.clips:
+            return ()
+        shares = [
+            f"{count} of {self.total_by_class[name]} of {name!r}"
+            for name, count in self.by_class.items()
+        ]
+        verb = "is" if self.clips == 1 else "are"
+        return (
+            f"{counted(self.clips, 'clip')} failed and {verb} in no score: "
+            f"{listed(shares, most=_MAX_LISTED_CLASSES)}",
+            *(
+                f"no clip of {name!r} could be read: this class is left out"
+                for name in self.unreadable_classes
+            ),
+        )
+
+
+def count_failures(
+    manifest: Manifest, failed: Sequence[bool], *, split: str | None = None
+) -> FailureCounts:
+    """Count failed clips by class.
+
+    Args:
+        manifest: The clips.
+        failed: Whether each clip failed, in the manifest's order.
+        split: Count the clips of this given split only.
+    """
+    table = manifest.table
+    clips, total, by_class = 0, Counter[str](), Counter[str]()
+    for label, part, has_failed in zip(table["label"], table["split"], failed, strict=True):
+        if split is None or part == split:
+            clips += has_failed
+            total.update(labels_in(label))
+            by_class.update(labels_in(label) if has_failed else ())
+    names = sorted(by_class)
+    return FailureCounts(
+        clips, {name: by_class[name] for name in names}, {name: total[name] for name in names}
+    )
 
 
 def record_path(folder: Path, settings: str) -> Path:
-    """Where the failures under a setting are remembered."""
+    """Return the path of the failure record of a feature setting."""
     return folder / f"{settings}.failures.sqlite"
 
 
 def is_lasting(error: BaseException, identity: VideoIdentity) -> bool:
-    """Whether the bytes of the video are to blame: then another try would end the same.
+    """Return whether the bytes of the video cause the error, so that a retry would fail too.
 
-    What the system refused, and want of memory, may be otherwise the next time.  So that an
-    error of the disk does not pass for damage, the whole file must give the same bytes again.
+    An error of the system, or a lack of memory, may pass.  The whole file is hashed again, so that
+    an error of the disk is not taken for damage.
     """
     if not isinstance(error, VideoError) or not error.lasting:
         return False
@@ -55,10 +135,10 @@ def is_lasting(error: BaseException, identity: VideoIdentity) -> bool:
 
 
 class FailureRecord:
-    """The failures under one setting: a small database, and a help, no need.
+    """Best-effort SQLite record of the clips that failed under one feature setting.
 
-    Where it is damaged, locked or cannot be written, clips are simply tried again.  Several
-    processes may use it at once.
+    If it is damaged, locked or not writable, clips are simply tried again.  Several processes may
+    use it at once.
     """
 
     def __init__(self, folder: Path, settings: str) -> None:
@@ -66,38 +146,38 @@ class FailureRecord:
         self._made_by = json.dumps([__version__, decoder_version(), max_pixels()])
 
     def find(self, keys: Collection[str]) -> dict[str, VideoError]:
-        """Those of `keys` that failed before, and how; the errors name no video."""
+        """Return the recorded errors of `keys`, by key; they name no video."""
         if not keys or not self._file.exists():
             return {}
         query = "SELECT key, cause, hint, stage FROM failures_1 WHERE made_by = ?"
-        found = {}
+        errors = {}
         for key, cause, hint, stage in self._run(query, [(self._made_by,)]):
-            # SQLite keeps what it is given: a column may hold something else than a text.
-            if key in keys and all(isinstance(fact, str) for fact in (cause, hint, stage)):
-                found[key] = VideoError("", cause, hint=hint, stage=stage)
-        return found
+            # SQLite enforces no column types: a damaged row may hold something other than text.
+            if key in keys and all(isinstance(value, str) for value in (cause, hint, stage)):
+                errors[key] = VideoError("", cause, hint=hint, stage=stage)
+        return errors
 
     def add(self, key: str, error: VideoError) -> None:
-        """Remember a failure; those of other versions are forgotten."""
+        """Record a failure, and delete the records of other versions."""
         self._run("DELETE FROM failures_1 WHERE made_by != ?", [(self._made_by,)])
         row = (key, self._made_by, error.stage, error.cause, error.hint)
         self._run("INSERT OR REPLACE INTO failures_1 VALUES (?, ?, ?, ?, ?)", [row])
 
     def forget(self, keys: Collection[str]) -> None:
-        """Forget failures, because the clips are tried again."""
+        """Delete the records of `keys`."""
         if self._file.exists():
             self._run("DELETE FROM failures_1 WHERE key = ?", [(key,) for key in keys])
 
     def _run(self, command: str, rows: list[tuple[str, ...]]) -> list[tuple[Any, ...]]:
         try:
             with closing(sqlite3.connect(self._file, timeout=_BUSY_S)) as connection:
-                # A power cut may damage it then, but no more than these few rows are lost.
+                # A power cut may then damage the file, but only these few rows are lost.
                 connection.execute("PRAGMA synchronous = OFF")
                 connection.execute(_TABLE)
                 with connection:
-                    return [found for row in rows for found in connection.execute(command, row)]
+                    return [result for row in rows for result in connection.execute(command, row)]
         except sqlite3.OperationalError:
-            return []  # locked, or not to be written: it may be better the next time
+            return []  # locked or not writable, which may pass
         except sqlite3.Error:
             with suppress(OSError):
                 self._file.unlink()

@@ -11,7 +11,6 @@ import polars as pl
 
 from vidclass._core.text import counted, listed, quoted
 from vidclass.config import SplitConfig
-from vidclass.data.groups import keep_together, unite
 from vidclass.data.manifest import Manifest
 from vidclass.errors import VideoError
 from vidclass.features.identity import identify
@@ -42,7 +41,9 @@ def join_copies(manifest: Manifest) -> Manifest:
     """
     contents = _readable(_contents_of(list(dict.fromkeys(manifest.table["video"]))))
     key = pl.Series([contents.get(video) for video in manifest.table["video"]], dtype=pl.String)
-    table, clips = unite(manifest.table, key, name=lambda video: f"copies of {_short(video)}")
+    merged, clips = manifest.with_merged_groups(
+        key, name=lambda video: f"copies of {_short(video)}"
+    )
     if not clips:
         return manifest
     same = pl.DataFrame({"video": list(contents), "key": list(contents.values())})
@@ -51,7 +52,7 @@ def join_copies(manifest: Manifest) -> Manifest:
         " = ".join(quoted(map(_short, videos))) for videos in copies["video"] if len(videos) > 1
     ]
     note = f"the same content under several names stays on one side: {listed(cases)}."
-    return Manifest(table, (*manifest.notes, note))
+    return merged.with_notes(note)
 
 
 def join_near_duplicates(
@@ -64,17 +65,19 @@ def join_near_duplicates(
         clips: Their features, in the manifest's order; None for a clip that has none.
         threshold: See `near_duplicates`.
     """
-    before = keep_together(manifest.table).n_unique()
+    before = manifest.group_ids.n_unique()
     numbers = pl.Series(duplicate_groups(clips, threshold=threshold))
-    table, joined = unite(manifest.table, numbers, name=lambda video: f"like {_short(video)}")
-    now = keep_together(table).n_unique()
+    merged, joined = manifest.with_merged_groups(
+        numbers, name=lambda video: f"like {_short(video)}"
+    )
+    now = merged.group_ids.n_unique()
     if now == before:
         return manifest.with_notes("no near duplicates were found outside the known groups.")
     note = (
         f"near duplicates joined {counted(joined, 'clip')}: {before} videos and groups to keep "
         f"apart became {now}."
     )
-    return Manifest(table, (*manifest.notes, note))
+    return merged.with_notes(note)
 
 
 def _contents_of(videos: Sequence[str]) -> dict[str, str]:

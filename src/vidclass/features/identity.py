@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from vidclass._core.files import cache_folder
 from vidclass._core.parallel import Done, run_each
-from vidclass.data.manifest import Clip
+from vidclass.data.clip import Clip
 from vidclass.errors import VidclassError, VideoError
 from vidclass.types import Progress, Span
 from vidclass.video.container import file_stat, max_pixels, reading

@@ -1,4 +1,4 @@
-"""int8 backbones for a set of clips: which frames they are calibrated on, and when one fits."""
+"""int8 backbones for a set of clips: choose the calibration frames, reuse one that fits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 
 from vidclass._core.parallel import run_each
 from vidclass.config import FeatureConfig
-from vidclass.data.manifest import Clip, Manifest
+from vidclass.data.clip import Clip
+from vidclass.data.manifest import Manifest
 from vidclass.errors import RuntimeRouteError
 from vidclass.features.decoding import decode_for
 from vidclass.features.identity import identify_clips
@@ -31,67 +32,77 @@ def int8_for_clips(
     *,
     progress: Progress,
 ) -> Int8Ir:
-    """The int8 form of a backbone that was calibrated on these clips, or on most of them.
+    """Return the int8 form of a backbone that was calibrated on at least half of its clips here.
 
-    A form whose own clips are for the better half still among `clips` is used again: a clip more
-    or less must not change the features of all the others.  Otherwise one is made, from frames
-    spread over clips that are picked by their keys, so that the same clips give the same network.
+    A cached form is reused if half of the clips that calibrated it are among these: one clip more
+    or less must not change the features of all others.  Otherwise a form is made from frames of
+    clips that are chosen by their keys, so that the same clips give the same network.
 
     Args:
         spec: The backbone.
         config: Sampling and geometry of the frames.
         manifest: The clips.
-        progress: Told of the stages `hash`, `calibrate` and `quantize`.
+        progress: Callback; reports stages `hash`, `calibrate` and `quantize`.
 
     Raises:
         ConfigError: NNCF is not installed.
-        RuntimeRouteError: the backbone cannot compute in int8, or its features would be too far
-            from those in float32; no clip can be read.
+        RuntimeRouteError: the backbone cannot compute in int8, its features would be too far from
+            those in float32, or no clip can be read.
     """
     rows = manifest.clips()
     _, keys = identify_clips(rows, lambda *_: None, progress)
     clips = {key: row for key, row in zip(keys, rows, strict=True) if key is not None}
     for entry in int8_entries(spec):
         if 2 * len(entry.clips & clips.keys()) >= len(entry.clips):
-            return entry.require_near()
+            entry.require_similar()
+            return entry
     require_nncf()
-    picked = sorted(clips)[: CALIBRATION_CLIPS + CHECK_CLIPS]
-    read: list[str] = []
-    parts: list[UInt8Array] = []
-    for key, frames in _frames_of(picked, config, clips, progress):
-        read.append(key)
-        parts.append(frames)
-    if not parts:
+    entry = _calibrated(spec, config, clips, progress)
+    entry.require_similar()
+    return entry
+
+
+def _calibrated(
+    spec: NetworkSpec, config: FeatureConfig, clips: Mapping[str, Clip], progress: Progress
+) -> Int8Ir:
+    """Make an int8 form, calibrated on some of the clips and checked on others."""
+    keys = sorted(clips)[: CALIBRATION_CLIPS + CHECK_CLIPS]
+    readable: list[str] = []
+    frames: list[UInt8Array] = []
+    for key, frames_of_clip in _decoded(keys, config, clips, progress):
+        readable.append(key)
+        frames.append(frames_of_clip)
+    if not frames:
         raise RuntimeRouteError("none of the clips to calibrate int8 on can be read")
-    # Two clips of three set the ranges; a single clip has to do for both.
-    cut = max(1, len(parts) * CALIBRATION_CLIPS // (CALIBRATION_CLIPS + CHECK_CLIPS))
+    # Two clips of three set the ranges; a single clip does both.
+    cut = max(1, len(frames) * CALIBRATION_CLIPS // (CALIBRATION_CLIPS + CHECK_CLIPS))
     progress("quantize", 0, 1)
-    made = make_int8(
+    entry = make_int8(
         spec,
-        clips=read,
-        calibrate=np.concatenate(parts[:cut]),
-        check=np.concatenate(parts[cut:] or parts),
+        clips=readable,
+        calibrate=np.concatenate(frames[:cut]),
+        check=np.concatenate(frames[cut:] or frames),
     )
     progress("quantize", 1, 1)
-    return made.require_near()
+    return entry
 
 
-def _frames_of(
+def _decoded(
     keys: Sequence[str], config: FeatureConfig, clips: Mapping[str, Clip], progress: Progress
 ) -> Iterator[tuple[str, UInt8Array]]:
-    """Frames spread over each clip that can be read: the fewer clips, the more of each."""
-    of_each = math.ceil(FRAMES / max(len(keys), 1))
+    """Yield frames (n,H,W,3) spread over each readable clip, more of them for fewer clips."""
+    frames_per_clip = math.ceil(FRAMES / max(len(keys), 1))
 
     def decode(key: str) -> UInt8Array:
         clip = clips[key]
         frames = decode_for(config, clip.video, clip.span, fps=clip.fps, key=key).frames
-        spread = (np.arange(of_each) + 0.5) * len(frames) / of_each
-        chosen: UInt8Array = frames[np.unique(spread.astype(int))]
+        indices = (np.arange(frames_per_clip) + 0.5) * len(frames) / frames_per_clip
+        chosen: UInt8Array = frames[np.unique(indices.astype(int))]
         return chosen
 
     with closing(run_each(decode, keys)) as results:
         for count, done in enumerate(results, 1):
-            # What cannot be read comes up again, and is listed, when its features are wanted.
+            # Extraction reads unreadable clips again, and lists them.
             if done.result is not None:
                 yield done.item, done.result
             progress("calibrate", count, len(keys))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,26 +13,28 @@ from vidclass.backbones.keras_weights import weights_owner
 from vidclass.backbones.registry import get_backbone
 from vidclass.config import FeatureConfig, FinetuneConfig
 from vidclass.errors import ConfigError, RunError
+from vidclass.features.decoding import decode_for
+from vidclass.features.extract import Extraction
+from vidclass.finetuning.batches import TuneData
 from vidclass.finetuning.checkpoint import Arrays, Checkpoint, TuneState
-from vidclass.finetuning.layers import rate_factors, unfreeze
-from vidclass.finetuning.loop import TuneData, Tuner
-from vidclass.runtime.gpu import gpu_at_hand
-from vidclass.training import run_folder as names
-from vidclass.training.fit import _share_compiled_code
-from vidclass.types import ClipFeatures, Progress
+from vidclass.finetuning.loop import Tuner
+from vidclass.runtime.hardware import has_gpu
+from vidclass.training.fit import share_compiled_code
+from vidclass.training.run_folder import BACKBONE_WEIGHTS, FINETUNE_CHECKPOINT, RunWriter
+from vidclass.types import Progress
 
-# Least cosine between features of a bundle and of Keras with the same weights, by precision.
-_ALIKE = {"f32": 0.9999, "bf16": 0.995, "int8": 0.9}
+# Smallest cosine between features of a bundle and of Keras with the same weights, by precision.
+_MIN_COSINE = {"f32": 0.9999, "bf16": 0.995, "int8": 0.9}
 
 
 @dataclass(frozen=True)
 class HeadStart:
-    """The head to begin with.
+    """The head at the start of training.
 
     Attributes:
-        name: As a bundle names it.
+        name: Name, as in a bundle.
         classes: K.
-        weights: Its weights; None where a checkpoint has them.
+        weights: Initial weights; None if a checkpoint has them.
     """
 
     name: str
@@ -42,14 +43,14 @@ class HeadStart:
 
 
 @dataclass(frozen=True)
-class Tuned:
-    """A fine-tuning that is over; its weights are in the run folder.
+class TuneResult:
+    """Finished training, whose weights are in the run folder.
 
     Attributes:
-        state: Its history, the best epoch, and clips that could not be read on the way.
-        trained: How many numbers of the backbone were trained.
-        total: How many it has.
-        devices: On how many devices.
+        state: History, best epoch, and clips that could not be read in training.
+        trained: Number of trained parameters of the backbone.
+        total: Number of all its parameters.
+        devices: Number of devices.
     """
 
     state: TuneState
@@ -64,32 +65,32 @@ def tune(
     data: TuneData,
     config: FinetuneConfig,
     *,
-    out: Path,
-    begun: Checkpoint | TuneState,
+    writer: RunWriter,
+    start: TuneState | Checkpoint,
     progress: Progress,
-) -> Tuned:
-    """Train, and write the weights of the best epoch into `out`.
+) -> TuneResult:
+    """Train backbone and head, and save the weights of the best epoch.
 
     Args:
-        features: The run's, with its backbone and weights.
-        head: Its head.
+        features: Feature settings of the run, with its backbone and weights.
+        head: The head of the run.
         data: The clips.
-        config: How.
-        out: The run folder.
-        begun: A checkpoint to go on from, or a new state.
-        progress: Told of the stage `finetune`.
+        config: Settings of fine-tuning.
+        writer: Writer of the run folder.
+        start: A new state, or a checkpoint to resume from.
+        progress: Callback; reports stage `finetune`.
 
     Raises:
-        ConfigError: the backbone has not so many blocks.
-        WeightsError: its weights are not at hand.
-        RunError: the checkpoint is of another network.
+        ConfigError: The backbone has fewer blocks than `unfreeze` asks for.
+        WeightsError: The weights of the backbone are missing.
+        RunError: The checkpoint is of another network.
     """
     import keras
 
-    from vidclass.finetuning.model import join, leaves, quick_twin
+    from vidclass.finetuning.model import join, leaves, quick_twin, unfreeze
     from vidclass.heads.registry import build_head
 
-    _share_compiled_code()
+    share_compiled_code()
     frames = features.sampling.total_frames
     with all_devices() as devices:
         keras.utils.set_random_seed(config.seed)
@@ -103,19 +104,18 @@ def tune(
         size = config.micro_batch * devices
         compile_joint(model, trained, config, micro=-(-config.batch_size // size))
         frozen = network.non_trainable_weights
-        path = out / names.TUNE_CHECKPOINT
+        path = writer.path(FINETUNE_CHECKPOINT)
         tuner = Tuner(model, frozen, data, config, size=size, checkpoint=path, progress=progress)
-        found = begun if isinstance(begun, Checkpoint) else None
-        state = tuner.run(begun.state if isinstance(begun, Checkpoint) else begun, found)
+        state = tuner.run(start)
         plain.set_weights(network.get_weights())
-        weights_owner(plain).save_weights(out / names.BACKBONE_WEIGHTS)
-        classifier.save_weights(out / names.CHECKPOINT)
-        return Tuned(state, _size(network.trainable_weights), _size(network.weights), devices)
+        weights_owner(plain).save_weights(writer.path(BACKBONE_WEIGHTS))
+        writer.save_head(classifier)
+        return TuneResult(state, _size(network.trainable_weights), _size(network.weights), devices)
 
 
 def compile_joint(model: Any, trained: list[Any], config: FinetuneConfig, *, micro: int) -> None:
-    """Give the joint network its loss and its optimizer, over `micro` small batches a step."""
-    from vidclass.finetuning.model import LayerwiseAdamW, correct, soft_loss
+    """Compile the joint network, with gradients accumulated over `micro` batches a step."""
+    from vidclass.finetuning.model import LayerwiseAdamW, correct, rate_factors, soft_loss
 
     variables = model.trainable_variables
     optimizer = LayerwiseAdamW(
@@ -134,11 +134,11 @@ def _size(weights: list[Any]) -> int:
 
 
 def build_network(features: FeatureConfig, config: FinetuneConfig) -> Any:
-    """The backbone in Keras, in the precision of the training.
+    """Build the backbone in Keras, in the precision of the training.
 
     Raises:
-        ConfigError: it is no network of Keras.
-        WeightsError: its weights are not at hand.
+        ConfigError: It is not a Keras model.
+        WeightsError: Its weights are missing.
     """
     import keras
 
@@ -150,9 +150,7 @@ def build_network(features: FeatureConfig, config: FinetuneConfig) -> Any:
         )
     mixed = config.mixed_precision
     if mixed == "auto":
-        mixed = (
-            "mixed_bfloat16" if keras.backend.backend() == "jax" and gpu_at_hand() else "float32"
-        )
+        mixed = "mixed_bfloat16" if keras.backend.backend() == "jax" and has_gpu() else "float32"
     before = keras.config.dtype_policy(), keras.config.image_data_format()
     keras.config.set_dtype_policy(mixed)
     keras.config.set_image_data_format("channels_last")
@@ -163,7 +161,7 @@ def build_network(features: FeatureConfig, config: FinetuneConfig) -> Any:
         keras.config.set_image_data_format(before[1])
     if not isinstance(network, keras.Model):
         raise ConfigError(
-            f"the backbone {backbone.name!r} is a {type(network).__name__}, no network of Keras: "
+            f"the backbone {backbone.name!r} is a {type(network).__name__}, not a Keras model: "
             "only those can be fine-tuned."
         )
     return network
@@ -171,10 +169,7 @@ def build_network(features: FeatureConfig, config: FinetuneConfig) -> Any:
 
 @contextmanager
 def all_devices() -> Iterator[int]:
-    """Spread batches over all local devices, where there are several; yields their number.
-
-    Keras does that under JAX.
-    """
+    """Spread batches over all local devices of JAX; yields their number."""
     import keras
 
     devices = keras.distribution.list_devices() if keras.backend.backend() == "jax" else []
@@ -190,22 +185,32 @@ def all_devices() -> Iterator[int]:
 
 
 def require_same_backbone(
-    features: FeatureConfig, frames: np.ndarray, expected: ClipFeatures, config: FinetuneConfig
+    features: FeatureConfig, extraction: Extraction, config: FinetuneConfig
 ) -> None:
-    """A weights file must still be the one of the run: its bundle made `expected` of `frames`.
+    """Require that a weights file is still the one of the run, by the features of the first clip.
+
+    Args:
+        features: Feature settings of the run, with the path of the weights.
+        extraction: Features that the bundle of the run has extracted.
+        config: Settings of fine-tuning.
 
     Raises:
-        RunError: it is not.
-        WeightsError: there is no such file, or it does not fit.
+        RunError: The file holds other weights.
+        WeightsError: There is no such file, or it does not fit the backbone.
     """
     if features.weights in ("pretrained", "random"):
         return
+    rows, stored = extraction.readable()
+    row = int(rows[0])
+    clip = extraction.manifest.clips()[row]
+    frames = decode_for(features, clip.video, clip.span, fps=clip.fps, key=extraction.keys[row])
     network = build_network(features, config)
-    made = np.asarray(network.predict(frames.astype("float32"), verbose=0), np.float64)
-    theirs = expected.features.astype(np.float64)
-    lengths = np.linalg.norm(made, axis=1) * np.linalg.norm(theirs, axis=1)
-    cosine = float(((made * theirs).sum(1) / np.maximum(lengths, 1e-12)).mean())
-    if cosine < _ALIKE[features.precision]:
+    inputs = frames.frames.astype("float32")
+    computed = np.asarray(network.predict(inputs, verbose=0), np.float64)
+    expected = stored[0].features.astype(np.float64)
+    lengths = np.linalg.norm(computed, axis=1) * np.linalg.norm(expected, axis=1)
+    cosine = float(((computed * expected).sum(1) / np.maximum(lengths, 1e-12)).mean())
+    if cosine < _MIN_COSINE[features.precision]:
         raise RunError(
             f"{features.weights} does not hold the weights of the run: features of a clip have a "
             f"cosine of {cosine:.4f} with those of its bundle. Put back the file"

@@ -1,4 +1,4 @@
-"""Where a fine-tuning stands, kept so that a killed one goes on at the very step."""
+"""Checkpoints of fine-tuning, from which an interrupted run is resumed at the very step."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ Arrays = list[NDArray[Any]]
 
 @dataclass
 class TuneState:
-    """How far a fine-tuning is.
+    """Progress of fine-tuning.
 
     Attributes:
-        clips: The fingerprint of the clips and their split.
-        epoch: The epoch under way, from 1; 0 before the first.
-        step: How many of its steps are done.
-        loss: The sum of its clips' losses so far.
-        correct: How many of them were named rightly.
-        seen: How many clips those are.
-        history: The rows of the epochs that are done.
-        best_epoch: The one whose weights are kept; 0 is the start.
-        failures: The clips that could not be read on the way, by key.
-        done: Whether training is over.
+        clips: Fingerprint of the clips and their split.
+        epoch: Current epoch, from 1; 0 before the first.
+        step: Number of finished steps of the epoch.
+        loss: Sum of the losses of the epoch's clips so far.
+        correct: Number of these clips that were classified correctly.
+        seen: Number of these clips.
+        history: Rows of the finished epochs.
+        best_epoch: Epoch whose weights are kept; 0 is the start.
+        failures: Clips that could not be read in training, by key.
+        done: True once training is over.
     """
 
     clips: str
@@ -49,20 +49,20 @@ class TuneState:
     done: bool = False
 
     def begin_epoch(self) -> None:
-        """Go on to the next epoch."""
+        """Advance to the next epoch."""
         self.epoch += 1
         self.step, self.loss, self.correct, self.seen = 0, 0.0, 0.0, 0
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Everything that training goes on from.
+    """Everything that training is resumed from.
 
     Attributes:
-        state: How far it is.
-        model: The variables that training changes.
-        optimizer: The optimizer's variables.
-        best: The model's variables at the best epoch.
+        state: Progress.
+        model: Variables that training changes.
+        optimizer: Variables of the optimizer.
+        best: Variables of the model at the best epoch.
     """
 
     state: TuneState
@@ -72,7 +72,7 @@ class Checkpoint:
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write it in one step: until it is whole, the one before stays."""
+    """Replace the checkpoint in one step: until the new file is whole, the old one stays."""
     arrays: dict[str, NDArray[Any]] = {
         f"{name}_{index:05}": array
         for name in ("model", "optimizer", "best")
@@ -86,15 +86,15 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def read_checkpoint(path: Path) -> Checkpoint | None:
-    """The checkpoint of an unfinished fine-tuning; None if there is none.
+    """Return the checkpoint of unfinished training; None if there is none.
 
     Raises:
-        RunError: it is damaged.
+        RunError: It is damaged.
     """
     if not path.exists():
         return None
     try:
-        # A file of our own: NumPy leaves the one it opens open where the archive is damaged.
+        # A file object of our own: NumPy leaves the one it opens open if the archive is damaged.
         with path.open("rb") as data, np.load(data, allow_pickle=False) as file:
             values = json.loads(file[_STATE].tobytes())
             arrays = {name: file[name] for name in sorted(file.files) if name != _STATE}
@@ -102,23 +102,23 @@ def read_checkpoint(path: Path) -> Checkpoint | None:
         state = TuneState(**values, failures=failures)
     except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
         raise RunError(
-            f"{path} is damaged ({error}): remove it, or pass --overwrite, to begin again"
+            f"{path} is damaged ({error}): remove it, or pass overwrite=True, to begin again"
         ) from error
-    return Checkpoint(state, *(_named(arrays, name) for name in ("model", "optimizer", "best")))
+    return Checkpoint(state, *(_group(arrays, name) for name in ("model", "optimizer", "best")))
 
 
-def _named(arrays: dict[str, NDArray[Any]], name: str) -> Arrays:
+def _group(arrays: dict[str, NDArray[Any]], name: str) -> Arrays:
     return [array for key, array in arrays.items() if key.startswith(f"{name}_")]
 
 
 def require_same_clips(state: TuneState, clips: str, path: Path) -> None:
-    """What was begun with some clips cannot go on with others.
+    """Refuse to resume training on other clips.
 
     Raises:
-        RunError: other clips can be read now.
+        RunError: Other clips can be read now than when training began.
     """
     if state.clips != clips:
         raise RunError(
             f"{path} was begun with other clips than can be read now: put back what has changed, "
-            "or pass --overwrite to begin again"
+            "or pass overwrite=True to begin again"
         )

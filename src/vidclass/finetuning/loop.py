@@ -1,11 +1,11 @@
-"""Train backbone and head together: epochs, validation, the best epoch, and checkpoints."""
+"""The training loop of fine-tuning: epochs, validation, the best epoch, and checkpoints."""
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from vidclass.bundle.read import softmax
 from vidclass.config import FinetuneConfig
-from vidclass.errors import JobFailedError, RunError, VidclassError
+from vidclass.errors import JobFailedError, RunError
 from vidclass.finetuning.batches import (
-    ClipReader,
     MicroBatch,
     TuneClip,
+    TuneData,
     epoch_steps,
     plain_batches,
-    targets,
+    soft_targets,
     training_batches,
 )
 from vidclass.finetuning.checkpoint import (
@@ -30,40 +30,20 @@ from vidclass.finetuning.checkpoint import (
     TuneState,
     write_checkpoint,
 )
-from vidclass.finetuning.layers import rate_at
 from vidclass.types import Failure, Progress, no_progress
 
 
-@dataclass(frozen=True)
-class TuneData:
-    """What is trained on.
-
-    Attributes:
-        reader: Decodes clips.
-        train: The clips to learn from.
-        validation: Those that decide which epoch is best; may be none.
-        classes: K.
-        weights: Of the classes, None for all alike.
-    """
-
-    reader: ClipReader
-    train: list[TuneClip]
-    validation: list[TuneClip]
-    classes: int
-    weights: Mapping[int, float] | None
-
-
 class Tuner:
-    """A compiled network in training.
+    """Training loop of a compiled network.
 
     Args:
-        model: From frames and mask to logits, compiled, with an optimizer that is built.
-        frozen: The weights that training does not change.
+        model: Compiled model from frames and mask to logits, with a built optimizer.
+        frozen: Weights that training does not change.
         data: The clips.
-        config: How.
-        size: Clips computed at a time on all devices together.
-        checkpoint: Where the checkpoint is kept.
-        progress: Told of the stage `finetune`, step by step.
+        config: Settings of fine-tuning.
+        size: Number of clips in a micro-batch, on all devices together.
+        checkpoint: Path of the checkpoint.
+        progress: Callback; reports stage `finetune`, step by step.
     """
 
     def __init__(
@@ -88,19 +68,24 @@ class Tuner:
         self._micro = -(-config.batch_size // size)
         self._best: Arrays = []
 
-    def run(self, state: TuneState, found: Checkpoint | None = None) -> TuneState:
-        """Train to the end, from the beginning or from a checkpoint; the best weights stay.
+    def run(self, start: TuneState | Checkpoint) -> TuneState:
+        """Train to the end, and leave the weights of the best epoch in the model.
+
+        Args:
+            start: A new state, or a checkpoint to resume from.
 
         Raises:
-            RunError: the checkpoint is of another network.
-            JobFailedError: no training clip of an epoch could be read, or the loss is not a number.
+            RunError: The checkpoint is of another network.
+            JobFailedError: No training clip of an epoch could be read, or the loss is not a number.
         """
-        if found is None:
+        if isinstance(start, Checkpoint):
+            state = start.state
+            self._restore(start)
+        else:
+            state = start
             self._measure(state)
             state.begin_epoch()
             self._save(state)
-        else:
-            self._restore(found)
         while not state.done:
             self._train_epoch(state)
             self._measure(state)
@@ -146,35 +131,35 @@ class Tuner:
             )
 
     def _readable(self, clips: list[TuneClip], state: TuneState) -> list[TuneClip]:
-        """What failed before is not tried again."""
+        """Return the clips that have not failed before."""
         return [item for item in clips if item.key not in state.failures]
 
     def _train_step(self, batches: Iterator[MicroBatch], clips: int, state: TuneState) -> None:
-        """One change of the weights: as many small batches as it takes."""
+        """Update the weights once, on as many micro-batches as the step has."""
         # The optimizer averages over all rows, empty ones too: this makes it the mean over clips.
         scale = self._micro * self._size / max(clips, 1)
         for _ in range(self._micro):
             batch = next(batches)
             note_failures(state, batch)
-            rows = targets(
-                batch.truth,
+            rows = soft_targets(
+                batch.targets,
                 self._data.classes,
                 smoothing=self._config.label_smoothing,
                 weights=self._data.weights,
             )
-            told = self._model.train_on_batch(batch.inputs(), rows * scale, return_dict=True)
-            loss = float(told["loss"]) * self._size / scale
+            logs = self._model.train_on_batch(batch.inputs(), rows * scale, return_dict=True)
+            loss = float(logs["loss"]) * self._size / scale
             if not np.isfinite(loss):
                 raise JobFailedError(
                     f"the loss became {loss} in epoch {state.epoch}, step {state.step + 1}: lower "
                     f"learning_rate={self._config.learning_rate}"
                 )
             state.loss += loss
-            state.correct += float(told["correct"]) * self._size
+            state.correct += float(logs["correct"]) * self._size
             state.seen += batch.clips
 
     def _measure(self, state: TuneState) -> None:
-        """End an epoch: its row of the history, and whether it is the best one."""
+        """Add the row of an epoch to the history, and keep its weights if it is the best."""
         row: dict[str, float] = {"epoch": state.epoch, "accuracy": np.nan, "loss": np.nan}
         if state.seen:
             row |= {"accuracy": state.correct / state.seen, "loss": state.loss / state.seen}
@@ -187,21 +172,21 @@ class Tuner:
             self._best = _values(self._variables)
 
     def _validate(self, state: TuneState) -> dict[str, float]:
-        """Mean loss and accuracy on the validation clips."""
-        truth, logits = [], []
+        """Return mean loss and accuracy on the validation clips."""
+        targets, logits = [], []
         clips = self._readable(self._data.validation, state)
         for batch in plain_batches(self._data.reader, clips, size=self._size):
             note_failures(state, batch)
             outputs = np.asarray(self._model.predict_on_batch(batch.inputs()))
-            real = batch.truth >= 0
-            truth.append(batch.truth[real])
+            real = batch.targets >= 0
+            targets.append(batch.targets[real])
             logits.append(outputs[real])
-        if not sum(map(len, truth)):
+        if not sum(map(len, targets)):
             raise JobFailedError(
                 f"none of the {len(self._data.validation)} validation clips can be read any more",
                 failures=list(state.failures.values()),
             )
-        return scores(np.concatenate(truth), softmax(np.concatenate(logits)))
+        return scores(np.concatenate(targets), softmax(np.concatenate(logits)))
 
     def _is_over(self, state: TuneState) -> bool:
         patience = self._config.patience
@@ -214,27 +199,37 @@ class Tuner:
             self._path, Checkpoint(state, _values(self._variables), optimizer, self._best)
         )
 
-    def _restore(self, found: Checkpoint) -> None:
-        _assign(self._variables, found.model, self._path)
-        _assign(self._model.optimizer.variables, found.optimizer, self._path)
-        self._best = found.best
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        _assign(self._variables, checkpoint.model, self._path)
+        _assign(self._model.optimizer.variables, checkpoint.optimizer, self._path)
+        self._best = checkpoint.best
 
 
 def note_failures(state: TuneState, batch: MicroBatch) -> None:
-    """Put what could not be read into the ledger, once."""
+    """Add the clips that could not be read to the failures, each once."""
     for item, error in batch.errors:
-        state.failures.setdefault(item.key, _failure(item, error))
+        failure = Failure.from_error(error, video=item.clip.video, span=item.clip.span)
+        state.failures.setdefault(item.key, failure)
 
 
-def _failure(item: TuneClip, error: VidclassError) -> Failure:
-    return Failure.from_error(error, video=item.clip.video, span=item.clip.span)
+def scores(targets: NDArray[np.int64], probabilities: NDArray[np.float64]) -> dict[str, float]:
+    """Return mean cross-entropy and accuracy."""
+    likelihoods = np.maximum(probabilities[np.arange(len(targets)), targets], 1e-12)
+    hits = probabilities.argmax(1) == targets
+    return {"val_accuracy": float(hits.mean()), "val_loss": float(-np.log(likelihoods).mean())}
 
 
-def scores(truth: NDArray[np.int64], probabilities: NDArray[np.float64]) -> dict[str, float]:
-    """Mean cross entropy and accuracy."""
-    of_truth = np.maximum(probabilities[np.arange(len(truth)), truth], 1e-12)
-    hits = probabilities.argmax(1) == truth
-    return {"val_accuracy": float(hits.mean()), "val_loss": float(-np.log(of_truth).mean())}
+def rate_at(step: int, total: int, *, highest: float, warmup: float) -> float:
+    """Return the head's learning rate in a step, from 0: a linear rise, then half a cosine to 0.
+
+    >>> [round(rate_at(step, 10, highest=1.0, warmup=0.2), 2) for step in (0, 1, 2, 6, 9)]
+    [0.5, 1.0, 1.0, 0.5, 0.04]
+    """
+    rising = round(warmup * total)
+    if step < rising:
+        return highest * (step + 1) / rising
+    done = (step - rising) / max(total - rising, 1)
+    return highest * 0.5 * (1 + math.cos(math.pi * done))
 
 
 def _values(variables: list[Any]) -> Arrays:
@@ -249,7 +244,7 @@ def _assign(variables: list[Any], values: Arrays, path: Path) -> None:
     if [value.shape for value in values] != shapes:
         raise RunError(
             f"{path} holds {len(values)} arrays that do not fit the {len(shapes)} of this network: "
-            "it was made with other settings or devices. Pass --overwrite to begin again"
+            "it was made with other settings or devices. Pass overwrite=True to begin again"
         )
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

@@ -1,22 +1,32 @@
-"""Backbone and head as one trainable network, and the optimizer with a rate for each layer."""
+"""Backbone and head as one trainable network, its layers to train, and their learning rates."""
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 from keras import ops
 
-from vidclass.runtime.gpu import gpu_at_hand
+from vidclass.config import FinetuneConfig
+from vidclass.errors import ConfigError
+from vidclass.runtime.hardware import has_gpu
+
+# Number of equal parts that count as blocks in a network whose layers name none.
+PARTS = 10
+# block3_expand_conv, block1a_se_reduce, block_5_project, conv2_block1_out, stage_0_block_2_...
+_BLOCK = re.compile(r"^.*?block_?\d+[a-z]?(?=_|$)")
 
 
 class EachFrame(keras.layers.Layer):
-    """A backbone on every frame of every clip.
+    """A backbone applied to every frame of every clip.
 
-    The backbone runs as it does in use: batch norms with their stored statistics, nothing dropped.
-    With `remat`, the frames at one time of all clips go through it at a time and none of its
-    activations is kept: they are computed again when gradients need them.
+    The backbone runs in inference mode: batch norms use their stored statistics, dropout is off.
+    With `remat`, the frames at one time step of all clips go through it at a time, and its
+    activations are computed again in the backward pass.
 
     Input shape: (B,T,H,W,3) uint8.  Output shape: (B,T,D) float32.
     """
@@ -27,26 +37,26 @@ class EachFrame(keras.layers.Layer):
         self.remat = remat
 
     def _features(self, frames: Any) -> Any:
-        made = self.network(ops.cast(frames, "float32"), training=False)
-        return ops.cast(made, "float32")
+        features = self.network(ops.cast(frames, "float32"), training=False)
+        return ops.cast(features, "float32")
 
     def call(self, frames: Any) -> Any:
-        """The features."""
+        """Compute the features."""
         if self.remat:
             # By time, not by clip: the clips may be spread over devices.
             by_time = ops.transpose(frames, (1, 0, 2, 3, 4))
             return ops.transpose(ops.map(keras.remat(self._features), by_time), (1, 0, 2))
         steps, sides = frames.shape[1], frames.shape[2:]
-        made = self._features(ops.reshape(frames, (-1, *sides)))
-        return ops.reshape(made, (-1, steps, made.shape[-1]))
+        features = self._features(ops.reshape(frames, (-1, *sides)))
+        return ops.reshape(features, (-1, steps, features.shape[-1]))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """One row of features for each frame."""
+        """Return (B,T,D)."""
         return (*input_shape[:2], self.network.output_shape[-1])
 
 
 class ShiftedDepthwiseConv2D(keras.layers.DepthwiseConv2D):
-    """The same numbers as `DepthwiseConv2D`, as a sum of shifted pictures.
+    """`DepthwiseConv2D` computed as a sum of shifted images.
 
     XLA on a CPU takes several times as long for depthwise convolutions and their gradients.
     """
@@ -73,7 +83,7 @@ class ShiftedDepthwiseConv2D(keras.layers.DepthwiseConv2D):
 
 
 def _window(size: int, kernel: int, stride: int, *, same: bool) -> tuple[int, int, int]:
-    """Zeros before and after a side of `size` pixels, and the size of the output."""
+    """Return the padding before and after a side of `size` pixels, and the size of the output."""
     if not same:
         return 0, 0, (size - kernel) // stride + 1
     count = -(-size // stride)
@@ -82,8 +92,11 @@ def _window(size: int, kernel: int, stride: int, *, same: bool) -> tuple[int, in
 
 
 def quick_twin(network: keras.Model) -> keras.Model:
-    """The same network and weights in layers that train quickly here; often `network` itself."""
-    if keras.backend.backend() != "jax" or gpu_at_hand():
+    """Return the network with layers that train quickly on this machine, with the same weights.
+
+    Without a layer to replace, it is `network` itself.
+    """
+    if keras.backend.backend() != "jax" or has_gpu():
         return network
     if not any(_can_shift(layer) for layer in leaves(network)):
         return network
@@ -107,30 +120,30 @@ def _shifted(layer: Any) -> Any:
 
 
 def leaves(network: keras.Model) -> list[Any]:
-    """Its layers in their order, those of models inside it in their place."""
-    found = []
+    """Return the layers in their order, a nested model replaced by its own layers."""
+    layers: list[Any] = []
     for layer in network.layers:
-        found += leaves(layer) if isinstance(layer, keras.Model) else [layer]
-    return found
+        layers += leaves(layer) if isinstance(layer, keras.Model) else [layer]
+    return layers
 
 
 def join(network: keras.Model, head: keras.Model, *, frames: int, remat: bool) -> keras.Model:
-    """One model from `frames` (B,T,H,W,3) uint8 and `mask` (B,T) bool to logits (B,K)."""
+    """Return one model from `frames` (B,T,H,W,3) uint8 and `mask` (B,T) bool to logits (B,K)."""
     sides = network.input_shape[1:]
-    pictures = keras.Input((frames, *sides), dtype="uint8", name="frames")
+    images = keras.Input((frames, *sides), dtype="uint8", name="frames")
     mask = keras.Input((frames,), dtype="bool", name="mask")
-    features = EachFrame(network, remat=remat)(pictures)
+    features = EachFrame(network, remat=remat)(images)
     logits = head({"features": features, "mask": mask})
-    return keras.Model({"frames": pictures, "mask": mask}, logits, name="finetuned")
+    return keras.Model({"frames": images, "mask": mask}, logits, name="finetuned")
 
 
 class LayerwiseAdamW(keras.optimizers.Adam):
-    """Adam with decoupled weight decay (Loshchilov and Hutter 2019), each variable at its own rate.
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019) and a rate for each variable.
 
     Args:
-        factors: The share of the learning rate for each trainable variable, in their order.
+        factors: Share of the learning rate for each trainable variable, in their order.
         decay: Weight decay of kernels, in units of the rate; biases and gains have none.
-        options: Those of Adam.
+        options: Arguments of Adam.
     """
 
     def __init__(self, factors: Sequence[float], *, decay: float, **options: Any) -> None:
@@ -139,7 +152,7 @@ class LayerwiseAdamW(keras.optimizers.Adam):
         self._decay = decay
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Change one variable."""
+        """Update one variable."""
         factor = self._factors[self._get_variable_index(variable)]
         rate = ops.cast(learning_rate, variable.dtype) * factor
         if self._decay and len(variable.shape) > 1:
@@ -148,12 +161,111 @@ class LayerwiseAdamW(keras.optimizers.Adam):
 
 
 def soft_loss(targets: Any, logits: Any) -> Any:
-    """Cross entropy of rows of weights (B,K); a row of zeros costs nothing.  Returns (B,)."""
+    """Return the cross-entropy (B,) of soft targets (B,K); 0 for a row of zeros."""
     return -ops.sum(targets * ops.log_softmax(logits, axis=-1), axis=-1)
 
 
 def correct(targets: Any, logits: Any) -> Any:
-    """1 where the largest logit is the true class; 0 for a row of zeros.  Returns (B,)."""
+    """Return 1 where the largest logit is the true class, else 0, (B,); 0 for a row of zeros."""
     hit = ops.equal(ops.argmax(targets, axis=-1), ops.argmax(logits, axis=-1))
     real = ops.any(targets > 0, axis=-1)
     return ops.cast(ops.logical_and(hit, real), "float32")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Neighbouring layers that train at one rate; `is_block` if they are numbered as a block."""
+
+    layers: list[Any]
+    is_block: bool
+
+
+def stages(layers: list[Any]) -> list[Stage]:
+    """Return the layers with weights in their order, block by block.
+
+    Layers before, between and after the blocks are stages of their own.  A network without named
+    blocks is cut into ten equal parts.
+    """
+    weighted = [layer for layer in layers if layer.weights]
+    names = [_block_of(layer.name) for layer in weighted]
+    if not any(names):
+        count = min(PARTS, len(weighted))
+        cuts = [round(index * len(weighted) / count) for index in range(count + 1)]
+        pairs = zip(cuts, cuts[1:], strict=False)
+        return [Stage(weighted[start:stop], is_block=True) for start, stop in pairs]
+    groups: list[tuple[str, list[Any]]] = []
+    for name, layer in zip(names, weighted, strict=True):
+        # Layers on two branches of one block need not stand side by side.
+        group = next((group for group in groups if name and group[0] == name), None)
+        if group is None:
+            if not groups or groups[-1][0] != name:
+                groups.append((name, []))
+            group = groups[-1]
+        group[1].append(layer)
+    return [Stage(group, is_block=bool(name)) for name, group in groups]
+
+
+def unfreeze(layers: list[Any], setting: float | str) -> list[Stage]:
+    """Make the last layers trainable, as `FinetuneConfig.unfreeze` says, and all others not.
+
+    Batch norms always stay frozen.
+
+    Returns:
+        The stages with layers to train, the last one first.
+
+    Raises:
+        ConfigError: The network has fewer blocks.
+    """
+    in_order = stages(layers)
+    chosen = {id(layer) for layer in _layers_to_train(in_order, setting)}
+    for layer in layers:
+        layer.trainable = id(layer) in chosen
+    return [stage for stage in reversed(in_order) if any(layer.trainable for layer in stage.layers)]
+
+
+def _layers_to_train(in_order: list[Stage], setting: float | str) -> list[Any]:
+    layers = [layer for stage in in_order for layer in stage.layers if _can_train(layer)]
+    if setting == "all":
+        return layers
+    if isinstance(setting, float):
+        return layers[-math.ceil(setting * len(layers)) :]
+    blocks = [index for index, stage in enumerate(in_order) if stage.is_block]
+    if int(setting) > len(blocks):
+        raise ConfigError(
+            f"unfreeze={setting}: the backbone has {len(blocks)} blocks. Give at most that many, "
+            "or 'all'."
+        )
+    first = blocks[-int(setting)]
+    return [layer for stage in in_order[first:] for layer in stage.layers if _can_train(layer)]
+
+
+def _can_train(layer: Any) -> bool:
+    if isinstance(layer, keras.layers.BatchNormalization):
+        return False
+    # The mean and variance of a Normalization are weights that no training changes.
+    layer.trainable = True
+    return bool(layer.trainable_weights)
+
+
+def rate_factors(variables: list[Any], trained: list[Stage], config: FinetuneConfig) -> list[float]:
+    """Return the learning rate of each variable as a share of the head's, which has 1.
+
+    Args:
+        variables: Trainable variables.
+        trained: The backbone's stages, the last one first.
+        config: `backbone_rate` is the last stage's share; below, each has `layer_decay` of the
+            share of the one above (Howard and Ruder, "Universal Language Model Fine-tuning for
+            Text Classification", ACL 2018).
+    """
+    factors = {
+        id(weight): config.backbone_rate * config.layer_decay**depth
+        for depth, stage in enumerate(trained)
+        for layer in stage.layers
+        for weight in layer.trainable_weights
+    }
+    return [factors.get(id(variable), 1.0) for variable in variables]
+
+
+def _block_of(name: str) -> str:
+    match = _BLOCK.match(name)
+    return match.group() if match else ""

@@ -1,21 +1,29 @@
-"""The run that is fine-tuned: what it is made of, and which clips it has learned from."""
+"""The run that is fine-tuned: its configuration, its classifier, and the clips it has seen."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from vidclass._core.files import sha256_of
 from vidclass.bundle import format as parts
 from vidclass.bundle.read import Bundle
 from vidclass.config import FeatureConfig, FinetuneConfig, RunConfig
-from vidclass.data.checks import check_table
-from vidclass.data.manifest import Manifest
+from vidclass.data.checks import require_valid_table
 from vidclass.data.rows import SCHEMA
 from vidclass.errors import ConfigError, ManifestError, RunError
+from vidclass.features.extract import Extraction
+from vidclass.finetuning.checkpoint import Arrays
+from vidclass.heads.registry import load_head
 from vidclass.training import run_folder as names
+from vidclass.training.ensemble import solves
+from vidclass.training.examples import examples
+from vidclass.training.fit import fit_head
+from vidclass.training.logistic import fit_exactly
 from vidclass.training.presets import training_of
 from vidclass.types import Progress
 
@@ -25,21 +33,21 @@ class TrainedRun:
     """A finished run.
 
     Attributes:
-        folder: Where it lies.
+        folder: The run folder.
         config: Its configuration.
         bundle: Its classifier.
-        known: The clips of its split, and of the runs it came from: (video, label, group, split,
-            ...), one row a clip and run.
+        clips: Table of the clips of its split and of the runs it came from: (video, label, group,
+            split, ...), one row for each clip and run.
     """
 
     folder: Path
     config: RunConfig
     bundle: Bundle
-    known: pl.DataFrame
+    clips: pl.DataFrame
 
     @property
     def features(self) -> FeatureConfig:
-        """What made its features, with the weights where they lie now."""
+        """Feature settings, with the path at which the weights are now."""
         features = self.bundle.info.features
         own = self.folder / names.BACKBONE_WEIGHTS
         if features.weights in ("pretrained", "random") or not own.is_file():
@@ -48,33 +56,13 @@ class TrainedRun:
 
     @property
     def head_weights(self) -> Path:
-        """The file of its head's weights."""
-        return self.folder / names.CHECKPOINT
+        """File of the head's weights."""
+        return self.folder / names.HEAD_WEIGHTS
 
-
-@dataclass(frozen=True)
-class TuneJob:
-    """What the parts of a fine-tuning share.
-
-    Attributes:
-        source: The run to begin with.
-        out: The folder of the new one.
-        config: How.
-        store_folder: Where features are kept; None for the default folder.
-        progress: Told of every stage.
-    """
-
-    source: TrainedRun
-    out: Path
-    config: FinetuneConfig
-    store_folder: Path | None
-    progress: Progress
-
-    @property
-    def run_config(self) -> RunConfig:
-        """The configuration of the new run; its head is not trained once more on validation."""
-        info, old = self.source.bundle.info, self.source.config
-        weights = str(self.out.resolve() / names.BACKBONE_WEIGHTS)
+    def finetuned_config(self, folder: Path) -> RunConfig:
+        """Return the configuration of the fine-tuned run in `folder`, which does not refit."""
+        info, old = self.bundle.info, self.config
+        weights = str(folder.resolve() / names.BACKBONE_WEIGHTS)
         return old.model_copy(
             update={
                 "features": info.features.model_copy(update={"weights": weights}),
@@ -84,51 +72,85 @@ class TuneJob:
             }
         )
 
+    def weights_of_head(self) -> Arrays:
+        """Return the weights of the head as the run has left them."""
+        info = self.bundle.info
+        weights = str(self.head_weights)
+        head = load_head(info.head, info.frames, info.width, len(info.labels), weights)
+        return [np.asarray(weight) for weight in head.get_weights()]
+
+    def weights_before_refit(
+        self, extraction: Extraction, splits: Sequence[str | None], *, progress: Progress
+    ) -> Arrays:
+        """Return the weights of the run's head before its refit on the validation clips.
+
+        They are trained again, with the training clips of `splits`.
+
+        Args:
+            extraction: Features of the clips.
+            splits: Split of each readable clip.
+            progress: Callback; reports stage `train`.
+        """
+        info = self.bundle.info
+        data = examples(extraction, info.labels, info.frames)
+        rows = {name: np.flatnonzero(np.array(splits) == name) for name in ("train", "validation")}
+        training, classes = data.at(rows["train"]), len(info.labels)
+        fitted = fit_exactly(info.head, training, classes=classes) if solves(self.config) else None
+        if fitted is None:
+            fitted = fit_head(
+                info.head,
+                training,
+                training_of(self.config, info.head).model_copy(update={"refit": False}),
+                classes=classes,
+                validation=data.at(rows["validation"]),
+                progress=progress,
+            )
+        return [np.asarray(weight) for weight in fitted.model.get_weights()]
+
 
 def open_run(folder: Path) -> TrainedRun:
-    """A finished run, from its folder.
+    """Read a finished run from its folder.
 
     Raises:
-        ConfigError: it is a bundle, or of a kind that cannot be fine-tuned.
-        RunError: it is no finished run, or a part of it is missing or of another run.
-        BundleError: its bundle is damaged.
+        ConfigError: It is a bundle, or of a kind that cannot be fine-tuned.
+        RunError: It is not a finished run, or a part of it is missing or of another run.
+        BundleError: Its bundle is damaged.
     """
     if not folder.exists():
         raise RunError(f"{folder}: there is no such run")
     if not folder.is_dir():
         raise ConfigError(
             f"{folder} is a file: name the run's folder. A bundle alone does not say which clips "
-            "it has learned from."
+            "it was trained on."
         )
     bundle = Bundle.load(names.find_bundle(folder))
-    check_finetunable(bundle)
+    require_finetunable(bundle)
     try:
         text = (folder / names.CONFIG).read_text(encoding="utf-8")
         config = RunConfig.model_validate_json(text)
         tables = [_read_split(folder / names.SPLIT)]
-        if (folder / names.EARLIER).exists():
-            tables.append(_read_split(folder / names.EARLIER))
+        if (folder / names.EARLIER_SPLITS).exists():
+            tables.append(_read_split(folder / names.EARLIER_SPLITS))
         run = TrainedRun(folder, config, bundle, pl.concat(tables))
-        whole = sha256_of(run.head_weights) == bundle.info.sha256.get(parts.HEAD_WEIGHTS)
+        matches = sha256_of(run.head_weights) == bundle.info.sha256.get(parts.HEAD_WEIGHTS)
     except (OSError, ValueError, pl.exceptions.PolarsError, ManifestError) as error:
         raise RunError(f"{folder} is not a whole run: {error}") from error
-    if not whole:
+    if not matches:
         raise RunError(f"{run.head_weights} is not the head of {names.BUNDLE} beside it")
     return run
 
 
 def _read_split(path: Path) -> pl.DataFrame:
     table = pl.read_csv(path, schema=dict(SCHEMA))
-    check_table(table)
+    require_valid_table(table)
     return table
 
 
-def check_finetunable(bundle: Bundle) -> None:
-    """One backbone that sees single frames is what can be fine-tuned, so far.
+def require_finetunable(bundle: Bundle) -> None:
+    """Require a single-label classifier with one head on a backbone that sees single frames.
 
     Raises:
-        ConfigError: the bundle has several heads, its labels are of another kind than one a
-            clip, or its backbone takes windows of frames.
+        ConfigError: The bundle is another one.
     """
     info = bundle.info
     if len(info.members) > 1:
@@ -147,21 +169,21 @@ def check_finetunable(bundle: Bundle) -> None:
         )
 
 
-def check_labels(bundle: Bundle, manifest: Manifest, config: FinetuneConfig) -> None:
-    """The clips have labels that the head knows, and so have the pairs to swap.
+def require_known_labels(bundle: Bundle, labels: Collection[str], config: FinetuneConfig) -> None:
+    """Require that the head has a class for every label of the clips and every label to swap.
 
     Raises:
-        ManifestError: a label is new.
-        ConfigError: a label to swap is not one of the run's.
+        ManifestError: A label of the clips is new.
+        ConfigError: A label to swap is not one of the run's.
     """
-    unknown = sorted(set(manifest.labels) - set(bundle.labels))
+    unknown = sorted(set(labels) - set(bundle.labels))
     if unknown:
         raise ManifestError(
             f"the run does not know these labels: {unknown}. It knows {bundle.labels}: train a "
             "new run for others."
         )
-    strange = sorted(
-        {name for pair in config.swap_labels.items() for name in pair} - set(bundle.labels)
-    )
+    strange = {*config.swap_labels, *config.swap_labels.values()} - set(bundle.labels)
     if strange:
-        raise ConfigError(f"swap_labels names {strange}, but the run's labels are {bundle.labels}.")
+        raise ConfigError(
+            f"swap_labels names {sorted(strange)}, but the run's labels are {bundle.labels}."
+        )

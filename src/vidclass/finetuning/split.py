@@ -1,4 +1,4 @@
-"""A split for fine-tuning: what the run has learned from never becomes validation or test."""
+"""The split for fine-tuning: clips that the run was trained on never become validation or test."""
 
 from __future__ import annotations
 
@@ -11,90 +11,88 @@ import polars as pl
 
 from vidclass._core.text import counted, listed
 from vidclass.config import SplitConfig
-from vidclass.data.checks import refuse_leaks
-from vidclass.data.groups import keep_together
+from vidclass.data.checks import require_no_leaks
 from vidclass.data.manifest import Manifest
 from vidclass.data.splits import split_clips
 from vidclass.errors import LeakError, SplitError
 from vidclass.features.identity import identify
 
-# The more a clip was learned from, the earlier.
-_PARTS = ("train", "validation", "test")
+# In the order of how much of a clip goes into the weights.
+_SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
 class TunedSplit:
-    """The split, and what it has in common with the run's.
+    """The split, and its relation to that of the run.
 
     Attributes:
         manifest: The clips, with their splits.
-        held_from_run: Whether validation has clips that were the run's validation too.
+        shares_validation: True if a validation clip was a validation clip of the run, too.
     """
 
     manifest: Manifest
-    held_from_run: bool
+    shares_validation: bool
 
 
 def split_for_tuning(
-    manifest: Manifest, known: pl.DataFrame, config: SplitConfig, *, seed: int
+    manifest: Manifest, earlier: pl.DataFrame, config: SplitConfig, *, seed: int
 ) -> TunedSplit:
-    """The split of a run for clips that it knows; an honest new one for the others.
+    """Keep the run's split for its own clips, and split the others anew.
 
-    A clip is known by its video's path or content, by its group, and, where a video of the run is
-    gone, by its name and label.  Given splits are kept if nothing that was learned from is held
-    out by them.
+    A clip is recognised by its video's path or content, by its group, and, if a video of the run
+    is gone, by its name and label.  Given splits are kept if they hold out no clip that the run
+    was trained on.
 
     Args:
         manifest: The clips.
-        known: Those of the run and of the runs before it, with their splits.
-        config: The shares of test and validation, for clips that are new.
-        seed: Of their split.
+        earlier: The clips of the run and of the runs before it, with their splits.
+        config: Fractions of test and validation, for clips that are new.
+        seed: Seed of their split.
 
     Raises:
-        LeakError: a given split holds out clips that the run has learned from.
-        SplitError: no clip is left to train on, or the new clips cannot be split.
+        LeakError: A given split holds out clips that the run was trained on.
+        SplitError: No clip is left to train on, or the new clips cannot be split.
     """
-    units = keep_together(manifest.table).to_list()
-    before = _part_by_unit(units, _known_parts(manifest.table, known))
-    given = dict(
-        (unit, split)
+    units = manifest.group_ids.to_list()
+    before = _split_by_unit(units, _earlier_splits(manifest.table, earlier))
+    given = {
+        unit: split
         for unit, split in zip(units, manifest.table["split"], strict=True)
         if split is not None
-    )
-    _refuse_learned(manifest.table, units, given, before)
-    settled = before | given
-    splits = [settled.get(unit) for unit in units]
-    splits, notes = _with_new(manifest, splits, config, seed=seed)
+    }
+    _require_unseen(manifest.table, units, given, before)
+    fixed = before | given
+    splits, notes = _split_new(manifest, [fixed.get(unit) for unit in units], config, seed=seed)
     if "train" not in splits:
         held_out = listed(sorted({split for split in splits if split}))
         raise SplitError(
             f"none of the {len(splits)} clips is left to train on: the run holds them out for "
-            f"{held_out}. Name clips that it may learn from."
+            f"{held_out}. Name clips that it may be trained on."
         )
-    count = sum(unit in before and unit not in given for unit in units)
-    if count:
-        notes.append(f"{counted(count, 'clip')} of {len(units)} keep the split of the run.")
-    result = manifest.with_splits(splits).with_notes(*notes, *_absent(splits))
-    refuse_leaks(result.table)
-    held = any(
+    kept = sum(unit in before and unit not in given for unit in units)
+    if kept:
+        notes.append(f"{counted(kept, 'clip')} of {len(units)} keep the split of the run.")
+    result = manifest.with_splits(splits).with_notes(*notes, *_missing_splits(splits))
+    require_no_leaks(result.table, result.group_ids)
+    shares_validation = any(
         split == "validation" and before.get(unit) == "validation"
         for unit, split in zip(units, splits, strict=True)
     )
-    return TunedSplit(result, held)
+    return TunedSplit(result, shares_validation)
 
 
-def _absent(splits: list[str | None]) -> list[str]:
+def _missing_splits(splits: list[str | None]) -> list[str]:
     texts = {
         "validation": "there are no validation clips: the last epoch is kept.",
         "test": "there are no test clips: nothing measures this run.",
     }
-    return [text for part, text in texts.items() if part not in splits]
+    return [text for split, text in texts.items() if split not in splits]
 
 
-def _with_new(
+def _split_new(
     manifest: Manifest, splits: list[str | None], config: SplitConfig, *, seed: int
 ) -> tuple[list[str | None], list[str]]:
-    """Fill in the new clips: parts that the others lack are cut from them, the rest is trained."""
+    """Fill in the new clips: they give the test and validation clips that the others lack."""
     free = [row for row, split in enumerate(splits) if split is None]
     test = 0.0 if "test" in splits else config.test_fraction
     validation = 0.0 if "validation" in splits else config.validation_fraction
@@ -114,67 +112,71 @@ def _with_new(
     return list(filled), list(cut.notes)
 
 
-def _refuse_learned(
+def _require_unseen(
     table: pl.DataFrame, units: list[str], given: dict[str, str], before: dict[str, str]
 ) -> None:
-    """Nothing may be held out that was learned from: by the head, or by the choice of an epoch."""
-    wrong = [
+    """Refuse given splits that hold out a clip that the head, or the choice of an epoch, has seen.
+
+    Raises:
+        LeakError: They do.
+    """
+    leaks = [
         f"{PurePath(video).name!r} ({split}, was {before[unit]})"
         for video, unit, split in zip(table["video"], units, table["split"], strict=True)
         if split is not None
         and unit in before
-        and _PARTS.index(before[unit]) < _PARTS.index(given[unit])
+        and _SPLITS.index(before[unit]) < _SPLITS.index(given[unit])
     ]
-    if wrong:
+    if leaks:
         raise LeakError(
-            f"a leak: {counted(len(wrong), 'clip')} given for validation or test, or their groups, "
-            f"took part in the training of the run: {listed(wrong)}. Drop them, or the `split` "
+            f"a leak: {counted(len(leaks), 'clip')} given for validation or test, or their groups, "
+            f"took part in the training of the run: {listed(leaks)}. Drop them, or the `split` "
             "column: the run's own split is then kept."
         )
 
 
-def _part_by_unit(units: list[str], parts: list[str | None]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for unit, part in zip(units, parts, strict=True):
-        if part is not None:
-            found[unit] = _worst([part, *filter(None, [found.get(unit)])])
-    return found
+def _split_by_unit(units: list[str], splits: list[str | None]) -> dict[str, str]:
+    by_unit: dict[str, str] = {}
+    for unit, split in zip(units, splits, strict=True):
+        if split is not None:
+            by_unit[unit] = _most_seen([split, *filter(None, [by_unit.get(unit)])])
+    return by_unit
 
 
-def _known_parts(table: pl.DataFrame, known: pl.DataFrame) -> list[str | None]:
-    """The part that each clip of `table`, or its like, has had in the run."""
-    contents = _contents([*table["video"], *known["video"]])
+def _earlier_splits(table: pl.DataFrame, earlier: pl.DataFrame) -> list[str | None]:
+    """Return the split that each clip of `table`, or another of its group, had in the runs."""
+    hashes = _hashes([*table["video"], *earlier["video"]])
     index: dict[Any, str] = {}
-    for video, label, group, split in known.select("video", "label", "group", "split").rows():
-        for key in _keys(video, label, group, contents, gone=not Path(video).exists()):
-            index[key] = _worst([split, *filter(None, [index.get(key)])])
+    for video, label, group, split in earlier.select("video", "label", "group", "split").rows():
+        for key in _keys(video, label, group, hashes, by_name=not Path(video).exists()):
+            index[key] = _most_seen([split, *filter(None, [index.get(key)])])
     return [
-        _worst(found) if found else None
-        for found in (
-            [index[key] for key in _keys(video, label, group, contents, gone=True) if key in index]
+        _most_seen(splits) if splits else None
+        for splits in (
+            [index[key] for key in _keys(video, label, group, hashes, by_name=True) if key in index]
             for video, label, group in table.select("video", "label", "group").rows()
         )
     ]
 
 
 def _keys(
-    video: str, label: str, group: str | None, contents: dict[str, str], *, gone: bool
+    video: str, label: str, group: str | None, hashes: dict[str, str], *, by_name: bool
 ) -> list[tuple[str, ...]]:
     keys: list[tuple[str, ...]] = [("path", video)]
-    if video in contents:
-        keys.append(("content", contents[video]))
+    if video in hashes:
+        keys.append(("content", hashes[video]))
     if group is not None:
         keys.append(("group", group))
-    if gone:
+    if by_name:
         keys.append(("name", label, PurePath(video).name))
     return keys
 
 
-def _contents(videos: Iterable[str]) -> dict[str, str]:
-    """SHA-256 of each video that can be read."""
-    names = {Path(video): video for video in dict.fromkeys(videos)}
-    return {names[done.item]: done.result.sha256 for done in identify(names) if done.result}
+def _hashes(videos: Iterable[str]) -> dict[str, str]:
+    """Return the SHA-256 of each video that can be read."""
+    paths = {Path(video): video for video in dict.fromkeys(videos)}
+    return {paths[done.item]: done.result.sha256 for done in identify(paths) if done.result}
 
 
-def _worst(parts: list[str]) -> str:
-    return min(parts, key=_PARTS.index)
+def _most_seen(splits: list[str]) -> str:
+    return min(splits, key=_SPLITS.index)

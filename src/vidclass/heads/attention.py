@@ -1,4 +1,4 @@
-"""Layers that weigh steps by what is in them."""
+"""Attention over time."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ class AttentionPooling(keras.layers.Layer):
     """
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make the vector that scores a step."""
+        """Create the vector that scores a step."""
         self.score = self.add_weight((input_shape[-1], 1), "glorot_uniform", name="score")
 
     def call(self, inputs: Any, mask: Any) -> Any:
-        """Softmax of the scores of the real steps."""
+        """Return the weighted mean: (B,D)."""
         steps = ops.where(mask[..., None], inputs, 0.0)
         weights = masked_softmax(ops.matmul(steps, self.score)[..., 0], mask)
         return ops.sum(weights[..., None] * steps, 1)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
-        """There are no steps any more."""
+        """Return None: the output has no time axis."""
 
 
 class SelfAttention(keras.layers.Layer):
-    """Every real step looks at every real step (Vaswani et al. 2017), with several heads.
+    """Multi-head self-attention among the real steps (Vaswani et al. 2017).
 
-    Input shape: (B,T,D) and mask (B,T).  Output shape: (B,T,D); padded steps get nothing useful.
+    Input shape: (B,T,D) and mask (B,T).  Output shape: (B,T,D); padded steps are undefined.
     """
 
     def __init__(self, heads: int, dropout: float) -> None:
@@ -42,16 +42,16 @@ class SelfAttention(keras.layers.Layer):
         self.dropout = keras.layers.Dropout(dropout)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make the four projections."""
+        """Create the projections of queries, keys, values and output."""
         width = input_shape[-1]
         if width is None or width % self.heads:
-            raise ValueError(f"units={width} cannot be shared out among heads={self.heads}")
+            raise ValueError(f"units={width} cannot be divided among heads={self.heads}")
         self.size = width // self.heads
         self.project = self.add_weight((width, 3 * width), "glorot_uniform", name="project")
         self.combine = self.add_weight((width, width), "glorot_uniform", name="combine")
 
     def call(self, inputs: Any, mask: Any, training: bool | None = None) -> Any:
-        """Scaled dot products, softmax over the real steps, weighted sums."""
+        """Return the attended steps: (B,T,D)."""
         frames, width = inputs.shape[1:]
         parts = ops.reshape(
             ops.matmul(inputs, self.project), (-1, frames, 3, self.heads, self.size)
@@ -63,30 +63,32 @@ class SelfAttention(keras.layers.Layer):
         return ops.matmul(ops.reshape(mixed, (-1, frames, width)), self.combine)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
-        """Layers that need the mask are given it."""
+        """Return None: layers that need the mask take it as an argument."""
 
 
 class SinusoidalPositions(keras.layers.Layer):
-    """Add to each real step a code of its place among the real steps (Vaswani et al. 2017).
+    """Add a sinusoidal code of each real step's position among the real steps.
+
+    Vaswani et al., "Attention Is All You Need" (2017).
 
     Input shape: (B,T,D) and mask (B,T).  Output shape: (B,T,D).
     """
 
     def call(self, inputs: Any, mask: Any) -> Any:
-        """Sines and cosines of wavelengths from 2 pi up."""
+        """Return the inputs with sines and cosines of wavelengths from 2 pi up added."""
         width = inputs.shape[-1]
-        place = ops.cumsum(ops.cast(mask, "float32"), axis=1)[..., None]
+        position = ops.cumsum(ops.cast(mask, "float32"), axis=1)[..., None]
         rates = np.exp(-math.log(1e4) * np.arange(0, width, 2) / width).astype("float32")
-        angles = place * rates
+        angles = position * rates
         code = ops.concatenate([ops.sin(angles), ops.cos(angles)], axis=-1)[..., :width]
         return inputs + ops.cast(code, inputs.dtype)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
-        """Layers that need the mask are given it."""
+        """Return None: layers that need the mask take it as an argument."""
 
 
 def masked_softmax(scores: Any, mask: Any) -> Any:
-    """Softmax over the last axis among real steps; zeros where there is none.
+    """Return the softmax over the last axis among real steps; zeros where there is none.
 
     scores (...,T); mask (...,T), which may be broadcast.
     """

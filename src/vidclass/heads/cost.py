@@ -1,4 +1,4 @@
-"""What a head costs: its parameters, and the multiplications for one clip."""
+"""Cost of a head: parameters, and multiplications for one clip."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ if TYPE_CHECKING:
 
 
 def parameters(model: keras.Model) -> int:
-    """Numbers that training changes."""
+    """Return the number of trainable parameters."""
     return sum(math.prod(weight.shape) for weight in model.trainable_weights)
 
 
 def multiplications(model: keras.Model) -> int:
-    """Multiplications by weights for one clip: each matrix as often as there are steps.
+    """Return the multiplications by weights for one clip: each matrix once a step.
 
-    A layer that multiplies by matrices which training does not change has them in `fixed_matrices`.
-
-    Pooling and attention between steps come on top; beside the backbone all of it is little.
+    Layers list matrices that are not trainable in `fixed_matrices`.  Pooling and attention between
+    steps are not counted; beside the backbone all of it is little.
     """
-    return sum(_of_layer(layer) for layer in model.layers)
+    return sum(_multiplications_of(layer) for layer in model.layers)
 
 
-def _of_layer(layer: keras.Layer) -> int:
+def _multiplications_of(layer: keras.Layer) -> int:
     matrices = [weight for weight in layer.trainable_weights if len(weight.shape) > 1]
     matrices += getattr(layer, "fixed_matrices", [])
     if not matrices:

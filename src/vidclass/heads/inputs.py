@@ -1,4 +1,4 @@
-"""The two inputs that every head has, and the way in that several share."""
+"""The two inputs of every head, and the first layers that several share."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from vidclass.heads.layers import RealSteps
 
 
 def head_inputs(frames: int, width: int) -> tuple[dict[str, Any], Any, Any]:
-    """The inputs by name, and each of them: features (B,T,D) and mask (B,T)."""
+    """Return the inputs by name, then each: features (B,T,D) float32 and mask (B,T) bool."""
     features = keras.Input((frames, width), name="features")
     mask = keras.Input((frames,), dtype="bool", name="mask")
     return {"features": features, "mask": mask}, features, mask
 
 
-def narrowed(features: Any, mask: Any, units: int, dropout: float) -> Any:
-    """Each frame brought to one scale and to `units` numbers; padding is zero."""
+def project_steps(features: Any, mask: Any, units: int, dropout: float) -> Any:
+    """Normalise each step and project it to `units` numbers: (B,T,D) -> (B,T,units)."""
     x = layers.LayerNormalization()(RealSteps()(features, mask))
     return layers.Dense(units)(layers.Dropout(dropout)(x))

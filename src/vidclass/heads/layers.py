@@ -1,4 +1,4 @@
-"""Layers over time that know which steps are real."""
+"""Masked layers over time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 
 class TemporalPooling(keras.layers.Layer):
-    """Four views of a clip over time, each as wide as its features.
+    """Four averages of a clip over time, each as wide as its features.
 
     1. the mean: what is seen;
     2. the mean absolute difference of successive steps: how much it changes;
@@ -27,7 +27,7 @@ class TemporalPooling(keras.layers.Layer):
     """
 
     def call(self, inputs: Any, mask: Any) -> Any:
-        """The four, stacked."""
+        """Return the four averages, stacked: (B,4,D)."""
         real = ops.cast(mask, inputs.dtype)
         steps = ops.where(mask[..., None], inputs, 0.0)
         count = ops.maximum(ops.sum(real, axis=1, keepdims=True), 1.0)
@@ -39,7 +39,7 @@ class TemporalPooling(keras.layers.Layer):
         return ops.concatenate([means[:, :1], change[:, None], means[:, 1:]], axis=1)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
-        """There are no steps any more."""
+        """Return None: the output has no time axis."""
 
 
 class MaskedMean(keras.layers.Layer):
@@ -49,11 +49,11 @@ class MaskedMean(keras.layers.Layer):
     """
 
     def call(self, inputs: Any, mask: Any) -> Any:
-        """Sum of the real steps over their number."""
+        """Return the mean with a block axis: (B,1,D)."""
         return masked_mean(inputs, mask)[:, None]
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
-        """There are no steps any more."""
+        """Return None: the output has no time axis."""
 
 
 class BlockStandardize(keras.layers.Layer):
@@ -67,20 +67,20 @@ class BlockStandardize(keras.layers.Layer):
     """
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make the constants, which training does not change."""
+        """Create the mean and scale, which are not trainable."""
         blocks, width = input_shape[1:]
         self.mean = self.add_weight((blocks, width), "zeros", trainable=False, name="mean")
         self.scale = self.add_weight((blocks, 1), "ones", trainable=False, name="scale")
 
     def adapt_to(self, values: NDArray[np.float32]) -> None:
-        """Measure what this layer is given for the training clips, (clips,N,D)."""
+        """Set mean and scale from the inputs for the training clips, (clips,N,D)."""
         self.mean.assign(values.mean(0))
         length = np.sqrt(values.var(0).sum(1, keepdims=True))
         # A block that hardly moved in training (clips of one frame, say) must not explode later.
         self.scale.assign(1.0 / np.maximum(length, max(0.01 * float(length[0, 0]), 1e-6)))
 
     def call(self, inputs: Any) -> Any:
-        """(x - mean) * scale, the blocks side by side."""
+        """Return (x - mean) * scale, the blocks side by side: (B,N*D)."""
         # Keras's Flatten bakes a batch of one into an OpenVINO export; a plain -1 does not.
         return ops.reshape((inputs - self.mean) * self.scale, (-1, math.prod(self.mean.shape)))
 
@@ -92,63 +92,63 @@ class MeanAndDeviation(keras.layers.Layer):
     """
 
     def call(self, inputs: Any, mask: Any) -> Any:
-        """The two, stacked."""
+        """Return mean and standard deviation, stacked: (B,2,D)."""
         centre = masked_mean(inputs, mask)
         steps = ops.where(mask[..., None], inputs, centre[:, None])
         spread = ops.sqrt(masked_mean(ops.square(steps - centre[:, None]), mask))
         return ops.stack([centre, spread], axis=1)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
-        """There are no steps any more."""
+        """Return None: the output has no time axis."""
 
 
 class RealSteps(keras.layers.Layer):
-    """Zeros in place of whatever stands in padded steps.
+    """Replace padded steps by zeros.
 
     Input shape: (B,T,D) and mask (B,T).  Output shape: (B,T,D).
     """
 
     def call(self, inputs: Any, mask: Any) -> Any:
-        """The real steps as they are."""
+        """Return the steps with zeros where the mask is false: (B,T,D)."""
         return ops.where(mask[..., None], inputs, 0.0)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
-        """Layers that need the mask are given it."""
+        """Return None: layers that need the mask take it as an argument."""
 
 
 class FrameStandardize(keras.layers.Layer):
     """Subtract each feature's mean over the training frames; divide all by one number.
 
-    That number gives frames a mean squared length of 1, as `BlockStandardize` does for what is
-    pooled.  Padded steps become zeros.
+    That number gives frames a mean squared length of 1, as `BlockStandardize` does for pooled
+    features.  Padded steps become zeros.
 
     Input shape: (B,T,D) and mask (B,T).  Output shape: (B,T,D).
     """
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make the constants, which training does not change."""
+        """Create the mean and scale, which are not trainable."""
         self.mean = self.add_weight((input_shape[-1],), "zeros", trainable=False, name="mean")
         self.scale = self.add_weight((1,), "ones", trainable=False, name="scale")
 
     def adapt_to(self, steps: NDArray[np.float32], mask: NDArray[np.bool_]) -> None:
-        """Measure the real frames of the training clips: steps (clips,T,D), mask (clips,T)."""
+        """Set mean and scale from the training clips: steps (clips,T,D), mask (clips,T)."""
         real = steps[mask]
         if len(real):
             self.mean.assign(real.mean(0))
             self.scale.assign([1.0 / max(float(np.sqrt(real.var(0).sum())), 1e-6)])
 
     def call(self, inputs: Any, mask: Any) -> Any:
-        """(x - mean) * scale for the real steps."""
+        """Return (x - mean) * scale at real steps, zeros at padded ones: (B,T,D)."""
         return ops.where(mask[..., None], (inputs - self.mean) * self.scale, 0.0)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
-        """Layers that need the mask are given it."""
+        """Return None: layers that need the mask take it as an argument."""
 
 
 class RollingAverage(keras.layers.Layer):
     """The log of the mean probability over the last `window` real steps.
 
-    A clip without any real step gives all classes alike.
+    A clip without any real step gives equal values for all classes.
 
     Input shape: logits (B,T,K) and mask (B,T).  Output shape: (B,K).
     """
@@ -158,7 +158,7 @@ class RollingAverage(keras.layers.Layer):
         self.window = window
 
     def call(self, inputs: Any, mask: Any) -> Any:
-        """Softmax of each step, then the mean, then the log: again something like logits."""
+        """Return the log of the mean softmax, which serves as logits: (B,K)."""
         real = ops.cast(mask, "int32")
         after = ops.sum(real, axis=1, keepdims=True) - ops.cumsum(real, axis=1)
         recent = ops.logical_and(mask, after < self.window)
@@ -167,11 +167,11 @@ class RollingAverage(keras.layers.Layer):
         return ops.log(masked_mean(each, recent) + 1e-9)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
-        """There are no steps any more."""
+        """Return None: the output has no time axis."""
 
 
 class Prototypes(keras.layers.Layer):
-    """The cosine between a clip and each class's direction, times a learned sharpness.
+    """Cosine similarity between a clip and each class's direction, times a learned sharpness.
 
     Input shape: (B,D).  Output shape: (B,K).
     """
@@ -181,45 +181,46 @@ class Prototypes(keras.layers.Layer):
         self.classes = classes
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make the directions and the sharpness."""
+        """Create the class directions (K,D) and the sharpness."""
         shape = (self.classes, input_shape[-1])
         self.directions = self.add_weight(shape, "glorot_uniform", name="directions")
         self.sharpness = self.add_weight((1,), keras.initializers.Constant(8.0), name="sharpness")
 
-    def adapt_to_classes(self, values: NDArray[np.float32], truth: NDArray[np.int64]) -> None:
-        """Start from the mean direction of each class's training clips: (clips,D), (clips,)."""
+    def adapt_to_classes(self, values: NDArray[np.float32], targets: NDArray[np.int64]) -> None:
+        """Set each class's direction to that of its training clips: (clips,D), targets (clips,)."""
         directions = np.array(self.directions)
         units = values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-6)
-        for index in np.unique(truth):
-            directions[index] = units[truth == index].mean(0)
+        for index in np.unique(targets):
+            directions[index] = units[targets == index].mean(0)
         self.directions.assign(directions)
 
     def call(self, inputs: Any) -> Any:
-        """Cosines, sharpened."""
+        """Return cosines times the sharpness: (B,K)."""
         cosines = ops.matmul(unit_rows(inputs), ops.transpose(unit_rows(self.directions)))
         return cosines * self.sharpness
 
 
 class TimeFlatten(keras.layers.Layer):
-    """The one step that is left, without its axis.
+    """Remove the time axis of a single step.
 
     Input shape: (B,1,D).  Output shape: (B,D).
     """
 
     def call(self, inputs: Any) -> Any:
-        """Keras's Flatten bakes a batch of one into an OpenVINO export."""
+        """Return the step: (B,D)."""
+        # Keras's Flatten bakes a batch of one into an OpenVINO export.
         return inputs[:, 0]
 
 
 def unit_rows(rows: Any) -> Any:
-    """Rows of length 1; (N,D).  A row of zeros stays one."""
+    """Scale rows (N,D) to length 1; a row of zeros stays zero."""
     length = ops.sqrt(ops.sum(ops.square(rows), axis=-1, keepdims=True))
     return rows / ops.maximum(length, 1e-4)
 
 
 def masked_mean(inputs: Any, mask: Any) -> Any:
-    """Mean over real steps.  inputs (B,T,D), mask (B,T) -> (B,D); all-masked rows give 0."""
+    """Return the mean over real steps: (B,T,D), mask (B,T) -> (B,D); 0 for rows without any."""
     real = ops.cast(mask, inputs.dtype)[..., None]
-    # Not a product: what stands in padded steps may be infinite.
+    # Not a product: padded steps may hold infinities.
     steps = ops.where(mask[..., None], inputs, 0.0)
     return ops.sum(steps, 1) / ops.maximum(ops.sum(real, 1), 1)

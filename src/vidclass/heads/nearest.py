@@ -1,4 +1,4 @@
-"""Training clips kept inside a head, for clips to be compared with."""
+"""Nearest neighbours: training clips kept inside a head."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vidclass.heads.layers import unit_rows
 
-# What is taken from the score of a clip that does not count: exp(-100) is nothing.
+# Added to the score of a clip that does not count: exp(-100) is negligible.
 NOT_COUNTED = -100.0
 # Clips whose directions are as near as this are the same clip, or a copy of it.
 SAME_CLIP = 0.999
@@ -37,7 +37,7 @@ class NearestClips(keras.layers.Layer):
         self.per_class = per_class
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make room for the clips."""
+        """Create empty slots for the clips, and the sharpness."""
         slots = self.classes * self.per_class
         self.clips = self.add_weight(
             (slots, input_shape[-1]), "glorot_uniform", trainable=False, name="clips"
@@ -47,22 +47,22 @@ class NearestClips(keras.layers.Layer):
 
     @property
     def fixed_matrices(self) -> list[Any]:
-        """What inputs are multiplied by, and training does not change."""
+        """Matrices that multiply the input and are not trainable."""
         return [self.clips]
 
-    def adapt_to_classes(self, values: NDArray[np.float32], truth: NDArray[np.int64]) -> None:
-        """Keep the training clips: (clips,D), (clips,)."""
+    def adapt_to_classes(self, values: NDArray[np.float32], targets: NDArray[np.int64]) -> None:
+        """Store the training clips: values (clips,D), targets (clips,)."""
         kept = np.array(self.clips)
         offset = np.full(len(kept), NOT_COUNTED, np.float32)
-        for index in np.unique(truth):
-            some = representatives(values[truth == index], self.per_class)
+        for index in np.unique(targets):
+            some = representatives(values[targets == index], self.per_class)
             slots = slice(index * self.per_class, index * self.per_class + len(some))
             kept[slots], offset[slots] = some, -np.log(len(some))
         self.clips.assign(kept)
         self.offset.assign(offset)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """The log of each class's votes."""
+        """Return the log of each class's votes: (B,K)."""
         cosines = ops.matmul(unit_rows(inputs), ops.transpose(unit_rows(self.clips)))
         scores = cosines * self.sharpness + self.offset
         if training:
@@ -74,7 +74,7 @@ class NearestClips(keras.layers.Layer):
 
 
 def representatives(values: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-    """At most `count` of the rows: the nearest to each centre of as many clusters.  (N,D)."""
+    """Return at most `count` rows of (N,D): the nearest to each of that many k-means centres."""
     if len(values) <= count:
         return values
     from sklearn.cluster import KMeans

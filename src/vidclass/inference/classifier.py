@@ -1,4 +1,4 @@
-"""Name the clips in new videos with a bundle."""
+"""Classify new videos with a bundle."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from vidclass.tasks.answers import Answer
 from vidclass.types import FrameBatch, Span
 
 SCHEMA = 1
-_CLIPS_A_TURN = 8
+_CLIPS_PER_TURN = 8
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a classifier says of one video.
+    """Classification of one video.
 
     Attributes:
         video: The path as it was given.
         scores: Probability by label, the most probable first; empty for a video that failed.
-        frames_used: How many frames the answer rests on; of several views, those of the first.
-        frames: Those frames; None for a video that failed.
-        error: Why the video could not be read.
+        frames_used: Number of frames used; of several views, that of the first.
+        frames: The frames used; None for a video that failed.
+        error: The reason why the video could not be read.
         answer: What the scores come to, where that is more than the most probable class: of several
             labels, of a hierarchy, or with `unknown`.
     """
@@ -45,16 +45,16 @@ class Prediction:
 
     @property
     def label(self) -> str | None:
-        """The most probable label; None where none is probable enough, too."""
+        """Most probable label; None if the video failed, or no label is probable enough."""
         return self.answer.label if self.answer else next(iter(self.scores), None)
 
     @property
     def probability(self) -> float | None:
-        """Its probability; the highest there is where there is no label."""
+        """Probability of `label`; without a label, the highest probability."""
         return self.answer.probability if self.answer else next(iter(self.scores.values()), None)
 
     def to_json(self) -> dict[str, Any]:
-        """The stable JSON shape of one prediction."""
+        """Return the prediction as JSON values; the shape is stable."""
         error = self.error and {"type": type(self.error).__name__, "message": str(self.error)}
         return {
             "video": self.video,
@@ -68,12 +68,12 @@ class Prediction:
 
 
 class Classifier:
-    """A bundle in use.  One object serves one thread at a time.
+    """A trained classifier.  One object serves one thread at a time.
 
     With `unknown`, a video whose highest probability is below the bundle's threshold has no label.
 
     Raises:
-        ConfigError: `unknown`, but the bundle has no such threshold.
+        ConfigError: `unknown` is set, but the bundle has no such threshold.
     """
 
     def __init__(self, bundle: Bundle, *, unknown: bool = False) -> None:
@@ -87,14 +87,14 @@ class Classifier:
         """Open a bundle file.
 
         Raises:
-            BundleError: it is not a whole bundle.
-            ConfigError: `unknown`, but it has no threshold for that.
+            BundleError: the file is not a complete bundle.
+            ConfigError: `unknown` is set, but the bundle has no such threshold.
         """
         return cls(Bundle.load(path), unknown=unknown)
 
     @property
     def labels(self) -> list[str]:
-        """The classes, sorted."""
+        """Classes, sorted."""
         return self.bundle.labels
 
     def predict(
@@ -104,15 +104,15 @@ class Classifier:
         span: Span = Span(),  # noqa: B008
         fps: float | None = None,
     ) -> Prediction:
-        """Name one video, or a span of it.
+        """Classify one video, or a span of it.
 
         Args:
-            path: The file, or a folder of numbered pictures.
-            span: The part of it.
-            fps: Pictures a second, for a folder.
+            path: Video file, or folder of an image sequence.
+            span: Part of the video.
+            fps: Frames a second of an image sequence.
 
         Raises:
-            VideoError: it cannot be read.
+            VideoError: the video cannot be read.
         """
         prediction = next(self._predict([path], span, fps))
         if prediction.error is not None:
@@ -122,9 +122,11 @@ class Classifier:
     def predict_each(
         self, paths: Iterable[str | Path], *, fps: float | None = None
     ) -> Generator[Prediction, None, None]:
-        """Name many videos; one that cannot be read gives a prediction with its error.
+        """Classify many videos; one that cannot be read gives a prediction with its error.
 
-        `fps` is the rate of those that are folders of numbered pictures.
+        Args:
+            paths: As for `predict`.
+            fps: Frames a second of image sequences among them.
         """
         return self._predict(paths, Span(), fps)
 
@@ -136,18 +138,18 @@ class Classifier:
         }
         if len(extractors) == 1:
             [extractor] = extractors.values()
-            with closing(_made(extractor, paths, span, fps)) as results:
-                for done in results:
-                    yield self._answer([done] * len(self._members))
+            with closing(_features_of(extractor, paths, span, fps)) as results:
+                for result in results:
+                    yield self._answer([result] * len(self._members))
             return
-        # Networks take turns on a few clips at a time, so that few frames are held.
-        rest = iter(paths)
-        while some := list(islice(rest, _CLIPS_A_TURN)):
-            made = {
-                key: list(_made(extractor, some, span, fps))
+        # Networks take turns on a few clips at a time, so that few frames are in memory.
+        remaining = iter(paths)
+        while batch := list(islice(remaining, _CLIPS_PER_TURN)):
+            features = {
+                key: list(_features_of(extractor, batch, span, fps))
                 for key, extractor in extractors.items()
             }
-            by_member = [made[member.info.feature_fingerprint] for member in self._members]
+            by_member = [features[member.info.feature_fingerprint] for member in self._members]
             for views in zip(*by_member, strict=True):
                 yield self._answer(views)
 
@@ -156,7 +158,7 @@ class Classifier:
         return self.bundle.members
 
     def _answer(self, views: Sequence[Done[str | Path, ExtractedClip]]) -> Prediction:
-        """What the members together say of one clip."""
+        """Average the ensemble over the views of one clip."""
         video = str(views[0].item)
         clips = [view.result for view in views if view.result is not None]
         if len(clips) < len(views):
@@ -170,10 +172,10 @@ class Classifier:
         return Prediction(video, scores, len(frames.frames), frames, answer=answer)
 
 
-def _made(
+def _features_of(
     extractor: FeatureExtractor, paths: Iterable[str | Path], span: Span, fps: float | None
 ) -> Generator[Done[str | Path, ExtractedClip], None, None]:
-    """What one network makes of each video, in their order."""
+    """Yield the features of each video by one network, in order."""
 
     def decode(path: str | Path) -> FrameBatch:
         rate = fps if Path(path).is_dir() else None
@@ -184,5 +186,5 @@ def _made(
 
 
 def predictions_json(predictions: Sequence[Prediction]) -> dict[str, Any]:
-    """The stable JSON shape of many predictions."""
+    """Return many predictions as JSON values; the shape is stable."""
     return {"schema": SCHEMA, "predictions": [item.to_json() for item in predictions]}

@@ -1,4 +1,4 @@
-"""Predictions as pictures."""
+"""Predictions drawn on the frames of a clip."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ FPS = 5.0
 
 
 def draw_gif(path: Path, prediction: Prediction) -> None:
-    """Write the frames an answer rests on, with the answer on them; nothing for a failure.
+    """Write the frames used with the prediction drawn on them; nothing for a video that failed.
 
     Raises:
         ConfigError: the file cannot be written.
     """
     if prediction.frames is None:
         return
-    best = list(prediction.scores.items())[:LABELS]
-    # What is drawn would be read as the answer, which it is not.
-    doubt = "?" if prediction.label is None else ""
+    top = list(prediction.scores.items())[:LABELS]
+    # Without a label, the scores must not be read as the prediction.
+    mark = "?" if prediction.label is None else ""
     frames = annotate_frames(
         prediction.frames.frames,
-        [label + doubt for label, _ in best],
-        fractions=[score for _, score in best],
+        [label + mark for label, _ in top],
+        fractions=[score for _, score in top],
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Classifiers that somebody else has trained: bundles made from published weights."""
+"""Published classifiers: bundles made from their authors' weights."""
 
 from __future__ import annotations
 
@@ -14,28 +14,27 @@ from vidclass.errors import require_choice
 from vidclass.features.extractor import FeatureExtractor, feature_extractor
 from vidclass.heads.registry import build_head
 
-# Goes up when the same weights begin to give other answers.
+# Increased when the same weights begin to give other probabilities.
 REVISION = 1
 MODELS = {"i3d-kinetics400": "i3d_rgb"}
-# As its authors do: 25 frames a second, the short side 256 pixels, of them the central 224.  They
-# take all frames; here 512, 20 seconds, are the most, in windows of 64 that are averaged.
+# As the authors evaluate: 25 frames a second, a short side of 256 pixels, the central 224.  They
+# take all frames; here it is at most 512, 20 seconds, in windows of 64 that are averaged.
 _FRAMES = 512
 _STRIDE_S = 0.04
 
 
 def pretrained_bundle(name: str, *, weights: str = "pretrained", size: int = 224) -> Path:
-    """The bundle of a published classifier; it is made when it is first asked for, and kept.
+    """Return the bundle of a published classifier, made at the first use and cached.
 
     Args:
-        name: `i3d-kinetics400`: I3D (Carreira and Zisserman 2017) on RGB frames, which names the
-            400 actions of Kinetics.
-        weights: The authors', `random` ones (for tests), or the common name of a checkpoint's
-            files.
-        size: The side of the pictures; the weights are for 224.
+        name: `i3d-kinetics400`: I3D (Carreira and Zisserman 2017) on RGB frames, for the 400
+            actions of Kinetics.
+        weights: `pretrained`, `random` (for tests), or the common prefix of a checkpoint's files.
+        size: Side of the frames in pixels; the weights are for 224.
 
     Raises:
         ConfigError: there is no such model.
-        WeightsError: its weights cannot be had.
+        WeightsError: its weights are missing.
     """
     backbone = MODELS[require_choice("model", name, MODELS)]
     config = FeatureConfig(
@@ -52,7 +51,7 @@ def pretrained_bundle(name: str, *, weights: str = "pretrained", size: int = 224
 
 
 def _write(target: Path, backbone: str, weights: str, extractor: FeatureExtractor) -> None:
-    """Its classifier is linear in the mean over windows: that is the head `mean`."""
+    """Write the bundle; the classifier is linear in the mean over windows, as the head `mean`."""
     kernel, bias = classifier_weights(backbone, weights)
     labels = kinetics_labels()
     model = build_head("mean", extractor.steps, extractor.width, len(labels))

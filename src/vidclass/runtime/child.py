@@ -1,4 +1,4 @@
-"""What a child process does: build a network, then export it to OpenVINO or run it in Keras.
+"""Child process that builds a network, and exports it to OpenVINO or runs it in Keras.
 
 Run as `python -m vidclass.runtime.child TASK_FILE`, with KERAS_BACKEND set by the parent.
 """
@@ -15,21 +15,20 @@ from typing import Any
 import numpy as np
 
 from vidclass.errors import RuntimeRouteError, VidclassError
-from vidclass.runtime.batch import free_batch
-from vidclass.runtime.layout import sink_transposes
+from vidclass.runtime.graph_rewrites import free_batch, sink_transposes
 from vidclass.runtime.network_spec import NetworkSpec, probe_inputs
-from vidclass.runtime.openvino import ov
+from vidclass.runtime.openvino_network import ov
 
-# The export writes this file once its network is built, and so its weights are on this machine.
+# The export writes this file once its network is built, so that its weights are on this machine.
 BUILT = "built"
-LEAST_FREE_BYTES = 1 << 26
+MIN_FREE_BYTES = 1 << 26
 _SHORTAGE = ("bad_alloc", "bad allocation", "RESOURCE_EXHAUSTED", "Out of memory", "No space left")
 
 
 def export_ir(spec: NetworkSpec, folder: Path) -> None:
-    """Write `model.xml` and `model.bin`, optimised, with a uint8 (B,H,W,3) input for backbones.
+    """Write `model.xml` and `model.bin`, optimised.
 
-    That of a network for windows of frames is (B,window,H,W,3).
+    The input of a backbone is uint8 (B,H,W,3), or (B,window,H,W,3) if it takes windows of frames.
     """
     import keras
     from openvino._offline_transformations import apply_moc_transformations
@@ -44,7 +43,7 @@ def export_ir(spec: NetworkSpec, folder: Path) -> None:
     except Exception:
         if not spec.frames:
             raise
-        # Some networks refuse channels_first, in words of their own.
+        # Some networks refuse channels_first, each with another error.
         layout = "channels_last"
         keras.config.set_image_data_format(layout)
         _export_raw(spec, raw)
@@ -52,7 +51,7 @@ def export_ir(spec: NetworkSpec, folder: Path) -> None:
     if spec.frames:
         free_batch(model)
         model = _with_uint8_input(model, layout)
-    # Without this step batch norms stay unfolded: 2,200 nodes in place of 310 for InceptionV3.
+    # Without this step batch norms stay unfolded: 2,200 nodes instead of 310 for InceptionV3.
     apply_moc_transformations(model, cf=True)
     if spec.frames:
         model = sink_transposes(model)
@@ -74,35 +73,35 @@ def _with_uint8_input(model: Any, layout: str) -> Any:
     from openvino.preprocess import PrePostProcessor
 
     steps = PrePostProcessor(model)
-    places = "DHW" if len(model.input().partial_shape) == 5 else "HW"
-    first = layout == "channels_first"
-    steps.input().tensor().set_element_type(Type.u8).set_layout(Layout(f"N{places}C"))
-    steps.input().model().set_layout(Layout(f"NC{places}" if first else f"N{places}C"))
+    axes = "DHW" if len(model.input().partial_shape) == 5 else "HW"
+    channels_first = layout == "channels_first"
+    steps.input().tensor().set_element_type(Type.u8).set_layout(Layout(f"N{axes}C"))
+    steps.input().model().set_layout(Layout(f"NC{axes}" if channels_first else f"N{axes}C"))
     return steps.build()
 
 
 def reference_outputs(spec: NetworkSpec, folder: Path) -> None:
-    """Write `reference.npy`: what Keras makes of the probe inputs."""
+    """Write `reference.npy`: Keras's outputs for the probe inputs."""
     import keras
 
-    # The user's own keras.json may say otherwise.
+    # The user's own keras.json may set another format.
     keras.config.set_image_data_format("channels_last")
     inputs = probe_inputs(spec)
     model = spec.build()
-    given = inputs["frames"].astype("float32") if spec.frames else inputs
-    np.save(folder / "reference.npy", np.asarray(model.predict(given, verbose=0)))
+    arrays = inputs["frames"].astype("float32") if spec.frames else inputs
+    np.save(folder / "reference.npy", np.asarray(model.predict(arrays, verbose=0)))
 
 
 Tasks = Mapping[str, Callable[[NetworkSpec, Path], None]]
 TASKS: Tasks = {"export": export_ir, "reference": reference_outputs}
 
 
-def lasting(error: BaseException, folder: Path) -> bool:
-    """Whether `error` says something of the network, and not of what this machine lacked just now.
+def is_lasting(error: BaseException, folder: Path) -> bool:
+    """Return whether the network causes `error`, not a passing shortage of this machine.
 
-    OpenVINO writes into a full disk without complaint and fails later, when it reads the file.
+    OpenVINO writes to a full disk without complaint and fails later, when it reads the file.
     """
-    if shutil.disk_usage(folder).free < LEAST_FREE_BYTES:
+    if shutil.disk_usage(folder).free < MIN_FREE_BYTES:
         return False
     while True:
         passing = isinstance(error, OSError | MemoryError | ImportError)
@@ -115,27 +114,27 @@ def lasting(error: BaseException, folder: Path) -> bool:
 
 
 def main(task_file: str, tasks: Tasks = TASKS) -> int:
-    """Carry out the task; an error that would come again goes into `TASK.error.json` beside it."""
+    """Carry out a task and return the exit code; write a lasting error to `TASK.error.json`."""
     task = json.loads(Path(task_file).read_text(encoding="utf-8"))
     folder = Path(task_file).parent
     spec = NetworkSpec(**task["spec"])
     try:
         tasks[task["task"]](spec, folder)
     except VidclassError as error:
-        _write_down(error, task["task"], folder)
+        _write_error(error, task["task"], folder)
         return 1
     except Exception as error:
-        if lasting(error, folder):
-            reason = (
+        if is_lasting(error, folder):
+            message = (
                 f"the {task['task']} of {spec.builder} with {spec.arguments} failed: "
                 f"{type(error).__name__}: {error}"
             )
-            _write_down(RuntimeRouteError(reason), task["task"], folder)
+            _write_error(RuntimeRouteError(message), task["task"], folder)
         raise
     return 0
 
 
-def _write_down(error: VidclassError, task: str, folder: Path) -> None:
+def _write_error(error: VidclassError, task: str, folder: Path) -> None:
     message = {"type": type(error).__name__, "message": str(error)}
     (folder / f"{task}.error.json").write_text(json.dumps(message), encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""Keras in this very process: for a GPU, and for a network that has no OpenVINO form."""
+"""Keras networks in this process, for a GPU or where a network has no OpenVINO form."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vidclass.runtime.gpu import gpu_at_hand
+from vidclass.runtime.hardware import has_gpu
 from vidclass.runtime.network_spec import NetworkSpec
 
 # Enough to fill a large GPU; a processor gains nothing beyond a few dozen frames.
@@ -20,8 +20,12 @@ _CPU_BATCH_FRAMES = 32
 class KerasNetwork:
     """A backbone compiled by Keras's back end for batches of one size.
 
-    Pixels cross to the device as uint8; in bf16 the weights stay float32 and the sums are
-    bfloat16 (Keras's `mixed_bfloat16`).
+    Frames are copied to the device as uint8; in bf16 the weights stay float32 and the computation
+    is bfloat16 (Keras's `mixed_bfloat16`).
+
+    Attributes:
+        parallel: Number of threads that may call `run` at a time.
+        batch_frames: Largest number of frames for a call.
     """
 
     parallel = 1
@@ -31,8 +35,8 @@ class KerasNetwork:
 
         self._precision = precision
         window = int(spec.arguments.get("window", 1))
-        most = _GPU_BATCH_FRAMES if gpu_at_hand() else _CPU_BATCH_FRAMES
-        self._rows = max(1, most // window)
+        max_frames = _GPU_BATCH_FRAMES if has_gpu() else _CPU_BATCH_FRAMES
+        self._rows = max(1, max_frames // window)
         self.batch_frames = self._rows * window
         with _dtype_policy("mixed_bfloat16" if precision == "bf16" else "float32"):
             network = spec.build()
@@ -41,17 +45,17 @@ class KerasNetwork:
         self._model = keras.Model(pixels, outputs)
 
     def run(self, **inputs: NDArray[Any]) -> NDArray[np.float32]:
-        """The features (B,D) of `frames` (B,H,W,3) uint8, for B up to `batch_frames`.
+        """Return the features (B,D) of `frames` (B,H,W,3) or (B,window,H,W,3) uint8.
 
-        Of windows (B,window,H,W,3), for as many as have so many frames.
+        A call takes at most `batch_frames` frames.
         """
         frames = inputs["frames"]
         missing = self._rows - len(frames)
-        # Another batch size would be another compilation.
+        # Another batch size would compile anew.
         pads = [(0, max(missing, 0))] + [(0, 0)] * (frames.ndim - 1)
-        full = np.pad(frames, pads) if missing > 0 else frames
+        batch = np.pad(frames, pads) if missing > 0 else frames
         with _full_float32() if self._precision == "f32" else nullcontext():
-            outputs = self._model.predict_on_batch(full)
+            outputs = self._model.predict_on_batch(batch)
         return np.asarray(outputs, dtype=np.float32)[: len(frames)]
 
 
@@ -69,7 +73,7 @@ def _dtype_policy(name: str) -> Iterator[None]:
 
 @contextmanager
 def _full_float32() -> Iterator[None]:
-    """GPUs would otherwise multiply float32 in TF32, which has bfloat16's kind of error."""
+    """Multiply in float32; GPUs would otherwise use TF32, which is about as coarse as bfloat16."""
     import keras
 
     if keras.backend.backend() != "jax":

@@ -1,8 +1,8 @@
-"""How a network is made: a message that a child process can carry out.
+"""Specifications of networks, which child processes can build.
 
-A Keras process has one back end for life.  Making an IR needs Keras's OpenVINO back end, checking
-it needs another one, and the process that asked may have no Keras at all; so networks are built
-in child processes, from a spec that names a function and its arguments.
+A Keras process keeps one back end.  Exporting to OpenVINO needs Keras's OpenVINO back end, checking
+the export needs another one, and the parent may have no Keras at all; so child processes build
+networks, from a spec that names a function and its arguments.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ class NetworkSpec:
     Attributes:
         builder: `package.module:function`.
         arguments: Keyword arguments, plain JSON values.
-        identity: What else changes the numbers: checksums of the weights.
-        files: Further arguments that are paths: what they hold is in `identity`, where they lie
-            changes nothing.
+        identity: Whatever else changes the outputs: checksums of the weights.
+        files: Further arguments that are paths.  `identity` covers their content; their location
+            does not matter.
         frames: True for a backbone, whose input is frames (B,H,W,3) uint8, or windows of them
             (B,window,H,W,3), and whose layout may be chosen; False for a head, whose inputs are
             `features` and `mask`.
-        framework: Whose model it is: `keras`, or `torch` for a PyTorch module that takes frames.
-        reference: The back end of Keras whose numbers the OpenVINO form must give.
+        framework: Framework of the model: `keras`, or `torch` for a PyTorch module on frames.
+        reference: Back end of Keras whose outputs the OpenVINO form must reproduce.
     """
 
     builder: str
@@ -48,39 +48,39 @@ class NetworkSpec:
     reference: Literal["numpy", "jax"] = "numpy"
 
     def build(self) -> Any:
-        """The model; one of Keras under this process's back end."""
+        """Build the model; a Keras model uses this process's back end."""
         module, _, function = self.builder.partition(":")
         return getattr(import_module(module), function)(**self.arguments, **self.files)
 
     @property
     def original(self) -> str:
-        """The library whose numbers the OpenVINO form must give, for messages."""
+        """Name of the library whose outputs the OpenVINO form must reproduce, for messages."""
         return {"keras": "Keras", "torch": "PyTorch"}[self.framework]
 
     def fingerprint(self) -> str:
-        """A key that changes with anything that changes the made network."""
+        """Return a hash that changes with anything that changes the network."""
         versions = [version(name) for name in ("keras", "openvino")]
         parts = [IR_FORMAT, self.builder, self.arguments, self.identity, self.frames, versions]
-        # What Keras makes keeps the key that it had before there was another framework.
+        # Keras models keep the fingerprint they had before there was another framework.
         parts += [] if self.framework == "keras" else [self.framework]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def probe_inputs(spec: NetworkSpec) -> dict[str, NDArray[Any]]:
-    """The inputs on which two routes must agree, from a fixed seed.
+    """Return the inputs on which two runtimes must agree, from a fixed seed.
 
-    A backbone sees three pictures of gradients, blocks and noise, or, of as many windows, these
-    pictures one after the other; a head sees clips of all
-    lengths, an empty one among them.
+    A backbone gets `frames` (3,H,W,3): a gradient, blocks and noise; or, if it takes windows,
+    (3,window,H,W,3) of these images in turn.  A head gets `features` (4,T,D) and `mask` (4,T) of
+    clips of several lengths, one of them empty.
     """
     rng = np.random.default_rng(7)
     if spec.frames:
-        pictures = _pictures(int(spec.arguments["size"]), rng)
+        images = _probe_images(int(spec.arguments["size"]), rng)
         window = spec.arguments.get("window")
         if window is None:
-            return {"frames": pictures}
-        order = (np.arange(int(window)) + np.arange(len(pictures))[:, None]) % len(pictures)
-        return {"frames": pictures[order]}
+            return {"frames": images}
+        order = (np.arange(int(window)) + np.arange(len(images))[:, None]) % len(images)
+        return {"frames": images[order]}
     frames, width = int(spec.arguments["frames"]), int(spec.arguments["width"])
     lengths = np.array([0, 1, max(1, frames // 2), frames])
     mask = np.arange(frames)[None] < lengths[:, None]
@@ -88,7 +88,7 @@ def probe_inputs(spec: NetworkSpec) -> dict[str, NDArray[Any]]:
     return {"features": features * mask[..., None], "mask": mask}
 
 
-def _pictures(size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+def _probe_images(size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
     ramp = np.linspace(0, 255, size)
     gradient = np.stack(np.broadcast_arrays(ramp[:, None], ramp[None], 255 - ramp[:, None]), -1)
     blocks = rng.integers(0, 256, (8, 8, 3)).repeat(size // 8 + 1, 0).repeat(size // 8 + 1, 1)

@@ -1,4 +1,4 @@
-"""What a child process does for a PyTorch network: export it to OpenVINO, or run it as it is.
+"""Child process that builds a PyTorch network, and exports it to OpenVINO or runs it.
 
 Run as `python -m vidclass.runtime.torch_child TASK_FILE`.
 """
@@ -13,24 +13,24 @@ import numpy as np
 
 from vidclass.runtime.child import BUILT, Tasks, main
 from vidclass.runtime.network_spec import NetworkSpec, probe_inputs
-from vidclass.runtime.openvino import ov
+from vidclass.runtime.openvino_network import ov
 
 
 def export_ir(spec: NetworkSpec, folder: Path) -> None:
     """Write `model.xml` and `model.bin`, optimised, with a uint8 (B,H,W,3) input.
 
-    The network is traced on two pictures: of one, a trace would keep that there is one.  PyTorch's
-    own check of the trace would run a large network twice more; outputs are compared anyhow.
+    The network is traced on two images: a trace of one would fix the batch size.  PyTorch's own
+    check of the trace would run a large network twice more; outputs are compared anyway.
     """
     import torch
     from openvino._offline_transformations import apply_moc_transformations
 
-    # The door to OpenVINO leaves it out; telemetry stays shut away from it.
+    # Hidden when OpenVINO is first imported; its telemetry stays hidden.
     from openvino.tools.ovc import convert_model
 
-    module = _built(spec)
+    module = spec.build().eval()
     (folder / BUILT).touch()
-    frames = _tensor(spec)[:2]
+    frames = _probe_tensor(spec)[:2]
     with torch.no_grad():
         traced = torch.jit.trace(module, frames, strict=False, check_trace=False)
     model = convert_model(traced, example_input=frames, input=[-1, *map(int, frames.shape[1:])])
@@ -39,21 +39,17 @@ def export_ir(spec: NetworkSpec, folder: Path) -> None:
 
 
 def reference_outputs(spec: NetworkSpec, folder: Path) -> None:
-    """Write `reference.npy`: what PyTorch makes of the probe inputs."""
+    """Write `reference.npy`: PyTorch's outputs for the probe inputs."""
     import torch
 
-    module = _built(spec)
+    module = spec.build().eval()
     with torch.no_grad():
         # One by one: windows of frames take much memory.
-        rows = [module(row[None]).numpy() for row in _tensor(spec)]
+        rows = [module(row[None]).numpy() for row in _probe_tensor(spec)]
     np.save(folder / "reference.npy", np.concatenate(rows))
 
 
-def _built(spec: NetworkSpec) -> Any:
-    return spec.build().eval()
-
-
-def _tensor(spec: NetworkSpec) -> Any:
+def _probe_tensor(spec: NetworkSpec) -> Any:
     import torch
 
     return torch.from_numpy(probe_inputs(spec)["frames"])

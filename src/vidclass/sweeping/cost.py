@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidclass.bundle.write import head_spec
-from vidclass.data.manifest import Clip
+from vidclass.data.clip import Clip
 from vidclass.features.decoding import decode_for
 from vidclass.features.extract import Extraction
 from vidclass.features.extractor import FeatureExtractor, Network, OpenedNetwork

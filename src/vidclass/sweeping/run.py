@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vidclass._core.text import counted
 from vidclass.backbones.registry import get_backbone
-from vidclass.data.checks import refuse_several_labels
-from vidclass.data.groups import keep_together
+from vidclass.data.checks import require_single_labels
 from vidclass.data.manifest import Manifest
 from vidclass.data.splits import fold_assignments
 from vidclass.errors import (
@@ -201,7 +200,7 @@ def sweep(
     require_optuna()
     _refuse_unknown(space)
     clips = training_side(regrouped(manifest, config.split))
-    refuse_several_labels(clips.table)
+    require_single_labels(clips.table)
     fold_assignments(clips, folds=config.folds, seed=config.seed)
     record.prepare_sweep_folder(out)
     runner = Runner(clips, config, store_folder, progress, strict, retry_failed)
@@ -226,7 +225,7 @@ def training_side(manifest: Manifest) -> Manifest:
             "no test split is given, so every clip has a say in the choice: the test accuracy that "
             "`vidclass train` will show of a row is then too good; see `vidclass data split`"
         )
-    units = keep_together(manifest.table).to_list()
+    units = manifest.group_ids.to_list()
     held_out = {unit for unit, split in zip(units, splits, strict=True) if split == "test"}
     rows = [row for row, unit in enumerate(units) if unit not in held_out]
     if not rows:

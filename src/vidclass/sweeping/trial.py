@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from vidclass.data.manifest import Manifest
 from vidclass.features.extract import Extraction, extract
 from vidclass.features.extractor import FeatureExtractor, feature_extractor
-from vidclass.runtime.openvino import core
+from vidclass.runtime.openvino_network import core
 from vidclass.sweeping.config import Point, SweepConfig
 from vidclass.sweeping.cost import FeatureCost, HeadCost, feature_costs, head_cost
 from vidclass.sweeping.result import Row, plain_fold
@@ -114,7 +114,7 @@ class Runner:
             retry_failed=self.retry_failed and first,
         )
         self.read = len(self.manifest)
-        self.notes += [*extraction.notes, *extraction.lost().notes()]
+        self.notes += [*extraction.notes, *extraction.failure_counts().notes()]
         for failure in extraction.failures:
             self.failures[(failure.video, failure.start_s, failure.stop_s)] = failure
         return extraction

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from vidclass._core.text import counted, listed, quoted
 from vidclass.config import TaskConfig
-from vidclass.data.checks import refuse_several_labels
+from vidclass.data.checks import require_single_labels
+from vidclass.data.clip import labels_in
 from vidclass.data.manifest import Manifest
-from vidclass.data.rows import labels_in
 from vidclass.errors import ConfigError, ManifestError
 from vidclass.tasks.tree import LabelTree
 
@@ -84,7 +84,7 @@ def resolved_task(manifest: Manifest, task: TaskConfig) -> TaskConfig:
         several = manifest.multi_label or task.none_label is not None
         kind = "multi-label" if several else "single-label"
     if kind != "multi-label":
-        refuse_several_labels(manifest.table)
+        require_single_labels(manifest.table)
     # Built anew, so that what does not fit the kind is refused.
     resolved = TaskConfig.checked(**(task.model_dump() | {"kind": kind}))
     if task.none_label is not None:

@@ -24,7 +24,7 @@ from vidclass.training.holdout import spare_validation
 from vidclass.training.out_of_fold import FoldResult, HeldOut, further_figures
 from vidclass.training.targets import answer_rule, check_head
 from vidclass.training.views import SeenClips, see, seen_clips
-from vidclass.types import Progress, no_progress, one_of
+from vidclass.types import Progress, no_progress, part_of
 
 SCHEMA = 1
 
@@ -158,10 +158,10 @@ def cross_validate(
     return CrossValidation(
         config,
         results,
-        held_out.pooled(extraction.lost().counts()),
+        held_out.pooled(extraction.failure_counts().as_metrics()),
         extraction,
-        (*clips.notes, *extraction.notes, *seen[0].plain.notes, *extraction.lost().notes(),
-         *task_notes(clips, task), *notes),
+        (*clips.notes, *extraction.notes, *seen[0].plain.notes,
+         *extraction.failure_counts().notes(), *task_notes(clips, task), *notes),
     )  # fmt: skip
 
 
@@ -183,7 +183,7 @@ def _fit_fold(
 
 def _fold_progress(progress: Progress, number: int, numbers: list[int]) -> Progress:
     """Of the stages inside a fold, the training counts; comparing heads has a bar of its own."""
-    fold = one_of(progress, numbers.index(number), len(numbers))
+    fold = part_of(progress, numbers.index(number), len(numbers))
 
     def tell(stage: str, done: int, total: int) -> None:
         if stage in ("train", "compare"):

@@ -18,7 +18,7 @@ from vidclass.training.head_selection import HeadChoice, choose_head
 from vidclass.training.logistic import fit_exactly
 from vidclass.training.presets import training_of
 from vidclass.training.views import SeenClips
-from vidclass.types import Progress, no_progress, one_of
+from vidclass.types import Progress, no_progress, part_of
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def fit_members(
     part = Manifest(clips.table[known.tolist()])
     members, choices = [], []
     for place, view in enumerate(seen):
-        tell = one_of(progress, place, len(seen))
+        tell = part_of(progress, place, len(seen))
         choice = choose_head(part, view.plain.at(known), config, scheme=scheme, progress=tell)
         choices.append(choice)
         for head in choice.heads:

@@ -111,7 +111,7 @@ def _new_head(
 
     from vidclass.heads.registry import build_head
 
-    _share_compiled_code()
+    share_compiled_code()
     keras.utils.set_random_seed(config.seed)
     frames, width = training.steps
     model = build_head(head, frames, width, classes)
@@ -281,7 +281,7 @@ def _rows(history: dict[str, list[float]]) -> list[dict[str, float]]:
     ]
 
 
-def _share_compiled_code() -> None:
+def share_compiled_code() -> None:
     """Let JAX keep compiled training steps on disk: the next fold or run starts at once."""
     import keras
 

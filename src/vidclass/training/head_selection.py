@@ -10,7 +10,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from vidclass.config import RunConfig
-from vidclass.data.groups import keep_together
 from vidclass.data.manifest import Manifest
 from vidclass.data.splits import fold_assignments
 from vidclass.errors import SplitError
@@ -180,7 +179,7 @@ def _sample(clips: Manifest, seed: int) -> NDArray[np.int64]:
 
 def _groups(clips: Manifest) -> NDArray[np.int64]:
     """The group of each clip, as a number from 0."""
-    numbers = np.unique(keep_together(clips.table).to_numpy(), return_inverse=True)[1]
+    numbers = np.unique(clips.group_ids.to_numpy(), return_inverse=True)[1]
     return np.asarray(numbers, np.int64)
 
 

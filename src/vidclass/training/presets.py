@@ -1,4 +1,4 @@
-"""Named settings: whole recipes, and what suits each head."""
+"""Presets: named settings of whole runs, and of the training of each head."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vidclass.config import (
     TrainingConfig,
 )
 from vidclass.errors import ConfigError, require_choice
-from vidclass.heads.registry import head_name, parse_head
+from vidclass.heads.registry import head_name, heads, parse_head
 
 DEFAULT_BACKBONE = "efficientnet_lite0"
 AUTO = "auto"
@@ -25,32 +25,6 @@ AUTO = "auto"
 CANDIDATES = ("mean", "mean_std", "temporal", "prototype", "bigru")
 # The one to take where nothing can be compared.
 DEFAULT_HEAD = "temporal"
-
-# Linear heads are convex, and their inputs have a length of 1: large steps with momentum, falling
-# to zero along a cosine, find the same optimum every time.
-_LINEAR = TrainingConfig(epochs=40, optimizer="sgd", learning_rate=1.0, patience=15)
-_RECURRENT = TrainingConfig(epochs=60, learning_rate=1e-3, label_smoothing=0.1, patience=20)
-_EXAMPLE = TrainingConfig(
-    epochs=10, learning_rate=1e-3, cosine=False, balance_classes=False, refit=False
-)
-
-TRAINING: dict[str, TrainingConfig] = {
-    "mean": _LINEAR,
-    "mean_std": _LINEAR,
-    "temporal": _LINEAR,
-    "rolling_average": _LINEAR,
-    # It begins with the classes' means: a few small steps are all it should take from there.
-    "prototype": TrainingConfig(epochs=30, learning_rate=3e-3, patience=10),
-    # One number is learned, how sharply near and far differ.
-    "knn": TrainingConfig(epochs=20, learning_rate=0.3, patience=10),
-    "gru": _EXAMPLE,
-    "lstm": _RECURRENT,
-    "bigru": _RECURRENT,
-    "gru_attention": _RECURRENT,
-    "attention": _RECURRENT,
-    "transformer": _RECURRENT,
-    "tcn": _RECURRENT,
-}
 
 
 def keras_example() -> RunConfig:
@@ -62,7 +36,7 @@ def keras_example() -> RunConfig:
             geometry=GeometryConfig(crop="centre", size=224),
         ),
         head="gru",
-        training=_EXAMPLE,
+        training=heads()["gru"].training,
     )
 
 
@@ -85,7 +59,7 @@ def accurate() -> RunConfig:
     return RunConfig(features=lite2, more=(lite1,), head=AUTO)
 
 
-RECIPES = {"default": default, "accurate": accurate, "keras-example": keras_example}
+PRESETS = {"default": default, "accurate": accurate, "keras-example": keras_example}
 
 
 def candidates(head: str) -> tuple[str, ...] | None:
@@ -117,11 +91,11 @@ def training_of(config: RunConfig, head: str) -> TrainingConfig:
     if not config.compares_heads:
         return config.training
     given = {name: getattr(config.training, name) for name in config.given}
-    return TRAINING[head_name(head)].model_copy(update=given)
+    return parse_head(head)[0].training.model_copy(update=given)
 
 
 def run_config(
-    recipe: str = "default",
+    preset: str = "default",
     *,
     features: Mapping[str, Any] | None = None,
     head: str | None = None,
@@ -131,10 +105,10 @@ def run_config(
     swap_labels: Mapping[str, str] | None = None,
     task: Mapping[str, Any] | None = None,
 ) -> RunConfig:
-    """A recipe with some settings replaced.
+    """Return the settings of a preset, with some replaced.
 
     Args:
-        recipe: Its name.
+        preset: Name of the preset.
         features: `backbone`, `weights`, `precision`, `policy`, `frames`, `stride_s`, `views`,
             `seed` (of the policy `random`), `crop`, `size`, `short_side`.  Another backbone brings
             its own input size, unless `size` is given.
@@ -148,17 +122,16 @@ def run_config(
     Raises:
         ConfigError: a name or a value is not allowed.
     """
-    base = RECIPES[require_choice("recipe", recipe, RECIPES)]()
+    base = PRESETS[require_choice("preset", preset, PRESETS)]()
     wanted, given = dict(features or {}), dict(training or {})
-    views = [_view(recipe, base, view, wanted) for view in base.views]
+    views = [_view(preset, base, view, wanted) for view in base.views]
     head = head or base.head
     if candidates(head) is not None:
         schedule = TrainingConfig()
     elif head == base.head:
         schedule = base.training
     else:
-        parse_head(head)
-        schedule = TRAINING[head_name(head)]
+        schedule = parse_head(head)[0].training
     return RunConfig.checked(
         features=views[0],
         more=tuple(views[1:]),
@@ -172,20 +145,20 @@ def run_config(
     )
 
 
-# What tells the views of a recipe apart cannot be one for all of them.
+# What tells the views of a preset apart cannot be one for all of them.
 _OF_ONE_VIEW = ("backbone", "weights", "size", "short_side", "crop")
 
 
 def _view(
-    recipe: str, base: RunConfig, view: FeatureConfig, wanted: Mapping[str, Any]
+    preset: str, base: RunConfig, view: FeatureConfig, wanted: Mapping[str, Any]
 ) -> FeatureConfig:
-    """One view of a recipe, with what is wanted of it."""
+    """One view of a preset, with what is wanted of it."""
     fixed = [name for name in _OF_ONE_VIEW if name in wanted and base.more]
     if fixed:
         raise ConfigError(
-            f"{fixed[0]}={wanted[fixed[0]]!r} cannot be chosen: recipe {recipe!r} averages "
+            f"{fixed[0]}={wanted[fixed[0]]!r} cannot be chosen: preset {preset!r} averages "
             f"{' and '.join(each.backbone for each in base.views)}. Leave it out, or take another "
-            "recipe."
+            "preset."
         )
     wanted = dict(wanted)
     if "backbone" in wanted:

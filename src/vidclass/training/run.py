@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vidclass._core.files import write_text
 from vidclass.bundle.read import Bundle
 from vidclass.bundle.write import TrainedMember, write_bundle
 from vidclass.config import RunConfig, SplitConfig, TaskConfig
@@ -21,46 +18,16 @@ from vidclass.errors import SplitError
 from vidclass.features.extract import Extraction
 from vidclass.features.extractor import require_backbone
 from vidclass.features.grouping import regrouped
-from vidclass.ledger import write_ledger
 from vidclass.tasks.answers import AnswerRule
 from vidclass.tasks.label_scheme import label_scheme, resolved_task, task_notes
 from vidclass.tasks.metrics import Metrics
 from vidclass.tasks.score import score
-from vidclass.training import run_folder as names
 from vidclass.training.ensemble import FittedMembers, fit_members
 from vidclass.training.examples import grouped_manifest
-from vidclass.training.head_selection import HeadChoice
+from vidclass.training.run_folder import SPLIT, RunResult, RunWriter
 from vidclass.training.targets import answer_rule, check_head
 from vidclass.training.views import View, see, seen_clips, swapped_classes
 from vidclass.types import Progress, no_progress
-from vidclass.version import __version__
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """A finished run.
-
-    Attributes:
-        folder: The run folder.
-        bundle: The trained classifier, one file.
-        sizes: Clips by split, those that could be read.
-        metrics: By split: `validation` (before the refit), `test`; a split without clips is left
-            out.
-        best_epoch: The epoch whose weights were kept, of the first head; None where it was solved
-            exactly.
-        choices: How the heads of each view were chosen.
-        extraction: The features, with the ledger.
-        notes: What the user should know, as sentences.
-    """
-
-    folder: Path
-    bundle: Path
-    sizes: dict[str, int]
-    metrics: dict[str, Metrics]
-    best_epoch: int | None
-    choices: list[HeadChoice]
-    extraction: Extraction
-    notes: tuple[str, ...]
 
 
 def train(
@@ -84,8 +51,8 @@ def train(
         StoppedError: a video cannot be read, and `strict` is set.
     """
     started = time.monotonic()
-    out = Path(out)
-    manifest, task = _prepare(manifest, out, config, overwrite=overwrite)
+    writer = RunWriter(Path(out), config)
+    manifest, task = _prepare(manifest, writer, overwrite=overwrite)
     views = see(
         manifest,
         config,
@@ -96,7 +63,7 @@ def train(
         retry_failed=retry_failed,
     )
     extraction = views[0].extraction
-    clips = _split(out, extraction, config)
+    clips = _split(writer, extraction)
     scheme = label_scheme(clips, task)
     parts = _parts(clips)
     seen = seen_clips(views, scheme, config)
@@ -111,39 +78,51 @@ def train(
     )
     rule, rule_notes = answer_rule(scheme, fitted.validation, task)
     learned = _learned_from(parts, config)
-    bundle = _save(out, clips, views, config, fitted, rule=rule, learned_from=learned)
-    metrics = _measure(bundle, views, clips, fitted)
+    _save(writer, clips, views, fitted, rule=rule, learned_from=learned)
+    metrics = _measure(writer.bundle, views, clips, fitted)
     sizes = {name: len(part) for name, part in parts.items()}
+    notes = (
+        *clips.notes,
+        *extraction.notes,
+        *seen[0].plain.notes,
+        *extraction.failure_counts().notes(),
+    )
     result = RunResult(
-        out, bundle, sizes, metrics, _best_epoch(fitted), fitted.choices, extraction,
-        (*clips.notes, *extraction.notes, *seen[0].plain.notes, *extraction.lost().notes(),
-         *task_notes(clips, task), *rule_notes),
-    )  # fmt: skip
-    _finish(result, seconds=time.monotonic() - started)
+        writer.folder,
+        writer.bundle,
+        sizes,
+        metrics,
+        _best_epoch(fitted),
+        fitted.choices,
+        extraction,
+        (*notes, *extraction.failure_counts().notes(), *task_notes(clips, task), *rule_notes),
+    )
+    writer.finish(result, seconds=time.monotonic() - started)
     return result
 
 
 def _prepare(
-    manifest: Manifest, out: Path, config: RunConfig, *, overwrite: bool
+    manifest: Manifest, writer: RunWriter, *, overwrite: bool
 ) -> tuple[Manifest, TaskConfig]:
     """Refuse before the work; then the folder is made.  Returns the clips with their groups."""
+    config = writer.config
     manifest = regrouped(manifest, config.split)
     task = resolved_task(manifest, config.task)
     check_head(config.head, task)
     divide(manifest, config.split, seed=config.training.seed)
     for view in config.views:
         require_backbone(view)
-    names.prepare_run_folder(out, config, overwrite=overwrite)
-    names.write_config(out, config)
+    writer.begin(overwrite=overwrite)
     return manifest, task
 
 
-def _split(out: Path, extraction: Extraction, config: RunConfig) -> Manifest:
+def _split(writer: RunWriter, extraction: Extraction) -> Manifest:
     """The readable clips with their split, also written into the folder, and those that failed."""
-    write_ledger(out / names.LEDGER, extraction.failures)
+    writer.write_ledger(extraction.failures)
+    config = writer.config
     clips = grouped_manifest(extraction, config.split)
     clips = divide(clips, config.split, seed=config.training.seed)
-    clips.write_csv(out / names.SPLIT)
+    writer.write_table(SPLIT, clips.table)
     return clips
 
 
@@ -192,38 +171,34 @@ def _learned_from(parts: dict[str, NDArray[np.int64]], config: RunConfig) -> int
 
 
 def _save(
-    out: Path,
+    writer: RunWriter,
     clips: Manifest,
     views: Sequence[View],
-    config: RunConfig,
     fitted: FittedMembers,
     *,
     rule: AnswerRule,
     learned_from: int,
-) -> Path:
-    trained, written = [], [names.CHOICES]
-    for place, member in enumerate(fitted.members):
+) -> None:
+    """Write the heads, their histories and the bundle; remove what a former run has left."""
+    trained = []
+    for index, member in enumerate(fitted.members):
         model = member.fitted
         best = None if model.exact else model.best_epoch
-        written += names.write_history(out, model.history, best, member=place)
-        weights = out / names.numbered(names.CHECKPOINT, place)
-        model.model.save_weights(weights)
-        written.append(weights.name)
+        writer.write_history(model.history, best, index=index)
+        weights = writer.save_head(model.model, index=index)
         view = views[member.view]
         trained.append(TrainedMember(member.head, weights, view.extractor, view.mirror_extractor))
-    names.write_choices(out, fitted.choices)
-    bundle = out / names.BUNDLE
+    writer.write_choices(fitted.choices)
     write_bundle(
-        bundle,
+        writer.bundle,
         trained,
         labels=rule.scheme.labels,
-        swap=swapped_classes(rule.scheme.labels, config.swap_labels).tolist(),
+        swap=swapped_classes(rule.scheme.labels, writer.config.swap_labels).tolist(),
         data_fingerprint=clips.fingerprint,
         trained_on=learned_from,
         rule=rule,
     )
-    names.remove_former(out, config, written=written)
-    return bundle
+    writer.remove_former()
 
 
 def _measure(
@@ -237,7 +212,7 @@ def _measure(
     metrics = {}
     if fitted.validation is not None:
         truth, probabilities = fitted.validation
-        lost = extraction.lost(split="validation").counts()
+        lost = extraction.failure_counts(split="validation").as_metrics()
         metrics["validation"] = score(rule, probabilities, truth, lost=lost)
     if len(rows):
         label_of = clips.table["label"].to_list()
@@ -248,24 +223,6 @@ def _measure(
             for each in (views[member.view].extraction, views[member.view].mirrored)
             if each is not None
         ]
-        lost = extraction.lost(split="test").counts()
+        lost = extraction.failure_counts(split="test").as_metrics()
         metrics["test"] = score(rule, bundle.probabilities(*seen), truth, lost=lost)
     return metrics
-
-
-def _finish(result: RunResult, *, seconds: float) -> None:
-    metrics = {name: value.to_json() for name, value in result.metrics.items()}
-    write_text(result.folder / names.METRICS, json.dumps(metrics, indent=1) + "\n")
-    facts = {
-        "schema": 1,
-        "vidclass": __version__,
-        "best_epoch": result.best_epoch,
-        "heads": [choice.name for choice in result.choices],
-        "clips": result.sizes,
-        "failed": len(result.extraction.failures),
-        "failed_by_class": result.extraction.lost().by_class,
-        "reused_features": result.extraction.reused,
-        "seconds": round(seconds, 2),
-        "notes": result.notes,
-    }
-    write_text(result.folder / names.COMPLETE, json.dumps(facts, indent=1) + "\n")

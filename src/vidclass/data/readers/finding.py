@@ -11,16 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vidclass._core.text import counted, listed, quoted
-from vidclass.data.frame_folders import is_frame_folder
+from vidclass.data.clip import LABEL_SEPARATOR, clean_text, join_labels, labels_in
+from vidclass.data.media_files import is_image_sequence
 from vidclass.data.readers.options import ReadOptions
-from vidclass.data.rows import (
-    LABEL_SEPARATOR,
-    SPLIT_WORDS,
-    Rows,
-    clean_text,
-    joined_labels,
-    labels_in,
-)
+from vidclass.data.rows import SPLIT_WORDS, Rows
 from vidclass.errors import ManifestError
 
 
@@ -80,7 +74,7 @@ def rates_of(
     Raises:
         ManifestError: a folder of frames has no rate.
     """
-    folders = {video for video in set(videos) if is_frame_folder(Path(video))}
+    folders = {video for video in set(videos) if is_image_sequence(Path(video))}
     rates = [
         (rate or fps) if video in folders else None
         for video, rate in zip(videos, given, strict=True)
@@ -110,9 +104,9 @@ def rows_of(found: Sequence[Found], options: ReadOptions, notes: Sequence[str] =
         labels: dict[Found, list[str]] = {}
         for row in found:
             labels.setdefault(row._replace(label=""), []).extend(labels_in(row.label))
-        found = [row._replace(label=joined_labels(several)) for row, several in labels.items()]
+        found = [row._replace(label=join_labels(several)) for row, several in labels.items()]
     columns = {name: [getattr(row, name) for row in found] for name in Found._fields}
-    return Rows.of(columns, notes)
+    return Rows.from_columns(columns, notes)
 
 
 def class_name(text: str, where: str) -> str:

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vidclass._core.text import counted, listed, quoted
-from vidclass.data.frame_folders import is_frame_folder
-from vidclass.data.media_files import VIDEO_EXTENSIONS
+from vidclass.data.clip import clean_label
+from vidclass.data.media_files import VIDEO_EXTENSIONS, is_image_sequence
 from vidclass.data.readers import table
 from vidclass.data.readers.finding import rates_of
 from vidclass.data.readers.options import ReadOptions
-from vidclass.data.rows import SPLIT_WORDS, Rows, clean_label
+from vidclass.data.rows import SPLIT_WORDS, Rows
 from vidclass.errors import ManifestError
 
 
@@ -72,7 +72,7 @@ def read(path: Path, options: ReadOptions) -> Rows:
     if not found.videos:
         known = " ".join(sorted(VIDEO_EXTENSIONS))
         raise ManifestError(f"no videos below {str(path)!r}. Known extensions: {known}.")
-    return Rows.of(columns, found.notes())
+    return Rows.from_columns(columns, found.notes())
 
 
 def _is_split_by_folders(path: Path) -> bool:
@@ -121,7 +121,7 @@ def _videos_below(folder: Path, passed_over: Counter[str]) -> list[Path]:
     for where, folders, names in os.walk(folder, onerror=_unreadable):
         passed_over["hidden folder"] += sum(_is_hidden(name) for name in folders)
         folders[:] = [name for name in folders if not _is_hidden(name)]
-        taken_apart = [name for name in folders if is_frame_folder(Path(where, name))]
+        taken_apart = [name for name in folders if is_image_sequence(Path(where, name))]
         videos += [Path(where, name) for name in taken_apart]
         folders[:] = [name for name in folders if name not in taken_apart]
         for name in names:

@@ -10,10 +10,11 @@ import re
 from pathlib import Path
 
 from vidclass._core.text import counted, listed
+from vidclass.data.clip import clean_text
 from vidclass.data.readers.cells import text_lines
 from vidclass.data.readers.finding import Finder
 from vidclass.data.readers.options import ReadOptions
-from vidclass.data.rows import Rows, clean_text
+from vidclass.data.rows import Rows
 from vidclass.errors import ManifestError
 
 _FILE = re.compile(r"(.+)_test_split(\d+)\.txt")
@@ -64,7 +65,7 @@ def read(path: Path, options: ReadOptions) -> Rows:
     notes = [f"official split {number} of {listed(map(str, splits))}."]
     if unused:
         notes.append(f"{counted(unused, 'clip')} not used by this split left out.")
-    return Rows.of(columns, notes)
+    return Rows.from_columns(columns, notes)
 
 
 def _files_folder(path: Path) -> Path | None:

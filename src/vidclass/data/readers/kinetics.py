@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from vidclass.data.clip import clean_text
 from vidclass.data.media_files import VIDEO_EXTENSIONS
 from vidclass.data.readers.cells import Cells, read_cells
 from vidclass.data.readers.finding import split_folders
 from vidclass.data.readers.options import ReadOptions
-from vidclass.data.rows import SPLIT_WORDS, Rows, clean_text
+from vidclass.data.rows import SPLIT_WORDS, Rows
 from vidclass.errors import ManifestError
 
 _COLUMNS = ("youtube_id", "time_start", "time_end")
@@ -71,7 +72,7 @@ def read(path: Path, options: ReadOptions) -> Rows:
         columns["stop_s"].append(None if cut else stop_s)
         # Clips of one video stay together.
         columns["group"].append(video_id)
-    return Rows.of(columns)
+    return Rows.from_columns(columns)
 
 
 class _Names:

@@ -33,6 +33,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vidclass._core.text import counted, listed, quoted
+from vidclass.data.clip import join_labels
 from vidclass.data.readers.finding import Finder, Found, class_name, given_fps, rows_of
 from vidclass.data.readers.label_studio_tasks import (
     Annotation,
@@ -43,7 +44,7 @@ from vidclass.data.readers.label_studio_tasks import (
 )
 from vidclass.data.readers.options import ReadOptions
 from vidclass.data.readers.strict import first_entry, number_in, refuse, shown
-from vidclass.data.rows import Rows, joined_labels
+from vidclass.data.rows import Rows
 from vidclass.errors import ManifestError
 
 Clip = tuple[str, float | None, float | None]  # label, start_s, stop_s
@@ -133,8 +134,8 @@ class _State:
                 choices += names
                 continue
             for span in self._spans(task, value, kind, wrong):
-                clips.append((joined_labels(names), *span))
-        return [(joined_labels(choices), None, None), *clips] if choices else clips
+                clips.append((join_labels(names), *span))
+        return [(join_labels(choices), None, None), *clips] if choices else clips
 
     def _spans(
         self, task: Task, value: Value, kind: str, wrong: list[str]

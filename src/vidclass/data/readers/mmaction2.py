@@ -27,6 +27,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vidclass.data.clip import join_labels
 from vidclass.data.media_files import VIDEO_EXTENSIONS
 from vidclass.data.readers.class_names import ClassNames
 from vidclass.data.readers.finding import (
@@ -40,7 +41,7 @@ from vidclass.data.readers.finding import (
 )
 from vidclass.data.readers.options import ReadOptions
 from vidclass.data.readers.strict import first_line, read_text, refuse, shown
-from vidclass.data.rows import SPLITS, Rows, joined_labels
+from vidclass.data.rows import SPLITS, Rows
 from vidclass.errors import ManifestError
 
 EXTENSIONS = frozenset({".txt", ".csv"})
@@ -95,7 +96,7 @@ def _read_lists(lists: Sequence[tuple[Path, str | None]], options: ReadOptions) 
             fps = given_fps(options, f"{path.name} lists folders of frame pictures")
         finder = Finder.beside(path, options, FOLDERS)
         for line in lines:
-            label = joined_labels(names.name(number) for number in line.classes)
+            label = join_labels(names.name(number) for number in line.classes)
             video = finder.find(line.path, label=label, split=split)
             found.append(Found(video, label, split, fps=None if line.frames is None else fps))
         notes += _perhaps_offsets(path, lines)

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from vidclass._core.text import did_you_mean, listed
+from vidclass.data.clip import clean_label, clean_text
 from vidclass.data.readers.cells import Cells, read_cells
 from vidclass.data.readers.columns import find_columns
 from vidclass.data.readers.finding import Finder, rates_of
 from vidclass.data.readers.options import ReadOptions
-from vidclass.data.rows import SPLIT_WORDS, Rows, clean_label, clean_text
+from vidclass.data.rows import SPLIT_WORDS, Rows
 from vidclass.errors import ManifestError
 
 EXTENSIONS = frozenset({".csv", ".tsv", ".jsonl", ".parquet"})
@@ -64,7 +65,7 @@ def read(path: Path, options: ReadOptions, *, file_split: str | None = None) -> 
         "stop_s": stops_s,
         "fps": rates_of(videos, columns.parsed("fps", _positive, "more than 0"), options.fps),
     }
-    return Rows.of(parsed, columns.notes)
+    return Rows.from_columns(parsed, columns.notes)
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ import re
 from pathlib import Path, PurePosixPath
 
 from vidclass._core.text import listed, quoted
+from vidclass.data.clip import clean_text
 from vidclass.data.readers.cells import text_lines
 from vidclass.data.readers.finding import Finder
 from vidclass.data.readers.options import ReadOptions
-from vidclass.data.rows import Rows, clean_text
+from vidclass.data.rows import Rows
 from vidclass.errors import ManifestError
 
 _CLASSES = "classInd.txt"
@@ -62,7 +63,7 @@ def read(path: Path, options: ReadOptions) -> Rows:
             columns["video"].append(finder.find(PurePosixPath(name).name, label=label))
             columns["label"].append(clean_text(label))
             columns["split"].append(split)
-    return Rows.of(columns, [f"official split {number} of {listed(map(str, splits))}."])
+    return Rows.from_columns(columns, [f"official split {number} of {listed(map(str, splits))}."])
 
 
 def _lists_folder(path: Path) -> Path | None:

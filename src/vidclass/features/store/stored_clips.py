@@ -64,7 +64,7 @@ class StoredClips(Sequence[ClipFeatures]):
         self._block: tuple[int, list[ClipFeatures]] = (-1, [])
 
     @classmethod
-    def of(cls, source: ClipSource, keys: Sequence[str]) -> StoredClips:
+    def from_source(cls, source: ClipSource, keys: Sequence[str]) -> StoredClips:
         """Clips of a source, kept in memory if they fit."""
         probed = source.read(list(dict.fromkeys(keys))[:_PROBED_CLIPS])
         size = sum(clip.features.nbytes for clip in probed.values()) / max(len(probed), 1)

@@ -1,0 +1,15 @@
+from .audit.run import check as check
+from .bundle.read import Bundle as Bundle
+from .data.manifest import Manifest as Manifest
+from .evaluation.evaluate import evaluate as evaluate
+from .features.extract import extract as extract
+from .features.extractor import feature_extractor as feature_extractor
+from .finetuning.finetune import finetune as finetune
+from .inference.classifier import Classifier as Classifier
+from .sweeping.config import SweepConfig as SweepConfig
+from .sweeping.config import SweepSpace as SweepSpace
+from .sweeping.run import sweep as sweep
+from .training.crossval import cross_validate as cross_validate
+from .training.presets import run_config as run_config
+from .training.run import train as train
+from .version import __version__ as __version__
