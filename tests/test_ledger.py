@@ -89,7 +89,9 @@ def test_another_file_is_refused_by_its_row(tmp_path: Path, line: str, problem: 
     path = tmp_path / "ledger.jsonl"
     write_ledger(path, [WHOLE])
     path.write_text(path.read_text(encoding="utf-8") + line, encoding="utf-8")
-    with pytest.raises(ConfigError, match=rf"jsonl is not a ledger: row 2 is wrong \(.*{problem}"):
+    with pytest.raises(
+        ConfigError, match=rf"jsonl is not a ledger: row 2 is invalid \(.*{problem}"
+    ):
         read_ledger(path)
 
 

@@ -29,20 +29,20 @@ SWEEP = """
 import sys, time
 from pathlib import Path
 from vidclass.cli.main import app
-from vidclass.sweeping.trial import Runner
+from vidclass.sweeping.trial import TrialRunner
 
 marker, long = Path(sys.argv[1]), sys.argv[2] == "long"
 count = 0
 
-def run(self, point, others, keep):
+def run(self, point, others, save):
     global count
     count += 1
-    keep(route=f"process {sys.argv[3]}", setting=str(point.frames))
+    save(route=f"process {sys.argv[3]}", setting=str(point.frames))
     if count == 3 and long:
         marker.touch()
         time.sleep(60)
     accuracy = 0.5 + point.frames / 100
-    keep(
+    save(
         folds=[{"fold": k, "accuracy": accuracy, "videos": 5} for k in range(2)],
         accuracy_mean=accuracy,
         accuracy_interval=[accuracy - 0.1, accuracy + 0.1],
@@ -50,8 +50,8 @@ def run(self, point, others, keep):
     )
     return accuracy, float(point.frames)
 
-Runner.run = run
-Runner.costs_together = lambda self, points: {str(p.frames): float(p.frames) for p in points}
+TrialRunner.run = run
+TrialRunner.measure_together = lambda self, points: {str(p.frames): float(p.frames) for p in points}
 app(sys.argv[4:])
 """
 
@@ -111,16 +111,16 @@ def test_a_whole_sweep(run: Run, tiny_set: Path, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "table.json").read_text(encoding="utf-8"))["best"] == 0
     other = run(*options, "--seed", 1, exit_code=1)
     assert other.stderr.splitlines()[-1] == (
-        f"error: {out} holds a sweep with seed=0, not 1: name a new folder"
+        f"error: {out} holds a sweep with --seed 0, not 1: name a new folder"
     )
 
 
 def test_wrong_words_are_exit_code_2(run: Run, tiny_set: Path, tmp_path: Path) -> None:
     options = [tiny_set, "--out", tmp_path / "sweep"]
-    assert "frames.1='x'" in run(*options, "--frames", "8,x", exit_code=2).stderr
-    assert "head=[]: " in run(*options, "--heads", ",", exit_code=2).stderr
+    assert "--frames 'x'" in run(*options, "--frames", "8,x", exit_code=2).stderr
+    assert "--heads []: " in run(*options, "--heads", ",", exit_code=2).stderr
     assert "Did you mean 'temporal'?" in run(*options, "--heads", "tempral", exit_code=2).stderr
-    assert "sampler='best'" in run(*options, "--sampler", "best", exit_code=2).stderr
+    assert "--sampler 'best'" in run(*options, "--sampler", "best", exit_code=2).stderr
     assert not (tmp_path / "sweep").exists()
 
 

@@ -1,4 +1,4 @@
-"""Rows and points for tests."""
+"""Sample rows and points of sweeps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def point(**changes: Any) -> Point:
         "backbone": "efficientnet_lite0", "frames": 8, "size": "own", "head": "mean",
         "sampling": "uniform", "crop": "centre", "precision": "auto",
     }  # fmt: skip
-    return Point.of(values | changes)
+    return Point.from_values(values | changes)
 
 
 def folds(*accuracies: float, videos: int = 50) -> tuple[FoldResult, ...]:
@@ -24,7 +24,7 @@ def folds(*accuracies: float, videos: int = 50) -> tuple[FoldResult, ...]:
 def row(
     number: int, accuracy: float, ms: float, *, state: State = "complete", **changes: Any
 ) -> Row:
-    """A row with two folds; a complete one unless told."""
+    """Return a row with two folds, complete by default."""
     if state == "failed":
         return Row(number, state, point(**changes).resolved(), reason="ConfigError: no")
     if state == "pruned":

@@ -7,24 +7,23 @@ import pytest
 from made_rows import point
 from vidclass.backbones import Backbone, get_backbone
 from vidclass.errors import ConfigError
-from vidclass.sweeping import config as module
-from vidclass.sweeping.config import SweepConfig, SweepSpace, backbones_at_hand, untried
+from vidclass.sweeping.config import OWN, SweepConfig, SweepSpace, available_backbones, untried
 
 
-def test_by_itself_it_tries_only_backbones_whose_weights_are_at_hand(
+def test_default_backbones_are_those_with_weights_on_this_machine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in SweepSpace().backbone:
         assert get_backbone(name).weights_state == "at hand"
     monkeypatch.setattr(Backbone, "weights_state", property(lambda _: "to be fetched"))
-    assert backbones_at_hand() == ("efficientnet_lite0",)
+    assert available_backbones() == ("efficientnet_lite0",)
     monkeypatch.setattr(
         Backbone, "weights_state", property(lambda b: "at hand" if b.size > 230 else "")
     )
-    assert backbones_at_hand() == ("efficientnet_lite1", "efficientnet_lite2")
+    assert available_backbones() == ("efficientnet_lite1", "efficientnet_lite2")
 
 
-def test_points_are_every_combination_and_the_heads_of_a_setting_follow() -> None:
+def test_points_are_every_combination_with_heads_varying_fastest() -> None:
     space = SweepSpace(backbone=("efficientnet_lite0",), frames=(4, 8), head=("mean", "gru"))
     assert [(p.frames, p.head) for p in space.points()] == [
         (4, "mean"), (4, "gru"), (8, "mean"), (8, "gru"),
@@ -34,7 +33,7 @@ def test_points_are_every_combination_and_the_heads_of_a_setting_follow() -> Non
     )
 
 
-def test_the_same_combination_under_two_names_is_one() -> None:
+def test_equal_combinations_are_one_point() -> None:
     space = SweepSpace(
         backbone=("efficientnet_lite0", "efficientnet_lite1"), frames=(8, 8), head=("mean",),
         size=("own", 224),
@@ -68,7 +67,7 @@ def test_text_from_a_command_line_becomes_numbers() -> None:
     assert (space.frames, space.size) == ((4, 8), ("own", 160))
 
 
-def test_a_point_is_a_whole_run_configuration() -> None:
+def test_a_point_gives_a_complete_run_configuration() -> None:
     config = SweepConfig(weights="random", epochs=3, seed=5, group_pattern="(p)", groups="parent")
     run = config.run_config(
         point(size=160, head="gru", frames=6, sampling="first", crop="whole", precision="f32")
@@ -80,20 +79,20 @@ def test_a_point_is_a_whole_run_configuration() -> None:
     assert (run.split.groups, run.split.group_pattern) == ("parent", "(p)")
     assert config.run_config(point(backbone="efficientnet_lite1")).features.geometry.size == 240
     own_epochs = SweepConfig().run_config(point(head="gru")).training
-    assert (own_epochs.epochs, own_epochs.refit) == (10, False)  # as the head's own recipe has it
+    assert (own_epochs.epochs, own_epochs.refit) == (10, False)  # the head's own preset
 
 
 @pytest.mark.parametrize(
     ("sampler", "points", "expected"),
     [("auto", 30, "grid"), ("auto", 31, "tpe"), ("random", 3, "random"), ("grid", 99, "grid")],
 )
-def test_the_sampler_follows_from_the_size_of_the_space(
+def test_the_sampler_depends_on_the_size_of_the_space(
     sampler: Any, points: int, expected: str
 ) -> None:
     assert SweepConfig(trials=30, sampler=sampler).sampler_for(points) == expected
 
 
-def test_what_makes_rows_comparable_is_the_identity() -> None:
+def test_the_identity_holds_what_makes_rows_comparable() -> None:
     space = SweepSpace(head=("mean",))
     first = SweepConfig(trials=3).identity(space, "clips")
     assert first == SweepConfig(trials=9, timeout_s=1, sampler="tpe").identity(space, "clips")
@@ -104,4 +103,4 @@ def test_what_makes_rows_comparable_is_the_identity() -> None:
         SweepConfig().identity(SweepSpace(head=("gru",)), "clips"),
     ):
         assert other != first
-    assert module.OWN in first["size"]
+    assert OWN in first["size"]

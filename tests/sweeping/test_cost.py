@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import shutil
+import time
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -13,22 +15,23 @@ from vidclass.data.manifest import Manifest
 from vidclass.errors import JobFailedError
 from vidclass.features.extract import extract
 from vidclass.features.extractor import FeatureExtractor, OpenedNetwork
-from vidclass.sweeping import cost as module
-from vidclass.sweeping.cost import fair_costs_s, feature_costs, head_cost
+from vidclass.sweeping.cost import measure_features, measure_head, robust_costs_s
 from vidclass.types import FloatArray, UInt8Array
 
 
 class Counting:
-    """A network that notes how many frames it is given, and how big they are."""
+    """Network that counts its frames and how often it is opened."""
 
     parallel = 1
     batch_frames = 4
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "", runs: list[str] | None = None) -> None:
         self.frames = self.opened = 0
+        self.name, self.runs = name, [] if runs is None else runs
 
     def run(self, **inputs: UInt8Array) -> FloatArray:
         self.frames += len(inputs["frames"])
+        self.runs.append(self.name)
         return inputs["frames"].astype(np.float32).mean((1, 2))
 
 
@@ -48,79 +51,74 @@ def test_a_few_clips_are_decoded_and_computed_in_every_round(
     tiny_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network = Counting()
-    made = extractor(network)
-    extraction = extract(Manifest.from_source(tiny_set), made, store_folder=tmp_path)
+    counting = extractor(network)
+    extraction = extract(Manifest.from_source(tiny_set), counting, store_folder=tmp_path)
     assert network.frames == 30
-    # Each round begins with one clip that is not counted; then six clips take so many seconds.
+    # Each round warms up with one clip; then six clips take so many seconds.
     seconds = iter([0.6, 9.0, 0.3, 0.66, 1.2])
-    monkeypatch.setattr(module.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
     clock = iter(
         [t for s in seconds for t in (0.0, 100.0, 0.0, s)],
     )
-    told: list[tuple[str, int, int]] = []
-    (found,) = feature_costs([(made, extraction)], lambda *step: told.append(step))
+    steps: list[tuple[str, int, int]] = []
+    (cost,) = measure_features([(counting, extraction)], lambda *step: steps.append(step))
     assert network.frames == 30 + 5 * 7 * 3  # five rounds, seven clips, nothing stored
-    assert (found.ms, found.route) == (pytest.approx(50.0), "openvino")  # the quietest round
-    assert told == [("measure", turn, 5) for turn in range(1, 6)]
+    assert (cost.ms, cost.route) == (pytest.approx(50.0), "openvino")  # the quietest round
+    assert steps == [("measure", turn, 5) for turn in range(1, 6)]
 
 
 def test_settings_take_turns_and_slow_networks_are_opened_once(
-    tiny_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_set: Path, tmp_path: Path
 ) -> None:
-    quick, slow = Counting(), Counting()
+    runs: list[str] = []
+    quick, slow = Counting("quick", runs), Counting("slow", runs)
     extractors = extractor(quick), replace(extractor(slow, "keras"), fingerprint="other")
     clips = Manifest.from_source(tiny_set)
-    settings = [(made, extract(clips, made, store_folder=tmp_path)) for made in extractors]
+    settings = [(each, extract(clips, each, store_folder=tmp_path)) for each in extractors]
     quick.opened = slow.opened = 0
-    turns: list[str] = []
-    original = module._seconds_a_clip
-
-    def watched(extractor: FeatureExtractor, *rest: Any) -> float:
-        turns.append(extractor.fingerprint)
-        return original(extractor, *rest)
-
-    monkeypatch.setattr(module, "_seconds_a_clip", watched)
-    # The two differ in nothing that a network depends on, so give one another size.
+    runs.clear()
+    # Networks are cached by backbone, size and precision, so give one another size.
     config = extractors[1].config.model_copy(update={"geometry": GeometryConfig(size=24)})
     settings[1] = (replace(extractors[1], config=config), settings[1][1])
-    costs = feature_costs(settings)
-    assert turns[::2] == ["settings", "other", "other", "settings"] * 2 + ["settings", "other"]
+    costs = measure_features(settings)
+    # Forwards and backwards in turn: the last setting of a round is the first of the next.
+    assert [name for name, _ in groupby(runs)] == ["quick", "slow"] * 3
     assert (quick.opened, slow.opened) == (5, 1)
     assert [cost.route for cost in costs] == ["openvino", "keras"]
 
 
-def test_what_cannot_be_read_is_not_measured(tiny_set: Path, tmp_path: Path) -> None:
+def test_unreadable_clips_are_not_measured(tiny_set: Path, tmp_path: Path) -> None:
     clips = tmp_path / "clips"
     shutil.copytree(tiny_set, clips)
     for path in sorted(clips.rglob("*.avi"))[:8]:
         path.write_bytes(b"")
     network = Counting()
-    made = extractor(network)
-    extraction = extract(Manifest.from_source(clips), made, store_folder=tmp_path / "store")
-    (found,) = feature_costs([(made, extraction)])
-    assert found.ms > 0
+    counting = extractor(network)
+    extraction = extract(Manifest.from_source(clips), counting, store_folder=tmp_path / "store")
+    (cost,) = measure_features([(counting, extraction)])
+    assert cost.ms > 0
     assert network.frames == 2 * 3 + 5 * 3 * 3
     for path in sorted(clips.rglob("*.avi")):
         path.write_bytes(b"")
-    extraction = extract(Manifest.from_source(clips), made, store_folder=tmp_path / "other")
+    extraction = extract(Manifest.from_source(clips), counting, store_folder=tmp_path / "other")
     with pytest.raises(JobFailedError, match="none of the 10 clips could be read"):
-        feature_costs([(made, extraction)])
+        measure_features([(counting, extraction)])
 
 
-def test_a_machine_that_is_busy_for_a_while_changes_no_order() -> None:
+def test_other_load_changes_no_order() -> None:
     true_s = np.array([0.02, 0.03, 0.05, 0.1])
     quiet = np.tile(true_s, (5, 1))
-    np.testing.assert_allclose(fair_costs_s(quiet), true_s)
-    for began in range(20):  # from then on it is four times as slow, or has been until then
+    np.testing.assert_allclose(robust_costs_s(quiet), true_s)
+    for began in range(20):  # four times as slow from then on, or until then
         busy = np.where(np.arange(20).reshape(5, 4) >= began, 4.0, 1.0)
         for load in (busy, 5.0 - busy):
-            found = fair_costs_s(quiet * load)
-            assert (np.diff(found) > 0).all()
-            np.testing.assert_allclose(found / found[0], true_s / true_s[0])
+            costs = robust_costs_s(quiet * load)
+            assert (np.diff(costs) > 0).all()
+            np.testing.assert_allclose(costs / costs[0], true_s / true_s[0])
 
 
 @pytest.mark.slow
-def test_a_head_is_measured_as_a_bundle_has_it() -> None:
-    found = head_cost("mean", frames=5, width=16, classes=3)
-    assert (found.parameters, found.multiplications) == (16 * 3 + 3, 16 * 3)
-    assert 0 < found.ms < 1000
+def test_a_head_is_measured_as_a_bundle_holds_it() -> None:
+    cost = measure_head("mean", frames=5, width=16, classes=3)
+    assert (cost.parameters, cost.multiplications) == (16 * 3 + 3, 16 * 3)
+    assert 0 < cost.ms < 1000

@@ -21,7 +21,7 @@ ROWS = ranked(
 )
 
 
-def test_complete_rows_are_drawn_with_intervals_and_the_front_is_joined(tmp_path: Path) -> None:
+def test_complete_rows_are_drawn_with_intervals_and_a_joined_front(tmp_path: Path) -> None:
     figure = cost_figure(ROWS)
     (axes,) = figure.axes
     assert axes.get_xscale() == "log"
@@ -32,8 +32,8 @@ def test_complete_rows_are_drawn_with_intervals_and_the_front_is_joined(tmp_path
     assert [round(y, 6) for y in segment[:, 1]] == [70.0, 88.0]
     front = next(line for line in axes.lines if line.get_drawstyle() == "steps-post")
     assert list(front.get_xdata()) == [20, 21, 60]
-    named = [text.get_text() for text in axes.texts]
-    assert [name.split(":")[0] for name in named] == ["#0", "#1", "#2"]
+    names = [text.get_text() for text in axes.texts]
+    assert [name.split(":")[0] for name in names] == ["#0", "#1", "#2"]
     save_figure(figure, tmp_path / "figure.png")
     with Image.open(tmp_path / "figure.png") as picture:
         assert picture.size == (1020, 624)
@@ -44,12 +44,12 @@ def test_one_row_alone_can_be_drawn(tmp_path: Path) -> None:
     assert (tmp_path / "figure.png").stat().st_size > 0
 
 
-def test_names_do_not_lie_on_one_another() -> None:
-    close = [row(place, 0.6 + place / 1000, 20 + 3 * place) for place in range(3)]
+def test_names_do_not_overlap() -> None:
+    close = [row(number, 0.6 + number / 1000, 20 + 3 * number) for number in range(3)]
     figure = cost_figure(ranked(close))
     (axes,) = figure.axes
     figure.draw_without_rendering()
     boxes = [text.get_window_extent() for text in axes.texts]
-    for place, box in enumerate(boxes):
+    for index, box in enumerate(boxes):
         assert axes.bbox.x0 <= box.x0 < box.x1 <= axes.bbox.x1
-        assert not any(box.overlaps(other) for other in boxes[place + 1 :])
+        assert not any(box.overlaps(other) for other in boxes[index + 1 :])

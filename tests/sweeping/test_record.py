@@ -17,9 +17,15 @@ from vidclass.cli.options import SourceOptions
 from vidclass.cli.sweep import split_list, train_prefix
 from vidclass.config import RunConfig, TaskConfig
 from vidclass.data.manifest import Manifest
-from vidclass.sweeping import record as module
+from vidclass.errors import RunError
 from vidclass.sweeping.config import SweepConfig
-from vidclass.sweeping.record import quoted_line, ready_command
+from vidclass.sweeping.record import (
+    LOCK,
+    lock_folder,
+    prepare_sweep_folder,
+    shell_line,
+    train_command,
+)
 from vidclass.training import run as training
 
 ROW = row(
@@ -37,46 +43,45 @@ ROW = row(
         ),
     ],
 )
-def test_train_reads_it_as_the_configuration_of_the_row(
+def test_train_reads_a_command_as_the_configuration_of_its_row(
     config: SweepConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    seen: list[tuple[Path, RunConfig]] = []
-    asked: list[dict[str, Any]] = []
+    runs: list[tuple[Path, RunConfig]] = []
+    options: list[dict[str, Any]] = []
     source = SourceOptions(path="it's a list.csv", root=tmp_path / "a b", multi_label=True)
     config = config.model_copy(update={"command": train_prefix(source, tmp_path / "store")})
-    line = ready_command(ROW, config, tmp_path / "my sweep")
+    line = train_command(ROW, config, tmp_path / "my sweep")
     words = shlex.split(line)
     assert words[:2] == ["vidclass", "train"]
 
     def train(manifest: Manifest, out: Path, config: RunConfig, **rest: Any) -> Any:
-        seen.append((out, config))
-        asked.append(rest)
+        runs.append((out, config))
+        options.append(rest)
         raise KeyboardInterrupt
 
-    def read(path: str, **options: Any) -> Any:
-        asked.append({"path": path, **options})
+    def read(path: str, **given: Any) -> Any:
+        options.append({"path": path, **given})
         return SimpleNamespace()
 
     monkeypatch.setattr(training, "train", train)
     monkeypatch.setattr(Manifest, "from_source", read)
-    done = CliRunner().invoke(app, words[1:])
-    assert done.exit_code == 130, done.output
-    assert asked[0]["path"] == "it's a list.csv"
-    assert (asked[0]["root"], asked[0]["multi_label"]) == (tmp_path / "a b", True)
-    assert "fps" not in asked[0]
-    assert asked[1]["store_folder"] == tmp_path / "store"
+    result = CliRunner().invoke(app, words[1:])
+    assert result.exit_code == 130, result.output
+    assert options[0]["path"] == "it's a list.csv"
+    assert (options[0]["root"], options[0]["multi_label"]) == (tmp_path / "a b", True)
+    assert "fps" not in options[0]
+    assert options[1]["store_folder"] == tmp_path / "store"
     expected = config.run_config(ROW.point)
-    features = expected.features.model_copy(update={"precision": "bf16"})  # what auto was
-    # `--multi-label` says what the clips themselves say.
+    features = expected.features.model_copy(update={"precision": "bf16"})  # as `auto` chose
+    # `--multi-label` also sets the kind of the task.
     same = {"features": features, "task": TaskConfig(kind="multi-label")}
-    assert seen == [(tmp_path / "my sweep" / "run-3", expected.model_copy(update=same))]
+    assert runs == [(tmp_path / "my sweep" / "run-3", expected.model_copy(update=same))]
 
 
-def test_a_line_is_quoted_for_the_shell_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_is_quoted_for_the_shell_of_the_system() -> None:
     words = ["vidclass", "a b", 'say "x"', "it's"]
-    assert shlex.split(quoted_line(words)) == words
-    monkeypatch.setattr(module.os, "name", "nt")
-    assert quoted_line(words) == subprocess.list2cmdline(words)
+    assert shlex.split(shell_line(words, windows=False)) == words
+    assert shell_line(words, windows=True) == subprocess.list2cmdline(words)
 
 
 @pytest.mark.parametrize(
@@ -91,3 +96,37 @@ def test_a_line_is_quoted_for_the_shell_of_the_system(monkeypatch: pytest.Monkey
 )
 def test_lists_of_the_command_line(text: str, parts: list[str]) -> None:
     assert split_list(text) == parts
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("text")
+    with pytest.raises(RunError, match=f"{file} is a file: name a folder for the sweep"):
+        prepare_sweep_folder(file)
+    with pytest.raises(RunError, match=f"{tmp_path} is not empty and not a sweep: name a new"):
+        prepare_sweep_folder(tmp_path)
+    with pytest.raises(RunError, match="cannot write into .*: Not a directory|cannot write"):
+        prepare_sweep_folder(file / "below")
+    prepare_sweep_folder(tmp_path / "new" / "folder")
+    assert (tmp_path / "new" / "folder").is_dir()
+
+
+def test_a_lock_file_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("text")
+    with (
+        pytest.raises(RunError, match="cannot lock .*lock: "),
+        lock_folder(tmp_path / "file"),
+    ):
+        pass
+    (tmp_path / LOCK).mkdir()
+    with pytest.raises(RunError, match="cannot lock .*lock: "), lock_folder(tmp_path):
+        pass
+
+
+def test_a_lock_file_of_any_content_can_be_locked_again(tmp_path: Path) -> None:
+    (tmp_path / LOCK).write_text("left by another version")
+    for _ in range(2):
+        with lock_folder(tmp_path):
+            held = pytest.raises(RunError, match="another sweep is running")
+            with held, lock_folder(tmp_path):
+                pass

@@ -1,4 +1,4 @@
-"""The trials on disk: continued, refused, and settled after a process that was killed."""
+"""Trials on disk: continued, refused, and closed after a killed process."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ import pytest
 from made_rows import point
 from vidclass.errors import RunError
 from vidclass.sweeping.config import SweepSpace
-from vidclass.sweeping.lock import only_one
-from vidclass.sweeping.record import prepare_sweep_folder
+from vidclass.sweeping.record import lock_folder
 from vidclass.sweeping.search import distributions
-from vidclass.sweeping.study import opened_study, quiet, rows_of
+from vidclass.sweeping.study import load_rows, open_study, quiet_optuna
 
 SPACE = SweepSpace(backbone=("efficientnet_lite0",), frames=(8, 16), head=("mean",))
 IDENTITY = {"frames": [8, 16], "seed": 0, "data": "abc"}
@@ -26,10 +25,11 @@ IDENTITY = {"frames": [8, 16], "seed": 0, "data": "abc"}
 RUNNING = """
 import sys, time
 from pathlib import Path
-from vidclass.sweeping.lock import only_one
-from vidclass.sweeping.study import opened_study, quiet
+from vidclass.sweeping.record import lock_folder
+from vidclass.sweeping.record import lock_folder
+from vidclass.sweeping.study import open_study, quiet_optuna
 folder = Path(sys.argv[1])
-with only_one(folder / "lock"), quiet(), opened_study(folder, {}) as study:
+with lock_folder(folder), quiet_optuna(), open_study(folder, {}) as study:
     study.ask().set_user_attr("ms_per_clip", 3.0)
     study.enqueue_trial({"frames": 8})
     print("ready", flush=True)
@@ -38,10 +38,10 @@ with only_one(folder / "lock"), quiet(), opened_study(folder, {}) as study:
 
 
 @pytest.mark.parametrize("name", ["plain", "a b%20?c#é"])
-def test_finished_trials_are_there_the_next_time(tmp_path: Path, name: str) -> None:
+def test_finished_trials_are_loaded_again(tmp_path: Path, name: str) -> None:
     folder = tmp_path / name
     folder.mkdir()
-    with quiet(), opened_study(folder, IDENTITY) as study:
+    with quiet_optuna(), open_study(folder, IDENTITY) as study:
         for frames, outcome in ((8, "complete"), (16, "failed")):
             study.enqueue_trial(point(frames=frames).values())
             trial = study.ask(distributions(SPACE))
@@ -52,8 +52,8 @@ def test_finished_trials_are_there_the_next_time(tmp_path: Path, name: str) -> N
                 folds = [{"fold": 0, "accuracy": 0.5, "videos": 4}]
                 trial.set_user_attr("row", {"folds": folds, "accuracy_interval": [0.3, 0.7]})
                 study.tell(trial, (0.5, 12.0))
-    with quiet(), opened_study(folder, IDENTITY) as study:
-        rows = rows_of(study)
+    with quiet_optuna(), open_study(folder, IDENTITY) as study:
+        rows = load_rows(study)
     assert [(row.number, row.state, row.point.frames) for row in rows] == [
         (0, "complete", 8), (1, "failed", 16),
     ]  # fmt: skip
@@ -71,15 +71,15 @@ def test_finished_trials_are_there_the_next_time(tmp_path: Path, name: str) -> N
         ({"data": "other"}, "holds a sweep of other clips: name a new folder"),
     ],
 )
-def test_another_sweep_in_the_folder_is_refused_with_the_difference(
+def test_another_sweep_in_the_folder_is_refused_naming_the_difference(
     tmp_path: Path, change: dict[str, object], message: str
 ) -> None:
-    with quiet(), opened_study(tmp_path, IDENTITY):
+    with quiet_optuna(), open_study(tmp_path, IDENTITY):
         pass
     with (
-        quiet(),
+        quiet_optuna(),
         pytest.raises(RunError, match=message),
-        opened_study(tmp_path, IDENTITY | change),
+        open_study(tmp_path, IDENTITY | change),
     ):
         pass
 
@@ -94,62 +94,28 @@ def test_a_killed_process_leaves_no_row_and_no_lock(tmp_path: Path) -> None:
         assert process.stdout.readline() == "ready\n"
         with (
             pytest.raises(RunError, match=f"another sweep is running in {tmp_path}: wait"),
-            only_one(tmp_path / "lock"),
+            lock_folder(tmp_path),
         ):
             pass
         process.send_signal(signal.SIGKILL)
-    with only_one(tmp_path / "lock"), quiet(), opened_study(tmp_path, {}) as study:
-        assert rows_of(study) == []
+    with lock_folder(tmp_path), quiet_optuna(), open_study(tmp_path, {}) as study:
+        assert load_rows(study) == []
         states = [trial.state.name for trial in study.get_trials(deepcopy=False)]
     assert states == ["FAIL", "FAIL"]
-
-
-def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "file"
-    file.write_text("text")
-    with pytest.raises(RunError, match=f"{file} is a file: name a folder for the sweep"):
-        prepare_sweep_folder(file)
-    with pytest.raises(RunError, match=f"{tmp_path} is not empty and not a sweep: name a new"):
-        prepare_sweep_folder(tmp_path)
-    with pytest.raises(RunError, match="cannot write into .*: Not a directory|cannot write"):
-        prepare_sweep_folder(file / "below")
-    prepare_sweep_folder(tmp_path / "new" / "folder")
-    assert (tmp_path / "new" / "folder").is_dir()
 
 
 def test_a_damaged_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "sweep.db").write_text("no database at all" * 100)
     with (
-        quiet(),
+        quiet_optuna(),
         pytest.raises(RunError, match=r"sweep\.db is not the database of a sweep: file is not a"),
-        opened_study(tmp_path, IDENTITY),
+        open_study(tmp_path, IDENTITY),
     ):
         pass
-
-
-def test_a_lock_file_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("text")
-    with (
-        pytest.raises(RunError, match="cannot lock .*lock: "),
-        only_one(tmp_path / "file" / "lock"),
-    ):
-        pass
-    (tmp_path / "lock").mkdir()
-    with pytest.raises(RunError, match="cannot lock .*lock: "), only_one(tmp_path / "lock"):
-        pass
-
-
-def test_a_lock_file_of_any_content_can_be_locked_again(tmp_path: Path) -> None:
-    (tmp_path / "lock").write_text("left by another version")
-    for _ in range(2):
-        with only_one(tmp_path / "lock"):
-            held = pytest.raises(RunError, match="another sweep is running")
-            with held, only_one(tmp_path / "lock"):
-                pass
 
 
 def test_the_database_of_another_version_of_optuna_is_refused(tmp_path: Path) -> None:
-    with quiet(), opened_study(tmp_path, IDENTITY):
+    with quiet_optuna(), open_study(tmp_path, IDENTITY):
         pass
     connection = sqlite3.connect(tmp_path / "sweep.db")
     with connection:
@@ -157,15 +123,15 @@ def test_the_database_of_another_version_of_optuna_is_refused(tmp_path: Path) ->
         connection.execute("UPDATE version_info SET schema_version = 99")
     connection.close()
     with (
-        quiet(),
+        quiet_optuna(),
         pytest.raises(RunError, match=r"sweep\.db cannot be opened: "),
-        opened_study(tmp_path, IDENTITY),
+        open_study(tmp_path, IDENTITY),
     ):
         pass
 
 
-def test_optuna_speaks_as_before_once_it_is_over() -> None:
+def test_optuna_logs_as_before_afterwards() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    with quiet():
+    with quiet_optuna():
         assert optuna.logging.get_verbosity() == optuna.logging.ERROR
     assert optuna.logging.get_verbosity() == optuna.logging.WARNING

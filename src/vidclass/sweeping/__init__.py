@@ -1,1 +1,1 @@
-"""Accuracy against cost: many settings tried on the same folds, and a table of what they give."""
+"""Sweep over settings: accuracy against cost, every combination on the same folds."""

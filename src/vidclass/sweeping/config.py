@@ -1,4 +1,4 @@
-"""Sweep settings: the values to try on each axis, and how to search them."""
+"""Settings of a sweep: the values to try on each axis, and how to search them."""
 
 from __future__ import annotations
 
@@ -14,79 +14,69 @@ from vidclass.config import FrozenConfig, RunConfig, SplitConfig
 from vidclass.config.split import GroupsFrom
 from vidclass.training.presets import run_config
 
-# Of these, a sweep tries by itself those whose weights are on this machine.
+# Of these, a sweep tries by default those whose weights are on this machine.
 LIGHT_BACKBONES = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2", "MobileNetV2")
 OWN: Literal["own"] = "own"
+
+Sampler = Literal["grid", "random", "tpe"]
+# Settings that may change when a sweep is continued.
+_NOT_PART_OF_IDENTITY = {"trials", "timeout_s", "sampler", "prune", "remeasure", "command"}
 
 _Value = TypeVar("_Value")
 
 
-def backbones_at_hand() -> tuple[str, ...]:
-    """The light backbones whose weights need not be fetched or installed."""
-    found = [name for name in LIGHT_BACKBONES if get_backbone(name).weights_state == "at hand"]
-    return tuple(found) or LIGHT_BACKBONES[:1]
+def available_backbones() -> tuple[str, ...]:
+    """Return the light backbones whose weights need not be downloaded; the lightest if none."""
+    available = [name for name in LIGHT_BACKBONES if get_backbone(name).weights_state == "at hand"]
+    return tuple(available) or LIGHT_BACKBONES[:1]
 
 
-def _each_once(values: tuple[_Value, ...]) -> tuple[_Value, ...]:
+def _unique(values: tuple[_Value, ...]) -> tuple[_Value, ...]:
     return tuple(dict.fromkeys(values))
 
 
-_Names = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_each_once)]
+_Axis = Annotated[tuple[_Value, ...], Field(min_length=1), AfterValidator(_unique)]
 _Frames = Annotated[int, Field(ge=1)]
 _Side = Annotated[int, Field(ge=8, le=4096)]
 
 
 class SweepSpace(FrozenConfig):
-    """The values that a sweep tries on each axis, in every combination.
+    """Values to try on each axis; a sweep tries every combination.
 
-    `size`: sides of the input in pixels; `own` is what the backbone's weights were trained for.
-    The other axes take what `vidclass train` takes under the same name.
+    `size`: sides of the input in pixels; `own` is the side the backbone's weights were trained at.
+    The other axes take the values that `vidclass train` takes under the same name.
     """
 
-    backbone: _Names = Field(default_factory=backbones_at_hand)
-    frames: Annotated[tuple[_Frames, ...], Field(min_length=1), AfterValidator(_each_once)] = (
-        8, 16, 32,
-    )  # fmt: skip
-    size: Annotated[
-        tuple[_Side | Literal["own"], ...], Field(min_length=1), AfterValidator(_each_once)
-    ] = (OWN,)
-    head: _Names = ("mean", "temporal", "gru")
-    sampling: Annotated[
-        tuple[Literal["uniform", "first", "stride", "random"], ...],
-        Field(min_length=1),
-        AfterValidator(_each_once),
-    ] = ("uniform",)
-    crop: Annotated[
-        tuple[Literal["centre", "whole"], ...], Field(min_length=1), AfterValidator(_each_once)
-    ] = ("centre",)
-    precision: Annotated[
-        tuple[Literal["auto", "f32", "bf16", "int8"], ...],
-        Field(min_length=1),
-        AfterValidator(_each_once),
-    ] = ("auto",)
+    backbone: _Axis[str] = Field(default_factory=available_backbones)
+    frames: _Axis[_Frames] = (8, 16, 32)
+    size: _Axis[_Side | Literal["own"]] = (OWN,)
+    head: _Axis[str] = ("mean", "temporal", "gru")
+    sampling: _Axis[Literal["uniform", "first", "stride", "random"]] = ("uniform",)
+    crop: _Axis[Literal["centre", "whole"]] = ("centre",)
+    precision: _Axis[Literal["auto", "f32", "bf16", "int8"]] = ("auto",)
 
     def axes(self) -> dict[str, tuple[Any, ...]]:
-        """The values by axis."""
+        """Return the values of each axis by its name."""
         return {name: getattr(self, name) for name in type(self).model_fields}
 
     def points(self) -> list[Point]:
-        """Every combination once, in the order of a grid: the heads of one feature setting follow.
+        """Return every distinct combination in grid order; heads vary fastest.
 
-        Features are then made for one setting after the other, and a sweep that is cut short has
-        whole settings.
+        Features are thus extracted for one setting after the other, and a sweep that is cut short
+        has tried whole settings.
         """
         axes = self.axes()
         order = ("backbone", "size", "crop", "precision", "sampling", "frames", "head")
-        found: dict[Point, Point] = {}
+        points: dict[Point, Point] = {}
         for values in product(*(axes[name] for name in order)):
-            point = Point.of(dict(zip(order, values, strict=True)))
-            found.setdefault(point.resolved(), point)
-        return list(found.values())
+            point = Point.from_values(dict(zip(order, values, strict=True)))
+            points.setdefault(point.resolved(), point)
+        return list(points.values())
 
 
 @dataclass(frozen=True)
 class Point:
-    """One combination.  `size` is `own` or pixels a side."""
+    """One combination of values.  `size` is `own` or pixels a side."""
 
     backbone: str
     frames: int
@@ -97,25 +87,25 @@ class Point:
     precision: str
 
     @classmethod
-    def of(cls, values: Mapping[str, Any]) -> Point:
-        """From one value an axis, by name."""
+    def from_values(cls, values: Mapping[str, Any]) -> Point:
+        """Return the point with one value per axis, by name."""
         return cls(**{name: values[name] for name in SweepSpace.model_fields})
 
     def values(self) -> dict[str, Any]:
-        """One value an axis."""
+        """Return the value of each axis by name."""
         return asdict(self)
 
     @property
     def side(self) -> int:
-        """Pixels a side."""
+        """Side of the input in pixels."""
         return get_backbone(self.backbone).size if self.size == OWN else int(self.size)
 
     def resolved(self) -> Point:
-        """The same combination with its size in pixels."""
-        return Point.of(self.values() | {"size": self.side})
+        """Return the same combination with its size in pixels."""
+        return Point.from_values(self.values() | {"size": self.side})
 
     def features(self) -> dict[str, Any]:
-        """What `run_config` takes as `features`."""
+        """Return the feature settings as `run_config` takes them."""
         return {
             "backbone": self.backbone,
             "frames": self.frames,
@@ -126,7 +116,7 @@ class Point:
         }
 
     def __str__(self) -> str:
-        """For people to read."""
+        """Return the combination as one line of text."""
         return (
             f"{self.backbone} at {self.side} pixels, {self.frames} frames, {self.sampling}, "
             f"{self.crop}, {self.precision}, {self.head}"
@@ -134,25 +124,20 @@ class Point:
 
 
 def untried(points: Sequence[Point], tried: Sequence[Point]) -> list[Point]:
-    """Those of `points` that are none of `tried`, in their order."""
-    seen = {point.resolved() for point in tried}
-    return [point for point in points if point.resolved() not in seen]
-
-
-Sampler = Literal["grid", "random", "tpe"]
-# Settings that may be others when a sweep is continued.
-_NOT_OF_THE_ROWS = {"trials", "timeout_s", "sampler", "prune", "remeasure", "command"}
+    """Return the points that are not in `tried`, in their order; sizes compare in pixels."""
+    resolved = {point.resolved() for point in tried}
+    return [point for point in points if point.resolved() not in resolved]
 
 
 class SweepConfig(FrozenConfig):
-    """How a sweep goes about it.
+    """Search settings of a sweep.
 
-    `trials`: how many combinations are tried in all, those of earlier calls included.
-    `timeout_s`: seconds after which no further trial is begun; None for no limit.
-    `sampler`: `grid` tries them in order, `random` in a random order, `tpe` where accuracy and cost
-    of the earlier ones promise most; `auto` is `grid` if `trials` are enough for all, else `tpe`.
+    `trials`: number of combinations to try, those of earlier calls included.
+    `timeout_s`: seconds after which no further trial starts; None for no limit.
+    `sampler`: `grid` tries combinations in order, `random` in random order, `tpe` where earlier
+    accuracies and costs promise most; `auto` is `grid` if `trials` cover the space, else `tpe`.
     `prune`: end a trial early that is clearly worse than one that costs no more.
-    `command`: the beginning of the command lines that train a classifier of a row.
+    `command`: first words of the command lines that train a classifier of a row.
     `remeasure`: measure the cost of every row again, on this machine.
     `folds`, `seed`, `weights`, `epochs`, `groups`, `group_pattern`: as in `vidclass crossval`.
     """
@@ -172,20 +157,20 @@ class SweepConfig(FrozenConfig):
 
     @property
     def split(self) -> SplitConfig:
-        """Which clips must stay together."""
+        """Settings of the groups that folds keep together."""
         return SplitConfig(groups=self.groups, group_pattern=self.group_pattern)
 
     def sampler_for(self, points: int) -> Sampler:
-        """The sampler, for a space of so many points."""
+        """Return the sampler for a space of `points` combinations."""
         if self.sampler != "auto":
             return self.sampler
         return "grid" if points <= self.trials else "tpe"
 
     def run_config(self, point: Point) -> RunConfig:
-        """What `cross_validate` and `train` are told for one combination.
+        """Return the configuration of `cross_validate` and `train` for one combination.
 
         Raises:
-            ConfigError: the combination is not allowed.
+            ConfigError: The combination is not allowed.
         """
         return run_config(
             head=point.head,
@@ -195,9 +180,9 @@ class SweepConfig(FrozenConfig):
         )
 
     def identity(self, space: SweepSpace, data_fingerprint: str) -> dict[str, Any]:
-        """What must be the same for two trials to be rows of one table."""
+        """Return the settings that two trials must share to be rows of one table."""
         return {
             **space.model_dump(mode="json"),
-            **self.model_dump(mode="json", exclude=_NOT_OF_THE_ROWS),
+            **self.model_dump(mode="json", exclude=_NOT_PART_OF_IDENTITY),
             "data": data_fingerprint,
         }

@@ -1,4 +1,4 @@
-"""What naming a clip costs on this machine, measured on a few clips of the user's own."""
+"""Cost of classifying a clip on this machine, measured on a few clips of the manifest."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from vidclass.runtime.openvino_network import OpenVinoNetwork
 from vidclass.types import FrameBatch, Progress, no_progress
 
 ROUNDS = 5
-# At least so many clips; more where more parts of the network work side by side.
+# Fewest clips per round; more where the network processes more in parallel.
 CLIPS = 6
 HEAD_RUNS = 30
 
 
 @dataclass(frozen=True)
 class FeatureCost:
-    """Milliseconds a clip for decoding and backbone, and the way the backbone ran."""
+    """Milliseconds per clip for decoding and backbone, and the runtime of the backbone."""
 
     ms: float
     route: str
@@ -41,56 +41,56 @@ class FeatureCost:
 
 @dataclass(frozen=True)
 class HeadCost:
-    """Milliseconds a clip for the head, its parameters, and multiplications for one clip."""
+    """Milliseconds per clip for the head, its parameters, and multiplications for one clip."""
 
     ms: float
     parameters: int
     multiplications: int
 
 
-def feature_costs(
+def measure_features(
     settings: Sequence[tuple[FeatureExtractor, Extraction]], progress: Progress = no_progress
 ) -> list[FeatureCost]:
-    """Measure decoding and backbone of each setting on a few clips, nothing being stored.
+    """Measure decoding and backbone of each setting on a few clips, storing nothing.
 
     The clips go through the same pipeline as in `predict`, all at once, so that every core has
-    work.  Every setting has its turn in every round, in both directions, so that what else the
-    machine does meanwhile falls on all of them alike; see `fair_costs_s`.
+    work.  Every round measures every setting, alternately forwards and backwards, so that other
+    load on the machine affects all of them alike; see `robust_costs_s`.
 
     Args:
-        settings: What makes the features, and the clips of which it made them.
-        progress: Told of the stage `measure`.
+        settings: For each setting, its feature extractor and the extraction it made.
+        progress: Callback; reports stage `measure`.
 
     Raises:
-        JobFailedError: none of the clips can be read.
+        JobFailedError: None of the clips can be read.
     """
     times_s = np.zeros((ROUNDS, len(settings)))
     routes = [""] * len(settings)
-    networks = _Networks()
+    networks = _NetworkCache()
     for turn in range(ROUNDS):
         order = range(len(settings)) if turn % 2 == 0 else reversed(range(len(settings)))
         for done, index in enumerate(order):
             extractor, extraction = settings[index]
             opened = networks.open(extractor)
-            clips = _some_clips(extraction, max(CLIPS, 2 * opened.network.parallel))
-            _seconds_a_clip(extractor, opened.network, clips[:1])  # wakes disk and network up
-            times_s[turn, index] = _seconds_a_clip(extractor, opened.network, clips)
+            clips = _sample_clips(extraction, max(CLIPS, 2 * opened.network.parallel))
+            _seconds_per_clip(extractor, opened.network, clips[:1])  # warm up disk and network
+            times_s[turn, index] = _seconds_per_clip(extractor, opened.network, clips)
             routes[index] = opened.route
             progress("measure", turn * len(settings) + done + 1, ROUNDS * len(settings))
     return [
         FeatureCost(1e3 * float(cost_s), route)
-        for cost_s, route in zip(fair_costs_s(times_s), routes, strict=True)
+        for cost_s, route in zip(robust_costs_s(times_s), routes, strict=True)
     ]
 
 
-def fair_costs_s(times_s: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Costs (S,) of S settings from their times (R,S) in R rounds, some of them disturbed.
+def robust_costs_s(times_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return costs (S,) of S settings from their times (R,S) in R rounds, robust to other load.
 
     A machine that is busy for a while makes whole rounds slow, and a round in which that begins or
     ends treats settings unequally.  So each round is divided by its geometric mean; the median over
-    rounds of what remains tells the settings apart, and the quietest round gives the scale.
+    rounds of the quotients compares the settings, and the fastest round gives the scale.
 
-    >>> fair_costs_s(np.array([[1.0, 2.0], [4.0, 8.0], [4.0, 2.0]])).round(6).tolist()
+    >>> robust_costs_s(np.array([[1.0, 2.0], [4.0, 8.0], [4.0, 2.0]])).round(6).tolist()
     [1.0, 2.0]
     """
     level = np.exp(np.log(times_s).mean(1))
@@ -98,65 +98,62 @@ def fair_costs_s(times_s: NDArray[np.float64]) -> NDArray[np.float64]:
     return costs
 
 
-class _Networks:
-    """Opens networks; those that take long are kept, of the others one is in memory at a time."""
+class _NetworkCache:
+    """Cache of opened networks that are slow to open; of the others one is in memory at a time."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[str, int, str], OpenedNetwork] = {}
+        self._cache: dict[tuple[str, int, str], OpenedNetwork] = {}
 
     def open(self, extractor: FeatureExtractor) -> OpenedNetwork:
         config = extractor.config
         key = (config.backbone, config.geometry.size, config.precision)
-        if key in self._kept:
-            return self._kept[key]
+        if key in self._cache:
+            return self._cache[key]
         opened = extractor.open()
         if opened.route != "openvino":
-            self._kept[key] = opened
+            self._cache[key] = opened
         return opened
 
 
-def _some_clips(extraction: Extraction, count: int) -> list[tuple[str, Clip]]:
-    """Evenly spread ones."""
-    rows = zip(extraction.keys, extraction.manifest.clips(), strict=True)
-    readable = [(key, clip) for key, clip in rows if key is not None]
-    if not readable:
-        extraction.readable()  # says why
-    chosen = np.linspace(0, len(readable) - 1, min(count, len(readable))).round().astype(int)
-    return [readable[row] for row in chosen]
+def _sample_clips(extraction: Extraction, count: int) -> list[tuple[str, Clip]]:
+    """Return up to `count` readable clips with their keys, evenly spread over the manifest."""
+    rows, clips = extraction.rows, extraction.manifest.clips()
+    sample = rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)]
+    return [(key, clips[row]) for row in sample if (key := extraction.keys[row]) is not None]
 
 
-def _seconds_a_clip(
+def _seconds_per_clip(
     extractor: FeatureExtractor, network: Network, clips: list[tuple[str, Clip]]
 ) -> float:
     def decode(item: tuple[str, Clip]) -> FrameBatch:
         key, clip = item
         return decode_for(extractor.config, clip.video, clip.span, fps=clip.fps, key=key)
 
-    begun = time.perf_counter()
-    making = stream_features(
+    started = time.perf_counter()
+    stream = stream_features(
         clips, decode, network, video_of=lambda item: item[1].video, window=extractor.window
     )
-    with closing(making) as results:
+    with closing(stream) as results:
         for done in results:
             if done.error is not None:
                 raise done.error
-    return (time.perf_counter() - begun) / len(clips)
+    return (time.perf_counter() - started) / len(clips)
 
 
-def head_cost(head: str, *, frames: int, width: int, classes: int) -> HeadCost:
-    """Measure a head in the form that a bundle has it in, one clip at a time.
+def measure_head(head: str, *, frames: int, width: int, classes: int) -> HeadCost:
+    """Measure an untrained head as a bundle holds it, one clip at a time.
 
-    How long it takes does not depend on its weights, so it need not be trained.
+    Its time does not depend on its weights, so it need not be trained.
 
     Args:
-        head: Its name, with settings if wanted.
-        frames: T.
-        width: D.
-        classes: K.
+        head: Name of the head, with settings if wanted.
+        frames: Number of time steps T.
+        width: Feature width D.
+        classes: Number of classes K.
 
     Raises:
-        ConfigError: there is no such head, or it cannot be built.
-        RuntimeRouteError: it has no such form.
+        ConfigError: There is no such head, or it cannot be built.
+        RuntimeRouteError: The head cannot be converted to OpenVINO.
     """
     import keras
 
@@ -178,6 +175,6 @@ def head_cost(head: str, *, frames: int, width: int, classes: int) -> HeadCost:
 
 
 def _seconds(work: Callable[[], object]) -> float:
-    begun = time.perf_counter()
+    started = time.perf_counter()
     work()
-    return time.perf_counter() - begun
+    return time.perf_counter() - started

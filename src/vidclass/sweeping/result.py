@@ -1,4 +1,4 @@
-"""Rows of a sweep's table, their Pareto front, and the result that holds them."""
+"""Result of a sweep: its rows, their ranking and Pareto front."""
 
 from __future__ import annotations
 
@@ -14,76 +14,37 @@ from vidclass.sweeping.config import Point, SweepConfig, SweepSpace
 from vidclass.training.out_of_fold import FoldResult
 from vidclass.types import Failure
 
-
-def pareto_front(costs: Sequence[float], accuracies: Sequence[float]) -> list[bool]:
-    """For each trial, whether no other is as good for less, or better for as little.
-
-    >>> pareto_front([1.0, 2.0, 3.0], [0.5, 0.8, 0.7])
-    [True, True, False]
-    """
-    pairs = list(zip(costs, accuracies, strict=True))
-    return [
-        not any(
-            other_cost <= cost and other >= accuracy and (other_cost, other) != (cost, accuracy)
-            for other_cost, other in pairs
-        )
-        for cost, accuracy in pairs
-    ]
-
-
-def accuracy_of_choosing(accuracies: NDArray[np.float64]) -> float | None:
-    """What the best trial gets on a fold that had no say in choosing it; None for fewer than two.
-
-    For each fold, the trial that is best on the other folds is chosen, and its accuracy on that
-    fold counts.  The best row of a table is chosen on the very folds that it is scored on, and is
-    flattered by that; this is not.  (Every head of it did learn from the other folds, so it is an
-    estimate, in the manner of nested cross-validation: Varma and Simon, BMC Bioinformatics 2006.)
-
-    Args:
-        accuracies: (N,K) of N trials on the same K folds.
-
-    >>> accuracy_of_choosing(np.array([[1.0, 0.0], [0.0, 1.0]]))
-    0.0
-    """
-    trials, folds = accuracies.shape
-    if trials < 2 or folds < 2:
-        return None
-    others = accuracies.sum(1, keepdims=True) - accuracies  # (N,K): the other folds of each fold
-    chosen = others.argmax(0)
-    return float(accuracies[chosen, np.arange(folds)].mean())
-
-
 State = Literal["complete", "pruned", "failed"]
 
 
 @dataclass(frozen=True)
 class Row:
-    """One trial.
+    """One trial: a combination and its scores.
 
     Attributes:
-        number: Of the trial.
+        number: Number of the trial.
         state: `complete`; `pruned`: ended early, clearly worse; `failed`: `reason` says why.
         point: The combination, with its size in pixels.
-        folds: The folds that were done.
+        folds: Results of the finished folds.
         accuracy_mean: Mean of the folds' accuracies; the next five are None unless complete.
         accuracy_std: Standard deviation of the folds' accuracies.
-        accuracy: Share of all clips that were right.
-        accuracy_interval: 95 % interval of that share.
-        videos: Clips in the score.
-        failed: Clips that could not be read, and are in no score.
-        ms_per_clip: Milliseconds that a clip takes: decoding, backbone and head.
-        ms_features: Those of decoding and backbone; of complete rows measured side by side.
-        ms_head: Those of the head.
-        head_parameters: Numbers in the head that training changes.
+        accuracy: Accuracy over all clips.
+        accuracy_interval: 95 % interval of that accuracy.
+        videos: Number of clips in the score.
+        failed: Number of clips that could not be read, and are in no score.
+        ms_per_clip: Milliseconds per clip for decoding, backbone and head.
+        ms_features: Milliseconds for decoding and backbone; measured side by side if complete.
+        ms_head: Milliseconds for the head.
+        head_parameters: Number of trainable parameters of the head.
         head_multiplications: Multiplications by weights in the head, for one clip.
-        training_s: Seconds that the heads of all folds took to train, features being at hand.
-        precision: What `auto` was on this machine.
-        setting: The key of its features.
-        route: How the backbone ran.
-        machine: The processor that the cost was measured on.
-        reason: Why it was pruned or failed.
+        training_s: Seconds to train the heads of all folds on stored features.
+        precision: The precision that `auto` chose on this machine.
+        setting: Fingerprint of the feature settings.
+        route: Runtime of the backbone.
+        machine: Processor on which the cost was measured.
+        reason: Why the trial was pruned or failed.
         pareto: No other row is as good for less, or better for as little.
-        command: The command line that trains a classifier of this row.
+        command: Command line that trains a classifier of this row.
     """
 
     number: int
@@ -111,30 +72,30 @@ class Row:
     command: str = ""
 
     @classmethod
-    def stored(cls, number: int, state: State, point: Point, kept: Mapping[str, Any]) -> Row:
-        """From what was kept of a trial; what is not a field of a row is left out."""
+    def from_trial(cls, number: int, state: State, point: Point, saved: Mapping[str, Any]) -> Row:
+        """Return the row of a stored trial; values that are no field of a row are ignored."""
         names = set(cls.__dataclass_fields__) - {"number", "state", "point"}
-        values = {name: kept[name] for name in names & set(kept)}
-        values["folds"] = tuple(FoldResult(**fold) for fold in kept.get("folds", ()))
+        values = {name: saved[name] for name in names & set(saved)}
+        values["folds"] = tuple(FoldResult(**fold) for fold in saved.get("folds", ()))
         if values.get("accuracy_interval") is not None:
             low, high = values["accuracy_interval"]
             values["accuracy_interval"] = (low, high)
         return cls(number, state, point.resolved(), **values)
 
-    def flat(self) -> dict[str, Any]:
-        """Everything by name, plain values only: the row in JSON."""
+    def to_json(self) -> dict[str, Any]:
+        """Return the row as plain values by name."""
         values = {name: value for name, value in self.__dict__.items() if name != "point"}
         point = self.point.values() | {"precision": self.precision or self.point.precision}
         values |= {
-            "folds": [plain_fold(fold) for fold in self.folds],
+            "folds": [fold_values(fold) for fold in self.folds],
             "accuracy_interval": self.accuracy_interval and list(self.accuracy_interval),
         }
-        head: dict[str, Any] = {name: values.pop(name) for name in ("number", "state", "pareto")}
+        first: dict[str, Any] = {name: values.pop(name) for name in ("number", "state", "pareto")}
         rest = {name: values[name] for name in values if name not in ("precision", "setting")}
-        return head | point | rest
+        return first | point | rest
 
-    def costing(self, ms_features: float, machine: str) -> Row:
-        """The same row with another cost of its features."""
+    def with_cost(self, ms_features: float, machine: str) -> Row:
+        """Return the same row with another cost of its features."""
         return replace(
             self,
             ms_features=ms_features,
@@ -143,13 +104,53 @@ class Row:
         )
 
 
-def plain_fold(fold: FoldResult) -> dict[str, Any]:
-    """A fold as plain values; `FoldResult(**...)` makes it again."""
+def fold_values(fold: FoldResult) -> dict[str, Any]:
+    """Return the values of a fold that `FoldResult(**values)` takes, as JSON holds them."""
     return {"fold": fold.fold, "accuracy": fold.accuracy, "videos": fold.videos}
 
 
+@dataclass(frozen=True)
+class SweepResult:
+    """Result of a sweep.
+
+    Attributes:
+        folder: Folder of the sweep.
+        space: The combinations.
+        config: Search settings.
+        rows: The finished trials: complete ones by accuracy, then the pruned, then the failed.
+        failures: The clips that could not be read in this call.
+        videos: Number of clips to read; None if no trial was left to run.
+        notes: Remarks for the user, as sentences.
+    """
+
+    folder: Path
+    space: SweepSpace
+    config: SweepConfig
+    rows: list[Row]
+    failures: tuple[Failure, ...] = ()
+    videos: int | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def best(self) -> Row | None:
+        """Row of the highest accuracy."""
+        return next((row for row in self.rows if row.state == "complete"), None)
+
+    @property
+    def accuracy_of_choosing(self) -> float | None:
+        """Nested cross-validation accuracy of the best row; None if the rows' folds differ."""
+        complete = [row for row in self.rows if row.state == "complete"]
+        # By trial number, so that the tie of two equal rows is not broken by hindsight.
+        complete.sort(key=lambda row: row.number)
+        if len({tuple(fold.fold for fold in row.folds) for row in complete}) != 1:
+            return None
+        return accuracy_of_choosing(
+            np.array([[fold.accuracy for fold in row.folds] for row in complete])
+        )
+
+
 def ranked(rows: Sequence[Row]) -> list[Row]:
-    """Complete rows by accuracy, the best first and marked where Pareto-optimal, then the others.
+    """Return complete rows by accuracy with Pareto-optimal ones marked, then all others.
 
     Of equal accuracy the cheaper row comes first.
     """
@@ -164,45 +165,42 @@ def ranked(rows: Sequence[Row]) -> list[Row]:
     return marked + [row for state in ("pruned", "failed") for row in rest if row.state == state]
 
 
-def honest_accuracy(rows: Sequence[Row]) -> float | None:
-    """`accuracy_of_choosing` among the complete rows; None where their folds differ."""
-    # In the order of trials, so that of two that are equal no hindsight chooses.
-    complete = sorted((row for row in rows if row.state == "complete"), key=lambda row: row.number)
-    if len({tuple(fold.fold for fold in row.folds) for row in complete}) != 1:
-        return None
-    return accuracy_of_choosing(
-        np.array([[fold.accuracy for fold in row.folds] for row in complete])
-    )
+def pareto_front(costs: Sequence[float], accuracies: Sequence[float]) -> list[bool]:
+    """Return for each trial whether no other is as good for less, or better for as little.
 
-
-@dataclass(frozen=True)
-class SweepResult:
-    """What a sweep gave.
-
-    Attributes:
-        folder: Its folder.
-        space: The combinations.
-        config: How it went about it.
-        rows: The finished trials: complete ones by accuracy, then those pruned, then those failed.
-        failures: The clips that could not be read in this call.
-        videos: How many clips there were to read; None if no trial was left to run.
-        notes: What the user should know, as sentences.
+    >>> pareto_front([1.0, 2.0, 3.0], [0.5, 0.8, 0.7])
+    [True, True, False]
     """
+    pairs = list(zip(costs, accuracies, strict=True))
+    return [
+        not any(
+            other_cost <= cost and other >= accuracy and (other_cost, other) != (cost, accuracy)
+            for other_cost, other in pairs
+        )
+        for cost, accuracy in pairs
+    ]
 
-    folder: Path
-    space: SweepSpace
-    config: SweepConfig
-    rows: list[Row]
-    failures: tuple[Failure, ...] = ()
-    videos: int | None = None
-    notes: tuple[str, ...] = ()
 
-    @property
-    def best(self) -> Row | None:
-        """The row of the highest accuracy."""
-        return next((row for row in self.rows if row.state == "complete"), None)
+def accuracy_of_choosing(accuracies: NDArray[np.float64]) -> float | None:
+    """Return the nested cross-validation accuracy of choosing the best trial.
 
-    @property
-    def accuracy_of_choosing(self) -> float | None:
-        """What the best row gets on folds that had no say in choosing it."""
-        return honest_accuracy(self.rows)
+    For each fold, the trial that is best on the other folds is scored on that fold.  The best row
+    of a table is chosen on the very folds it is scored on, which is optimistic; this is not.
+    (Every head of it did learn from the other folds, so it is an estimate in the manner of nested
+    cross-validation: Varma and Simon, BMC Bioinformatics 2006.)
+
+    Args:
+        accuracies: (N,K) of N trials on the same K folds.
+
+    Returns:
+        The mean over folds; None for fewer than two trials or folds.
+
+    >>> accuracy_of_choosing(np.array([[1.0, 0.0], [0.0, 1.0]]))
+    0.0
+    """
+    trials, folds = accuracies.shape
+    if trials < 2 or folds < 2:
+        return None
+    others = accuracies.sum(1, keepdims=True) - accuracies  # (N,K): the other folds of each fold
+    chosen = others.argmax(0)
+    return float(accuracies[chosen, np.arange(folds)].mean())

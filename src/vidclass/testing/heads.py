@@ -50,14 +50,14 @@ def logits_of(model: keras.Model, inputs: Inputs) -> NDArray[np.float64]:
 
 
 def check_name(name: str) -> None:
-    """The model bears the name of its function, and the description is not empty."""
+    """Require that the model has its function's name, and the head a description."""
     entry, _ = parse_head(name)
     _require(example_head(name).name == entry.name, f"the model is not named {entry.name!r}")
     _require(bool(entry.summary.strip()), f"head {entry.name!r} has no docstring")
 
 
 def check_logits(name: str) -> None:
-    """Logits are (B,K), finite even for a clip without frames, and depend on the clip."""
+    """Require finite logits (B,K), even for an empty clip, that depend on the clip."""
     logits = logits_of(example_head(name), example_clips([0, 1, T // 2, T]))
     _require(logits.shape == (4, K), f"logits have the shape {logits.shape}, not (4, {K})")
     _require(bool(np.isfinite(logits).all()), f"logits are not finite: {logits}")
@@ -65,13 +65,13 @@ def check_logits(name: str) -> None:
 
 
 def check_single_frame(name: str) -> None:
-    """A head for clips of one frame can be built, and gives finite logits."""
+    """Require finite logits of a head that is built for clips of one frame."""
     logits = logits_of(example_head(name, 1), example_clips([0, 1], frames=1))
     _require(logits.shape == (2, K) and bool(np.isfinite(logits).all()), f"got {logits}")
 
 
 def check_padded_values(name: str) -> None:
-    """Values in padded steps change no logit, whatever they are."""
+    """Require that values in padded steps change no logit, whatever they are."""
     model, clean = example_head(name), example_clips([0, 1, 3, T - 1])
     for value in (1e3, -1e30, np.nan, np.inf):
         features = np.where(clean["mask"][..., None], clean["features"], np.float32(value))
@@ -79,7 +79,7 @@ def check_padded_values(name: str) -> None:
 
 
 def check_padding(name: str) -> None:
-    """More padded steps change no logit."""
+    """Require that more padded steps change no logit."""
     longer = example_head(name, T + _PADDING)
     for seed in range(3):
         lengths = np.random.default_rng(seed).integers(0, T + 1, 5).tolist()
@@ -93,14 +93,14 @@ def check_padding(name: str) -> None:
 
 
 def check_batch(name: str) -> None:
-    """The logits of a clip do not depend on the others in its batch."""
+    """Require that the logits of a clip do not depend on the others in its batch."""
     model, together = example_head(name), example_clips([2, 4, T])
     alone = {key: value[1:2] for key, value in together.items()}
     _require_close(model, alone, logits_of(model, together)[1:2])
 
 
 def check_order(name: str) -> None:
-    """Clips played backwards change the logits if, and only if, the head says `ordered`."""
+    """Require that clips played backwards change the logits if, and only if, `ordered` is set."""
     lengths = [T, T, 4]
     inputs = example_clips(lengths)
     reversed_features = inputs["features"].copy()
@@ -114,14 +114,14 @@ def check_order(name: str) -> None:
 
 
 def check_independence(name: str) -> None:
-    """Logits may be positive if, and only if, the head says `independent`."""
+    """Require that logits can be positive if, and only if, `independent` is set."""
     logits = logits_of(example_head(name), example_clips([1, 2, T // 2, T - 1, T, T]))
     independent = parse_head(name)[0].independent
     _require(bool((logits > 0).any()) == independent, f"independent={independent}, got {logits}")
 
 
 def check_training(name: str) -> None:
-    """Training lowers the loss, and leaves finite weights, with a clip without frames too."""
+    """Require that training lowers the loss and keeps weights finite, even with an empty clip."""
     import keras
 
     keras.utils.set_random_seed(0)
@@ -136,7 +136,7 @@ def check_training(name: str) -> None:
 
 
 def check_saved_weights(name: str) -> None:
-    """Weights that were saved and loaded give the same logits."""
+    """Require the same logits from weights that were saved and loaded."""
     model, inputs = example_head(name), example_clips([1, 5])
     with TemporaryDirectory() as folder:
         path = Path(folder) / "head.weights.h5"
@@ -146,7 +146,7 @@ def check_saved_weights(name: str) -> None:
 
 
 def check_openvino(name: str) -> None:
-    """The OpenVINO form, built in a child process, gives the same logits for any batch size."""
+    """Require the same logits from the OpenVINO form, for any batch size."""
     model = example_head(name)
     with TemporaryDirectory() as folder:
         weights = Path(folder) / "head.weights.h5"
