@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from vidclass.config import RunConfig
+from vidclass.data.manifest import Manifest
+from vidclass.data.rows import Rows
+from vidclass.features.extract import Extraction
+from vidclass.tasks.metrics import compute_metrics
+from vidclass.training.crossval import CrossValidation, SeedsResult, cross_validate_seeds
+from vidclass.training.out_of_fold import FoldResult
+from vidclass.training.presets import run_config
+
+MANIFEST = Manifest(Rows.from_columns({"video": ["/a.avi", "/b.avi"], "label": ["a", "b"]}).table)
+RIGHT = {5: (0.5, 0.7), 6: (0.7, 0.9), 7: (0.9, 0.9)}
+
+
+def fake(manifest: Manifest, config: RunConfig, **options: Any) -> CrossValidation:
+    """Two folds whose accuracies follow from the seed."""
+    for done in (1, 2):
+        options["progress"]("folds", done, 2)
+    options["progress"]("extract", 1, 1)
+    assert (options["folds"], options["strict"]) == (2, True)
+    accuracies = RIGHT[config.training.seed]
+    truth = np.repeat([0, 1], 10)
+    right = int(round(20 * float(np.mean(accuracies))))
+    probabilities = np.eye(2)[np.where(np.arange(20) < right, truth, 1 - truth)]
+    folds = [FoldResult(number, value, 10) for number, value in enumerate(accuracies)]
+    pooled = compute_metrics(probabilities, truth, ["a", "b"])
+    extraction = cast(Extraction, SimpleNamespace(ok=2, failures=[]))
+    return CrossValidation(config, folds, pooled, extraction, ())
+
+
+@pytest.fixture
+def result() -> SeedsResult:
+    config = run_config(training={"seed": 5})
+    told: list[tuple[str, int, int]] = []
+    found = cross_validate_seeds(
+        MANIFEST, config, seeds=3, folds=2, strict=True, validate=fake,
+        progress=lambda *step: told.append(step),
+    )  # fmt: skip
+    folds = [step for step in told if step[0] == "folds"]
+    assert folds == [("folds", done, 6) for done in range(1, 7)]
+    assert told.count(("extract", 1, 1)) == 3
+    return found
+
+
+def test_each_seed_is_tried_and_both_spreads_are_told(result: SeedsResult) -> None:
+    assert [run.config.training.seed for run in result.runs] == [5, 6, 7]
+    assert result.runs[0].config.training == run_config(training={"seed": 5}).training
+    assert result.accuracy_mean == pytest.approx((0.6 + 0.8 + 0.9) / 3)
+    assert result.std_over_seeds == pytest.approx(np.std([0.6, 0.8, 0.9]))
+    assert result.std_over_folds == pytest.approx((0.1 + 0.1 + 0) / 3)
+    low, high = result.accuracy_interval
+    assert low == pytest.approx(np.mean([run.pooled.accuracy_interval[0] for run in result.runs]))
+    assert low < result.accuracy_mean < high
+
+
+def test_the_json_is_that_of_the_first_seed_and_more(result: SeedsResult) -> None:
+    value = result.to_json()
+    first = result.runs[0].to_json()
+    assert {name: value[name] for name in first} == first
+    assert [name for name in value if name not in first] == ["seeds", "over_seeds"]
+    assert value["schema"] == 1
+    assert [list(row) for row in value["seeds"]] == [
+        ["seed", "accuracy_mean", "accuracy_std", "macro_f1"]
+    ] * 3
+    assert value["seeds"][1]["seed"] == 6
+    assert value["seeds"][1]["accuracy_mean"] == pytest.approx(0.8)
+    assert list(value["over_seeds"]) == [
+        "accuracy_mean", "accuracy_std", "accuracy_std_over_folds", "accuracy_interval",
+    ]  # fmt: skip
+    assert json.loads(json.dumps(value)) == value
