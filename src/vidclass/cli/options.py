@@ -314,8 +314,8 @@ class TaskOptions(OptionGroup):
         float | None,
         typer.Option(
             metavar="SHARE",
-            help="Choose it so that this share of the predictions above it is correct instead, as "
-            "in 0.95.",
+            help="Choose that probability so that this share of the predictions above it is "
+            "correct instead, as in 0.95.",
         ),
     ] = None
 
