@@ -1,4 +1,4 @@
-"""Splits of any structure: clips and groups of several classes, rows in any order."""
+"""Splits and folds of clips with several classes."""
 
 from __future__ import annotations
 
@@ -9,16 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vidclass.data.balance import GroupClasses
 from vidclass.data.clip import join_labels, labels_in
 from vidclass.data.manifest import Manifest
 from vidclass.data.rows import Rows
-from vidclass.data.split_summary import SplitCount, split_summary
 from vidclass.data.splits import fold_assignments, split_clips, with_folds
 from vidclass.errors import ManifestError, SplitError
 
 Clip = tuple[str, str | None]
-
 CLIPS = st.lists(
     st.tuples(
         st.sets(st.sampled_from("abc"), min_size=1).map(join_labels),
@@ -102,15 +99,6 @@ def test_folds_of_any_structure(clips: list[Clip], folds: int, random: object) -
     assert parts_of(shuffled, again) == parts_of(manifest, part)
 
 
-def test_units_count_a_clip_for_each_of_its_classes() -> None:
-    units = GroupClasses.from_labels(["a|b", "a", "b|c"], ["x", "x", "y"])
-    assert units.labels == ["a", "b", "c"]
-    assert units.clips_per_class.tolist() == [2, 2, 1]
-    assert [classes.tolist() for classes in units.classes] == [[0, 1], [1, 2]]
-    assert [clips.tolist() for clips in units.clips] == [[2, 1], [1, 1]]
-    assert units.groups_per_class().tolist() == [1, 2, 1]
-
-
 def test_a_class_that_only_occurs_beside_others_is_known() -> None:
     columns = {
         "video": [f"/{number}.avi" for number in range(4)],
@@ -121,22 +109,6 @@ def test_a_class_that_only_occurs_beside_others_is_known() -> None:
     columns["label"] = ["a|b", "a|b", "b|c", "a"]
     with pytest.raises(ManifestError, match=r"validation set: 'c' never occur in train"):
         split_clips(Manifest(Rows.from_columns(columns).table))
-
-
-def test_what_each_part_holds() -> None:
-    columns = {
-        "video": ["/1", "/2", "/3", "/4", "/5"],
-        "label": ["a|b", "a", "b", "b", "a"],
-        "group": ["g", "g", None, None, None],
-        "split": ["test", "test", "test", "train", None],
-        "fold": [10, 10, 2, 2, 2],
-    }
-    manifest = Manifest(Rows.from_columns(columns).table)
-    assert split_summary(manifest, "split") == {
-        "train": {"": SplitCount(1, 1), "a": SplitCount(0, 0), "b": SplitCount(1, 1)},
-        "test": {"": SplitCount(3, 2), "a": SplitCount(2, 1), "b": SplitCount(2, 2)},
-    }
-    assert list(split_summary(manifest, "fold")) == ["2", "10"]
 
 
 def test_folds_are_filled_in_and_given_ones_kept() -> None:

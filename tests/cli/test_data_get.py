@@ -5,13 +5,22 @@ from __future__ import annotations
 import io
 import re
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from served_file import Site
+from served_file import Site, serve
 from vidclass.cli.main import app
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """A local server of one file, without a proxy between it and the test."""
+    monkeypatch.setenv("no_proxy", "*")
+    with serve() as site:
+        yield site
 
 
 def test_data_get(site: Site, tmp_path: Path) -> None:
@@ -65,7 +74,7 @@ def test_data_list_fits_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (["0" * 64], f"--sha256 '{'0' * 64}' could be that of any of UCF101.rar, UCF101Train"),
         (["UCF101.zip=0"], "archive='UCF101.zip' is not one of .* Did you mean 'UCF101.rar'?"),
-        (["0", "UCF101.rar=1"], "--sha256 '0' of which archive. Say FILE=0"),
+        (["0", "UCF101.rar=1"], "--sha256 '0' of which archive. Write FILE=0"),
     ],
 )
 def test_hashes_of_several_archives(tmp_path: Path, hashes: list[str], problem: str) -> None:

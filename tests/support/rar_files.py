@@ -105,7 +105,7 @@ def rar_of(tree: dict[str, bytes], *, version: int = 4) -> bytes:
     return make(*files, *map(make_folder, sorted(folders, reverse=True)))
 
 
-def need_rar_tool() -> None:
+def skip_without_rar_tool() -> None:
     """Skip where nothing unpacks RAR, or fail: see `lack_system_package`."""
     if not rar.rar_tools():
         lack_system_package("no tool that unpacks RAR is installed: bsdtar, unar, 7z or unrar")
