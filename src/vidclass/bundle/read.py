@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from vidclass.bundle import format as names
 from vidclass.bundle.format import BundleInfo, MemberInfo, parse_info
 from vidclass.errors import BundleError, ConfigError, ShapeError
-from vidclass.features.decoding import padded
+from vidclass.features.decoding import pad_clips
 from vidclass.features.extractor import FeatureExtractor, OpenedNetwork, open_backbone
 from vidclass.runtime.hardware import resolve_precision
 from vidclass.runtime.openvino_network import OpenVinoNetwork
@@ -158,7 +158,7 @@ class BundleMember:
         """Class probabilities (N,K), in the order of the bundle's labels."""
         rows = []
         for start in range(0, len(clips), BATCH_CLIPS):
-            features, mask = padded(list(clips[start : start + BATCH_CLIPS]), self.info.frames)
+            features, mask = pad_clips(list(clips[start : start + BATCH_CLIPS]), self.info.frames)
             rows.append(self._head.run(features=features, mask=mask))
         found = probabilities_of(np.concatenate(rows), self._task)
         return found[:, list(self.info.swap)] if self.info.swap else found

@@ -14,7 +14,7 @@ from vidclass.config import RunConfig
 from vidclass.data.manifest import Manifest
 from vidclass.data.splits import fold_assignments
 from vidclass.features.extract import Extraction
-from vidclass.features.grouping import regrouped
+from vidclass.features.near_duplicates import assign_groups
 from vidclass.tasks.label_scheme import LabelScheme, label_scheme, resolved_task, task_notes
 from vidclass.tasks.metrics import Metrics
 from vidclass.tasks.multilabel import MultiLabelMetrics
@@ -124,7 +124,7 @@ def cross_validate(
     """
     task = resolved_task(manifest, config.task)
     check_head(config.head, task)
-    manifest = regrouped(manifest, config.split)
+    manifest = assign_groups(manifest, config.split)
     fold_assignments(manifest, folds=folds, seed=config.training.seed)  # refuse before the work
     views = see(
         manifest,

@@ -17,7 +17,7 @@ from vidclass.data.splits import split_clips, tail_validation
 from vidclass.errors import SplitError
 from vidclass.features.extract import Extraction
 from vidclass.features.extractor import require_backbone
-from vidclass.features.grouping import regrouped
+from vidclass.features.near_duplicates import assign_groups
 from vidclass.tasks.answers import AnswerRule
 from vidclass.tasks.label_scheme import label_scheme, resolved_task, task_notes
 from vidclass.tasks.metrics import Metrics
@@ -106,7 +106,7 @@ def _prepare(
 ) -> tuple[Manifest, TaskConfig]:
     """Refuse before the work; then the folder is made.  Returns the clips with their groups."""
     config = writer.config
-    manifest = regrouped(manifest, config.split)
+    manifest = assign_groups(manifest, config.split)
     task = resolved_task(manifest, config.task)
     check_head(config.head, task)
     divide(manifest, config.split, seed=config.training.seed)
