@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vidclass.config import SplitConfig
-from vidclass.data.checks import require_no_leaks
+from vidclass.data.checks import find_leaks, require_no_issues
 from vidclass.data.manifest import Manifest
 from vidclass.data.rows import Rows
 from vidclass.errors import ConfigError, LeakError, ManifestError, ShapeError, StoreError
@@ -260,4 +260,4 @@ def test_a_moved_copy_is_still_a_copy(tiny_video: Callable[..., Path], tmp_path:
     rows = {"video": [str(first), str(second)], "label": ["a", "b"], "split": ["train", "test"]}
     manifest = join_copies(Manifest(Rows.from_columns(rows).table))
     with pytest.raises(LeakError, match=r"'tiny\.avi' in train, 'other name\.avi' in test"):
-        require_no_leaks(manifest.table, manifest.group_ids)
+        require_no_issues(find_leaks(manifest.table, manifest.group_ids))

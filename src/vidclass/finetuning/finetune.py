@@ -15,7 +15,7 @@ import polars as pl
 from vidclass._core.execution import ExecutionOptions
 from vidclass._core.files import sha256_of
 from vidclass.bundle.read import Bundle
-from vidclass.bundle.write import TrainedMember, write_bundle
+from vidclass.bundle.write import TrainedHead, write_bundle
 from vidclass.config import FinetuneConfig
 from vidclass.data.checks import require_single_labels
 from vidclass.data.manifest import Manifest
@@ -34,7 +34,8 @@ from vidclass.finetuning.checkpoint import (
 )
 from vidclass.finetuning.source import TrainedRun, open_run, require_known_labels
 from vidclass.finetuning.split import TunedSplit, split_for_tuning
-from vidclass.tasks.metrics import Metrics, compute_metrics
+from vidclass.tasks.metrics import Metrics, single_label_metrics
+from vidclass.tasks.single_label import SingleLabelTask
 from vidclass.training import run_folder as names
 from vidclass.training.examples import grouped_manifest
 from vidclass.training.head_selection import ASKED_FOR, HeadChoice
@@ -101,12 +102,11 @@ def finetune(
     manifest, split = _prepare(job, manifest, overwrite=overwrite)
     extraction = extract_features(manifest, source.bundle.extractor(), execution)
     writer.write_ledger(extraction.failures)
-    split = _readable_split(job, split, extraction)
-    start, head = _start(job, extraction, split)
-    readable = [key for key in extraction.keys if key is not None]
+    clips, split = _readable_clips(job, manifest, split, extraction)
+    start, head = _start(job, extraction, clips, split)
     data = tune_data(
-        split.manifest.clips(),
-        readable,
+        clips.clips(),
+        [key for key in extraction.keys if key is not None],
         source.bundle.labels,
         features=source.features,
         config=job.config,
@@ -116,7 +116,7 @@ def finetune(
         source.features, head, data, job.config, writer=writer, start=start, progress=progress
     )
     extraction = _with_failures(extraction, result.state.failures)
-    return _finish(job, extraction, split, result, started_s=started_s)
+    return _finish(job, extraction, clips, result, started_s=started_s)
 
 
 def _prepare(job: TuneJob, manifest: Manifest, *, overwrite: bool) -> tuple[Manifest, TunedSplit]:
@@ -157,40 +157,55 @@ def _read_json(path: Path) -> object:
 
 
 def _split(job: TuneJob, manifest: Manifest) -> TunedSplit:
-    source = job.source
-    return split_for_tuning(manifest, source.clips, source.config.split, seed=job.config.seed)
+    return split_for_tuning(
+        manifest.table,
+        manifest.group_ids.to_list(),
+        job.source.clips,
+        job.source.config.split,
+        seed=job.config.seed,
+    )
 
 
-def _readable_split(job: TuneJob, split: TunedSplit, extraction: Extraction) -> TunedSplit:
-    """Split the readable clips, and write the split and those of the runs before."""
+def _readable_clips(
+    job: TuneJob, manifest: Manifest, split: TunedSplit, extraction: Extraction
+) -> tuple[Manifest, TunedSplit]:
+    """Return the readable clips with their splits; writes these and those of the runs before."""
     config, earlier = job.source.config, job.source.clips
     if extraction.failures or config.split.groups == "near-duplicates":
-        split = _split(job, grouped_manifest(extraction, config.split))
-    job.writer.write_table(names.SPLIT, split.manifest.table)
-    if config.training.refit and not job.starts_before_refit(split):
+        manifest = grouped_manifest(extraction, config.split)
+        split = _split(job, manifest)
+    clips = manifest.with_splits(split.splits).with_notes(*split.notes)
+    before_refit = job.starts_before_refit(split)
+    if before_refit:
+        clips = clips.with_notes(
+            "the run's head had been refitted on its validation clips: fine-tuning begins with the "
+            "head before that, so that validation means something."
+        )
+    job.writer.write_table(names.SPLIT, clips.table)
+    if config.training.refit and not before_refit:
         earlier = earlier.with_columns(pl.col("split").replace("validation", "train"))
     job.writer.write_table(names.EARLIER_SPLITS, earlier)
-    return split
+    return clips, split
 
 
 def _start(
-    job: TuneJob, extraction: Extraction, split: TunedSplit
+    job: TuneJob, extraction: Extraction, clips: Manifest, split: TunedSplit
 ) -> tuple[TuneState | Checkpoint, HeadStart]:
     """Return the checkpoint to resume from, or a new state; and the head."""
-    source, clips = job.source, split.manifest.fingerprint
-    head = HeadStart(source.bundle.info.head, len(source.bundle.labels), None)
+    source = job.source
+    head = HeadStart(source.bundle.info.first.head, len(source.bundle.labels), None)
     path = job.writer.path(names.FINETUNE_CHECKPOINT)
     checkpoint = read_checkpoint(path)
     if checkpoint is not None:
-        require_same_clips(checkpoint.state, clips, path)
+        require_same_clips(checkpoint.state, clips.fingerprint, path)
         return checkpoint, head
     require_same_backbone(source.features, extraction, job.config)
     if job.starts_before_refit(split):
-        splits = split.manifest.table["split"].to_list()
-        weights = source.weights_before_refit(extraction, splits, progress=job.execution.progress)
+        progress = job.execution.progress
+        weights = source.weights_before_refit(extraction, split.splits, progress=progress)
     else:
         weights = source.weights_of_head()
-    return TuneState(clips), replace(head, weights=weights)
+    return TuneState(clips.fingerprint), replace(head, weights=weights)
 
 
 def _with_failures(extraction: Extraction, failures: dict[str, Failure]) -> Extraction:
@@ -204,13 +219,13 @@ def _with_failures(extraction: Extraction, failures: dict[str, Failure]) -> Extr
 def _finish(
     job: TuneJob,
     extraction: Extraction,
-    split: TunedSplit,
+    clips: Manifest,
     tuned: TuneResult,
     *,
     started_s: float,
 ) -> RunResult:
     """Write everything about a fine-tuned run; the file that marks it as finished comes last."""
-    writer, source, clips = job.writer, job.source, split.manifest
+    writer, source = job.writer, job.source
     writer.write_ledger(extraction.failures)
     writer.write_history(tuned.state.history, tuned.state.best_epoch)
     splits = clips.table["split"].to_list()
@@ -218,16 +233,16 @@ def _finish(
     extractor = feature_extractor(writer.config.features, clips, progress=job.execution.progress)
     info = write_bundle(
         writer.bundle,
-        [TrainedMember(source.bundle.info.head, writer.path(names.HEAD_WEIGHTS), extractor)],
-        labels=source.bundle.labels,
+        [TrainedHead(source.bundle.info.first.head, writer.path(names.HEAD_WEIGHTS), extractor)],
+        task=SingleLabelTask(source.bundle.task.labels),
         data_fingerprint=clips.fingerprint,
         trained_on=sizes["train"],
     )
     writer.remove_former()
     notes = [*clips.notes, *extraction.notes, *extraction.failure_counts().notes()]
-    notes += tuning_notes(job, split, tuned)
+    notes += tuning_notes(job, tuned)
     weights = writer.path(names.BACKBONE_WEIGHTS)
-    if info.route == "keras":
+    if info.first.route == "keras":
         notes.append(
             f"the backbone has no OpenVINO form, so it is not inside the bundle: predicting takes "
             f"Keras and {weights}, which must stay where it is."
@@ -238,7 +253,7 @@ def _finish(
         {name: size for name, size in sizes.items() if size},
         _metrics(job, extraction, clips),
         tuned.state.best_epoch,
-        [HeadChoice((source.bundle.info.head,), ASKED_FOR)],
+        [HeadChoice((source.bundle.info.first.head,), ASKED_FOR)],
         extraction,
         tuple(dict.fromkeys(notes)),
     )
@@ -254,14 +269,9 @@ def _finish(
     return result
 
 
-def tuning_notes(job: TuneJob, split: TunedSplit, tuned: TuneResult) -> list[str]:
+def tuning_notes(job: TuneJob, tuned: TuneResult) -> list[str]:
     """Return sentences about the training for the user."""
     notes = []
-    if job.starts_before_refit(split):
-        notes.append(
-            "the run's head had been refitted on its validation clips: fine-tuning begins with the "
-            "head before that, so that validation means something."
-        )
     sampling = job.source.features.sampling
     if job.config.jitter and not can_jitter(sampling):
         notes.append(
@@ -317,4 +327,4 @@ def _measure(
         return None
     y_true = np.array([index for index, _ in pairs], np.int64)
     probabilities = bundle.probabilities([clip for _, clip in pairs])
-    return compute_metrics(probabilities, y_true, bundle.labels, **failed)
+    return single_label_metrics(probabilities, y_true, bundle.labels, failures=failed)

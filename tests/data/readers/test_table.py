@@ -1,4 +1,4 @@
-"""Sources become rows: folders, tables, and the layout of the Keras example."""
+"""Tables become rows, or an error names the file and its rows."""
 
 from __future__ import annotations
 
@@ -9,22 +9,11 @@ import polars as pl
 import pytest
 
 from vidclass.data.manifest import Manifest
-from vidclass.errors import ConfigError, ManifestError
+from vidclass.data.readers.table_cells import read_table
+from vidclass.errors import ManifestError
 
 Touch = Callable[..., Path]
-
-
-@pytest.fixture
-def touch(tmp_path: Path) -> Touch:
-    """Make empty files below the test's folder, and return the folder."""
-
-    def make(*names: str) -> Path:
-        for name in names:
-            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / name).touch()
-        return tmp_path
-
-    return make
+Write = Callable[..., Path]
 
 
 def table(folder: Path, text: str, name: str = "clips.csv", encoding: str = "utf-8") -> Path:
@@ -35,124 +24,6 @@ def table(folder: Path, text: str, name: str = "clips.csv", encoding: str = "utf
 
 def names(manifest: Manifest) -> list[str]:
     return [clip.video.name for clip in manifest.clips()]
-
-
-# --- folders -------------------------------------------------------------------------------------
-
-
-def test_class_folders_are_read_at_any_depth(touch: Touch) -> None:
-    root = touch("b/2.MP4", "b/deep/er/1.avi", "a b/x'y.mkv", "é/ü ö.webm", "b/.hid.mp4")
-    touch("b/notes.txt", "b/.git/z.mp4", "__MACOSX/b/2.mp4", "empty/readme.md", "loose.mp4")
-    touch("groups.csv")
-    manifest = Manifest.from_source(root)
-    assert manifest.labels == ["a b", "b", "é"]
-    assert names(manifest) == ["x'y.mkv", "2.MP4", "1.avi", "ü ö.webm"]
-    assert manifest.table["split"].null_count() == 4
-    assert "1 hidden file ignored." in manifest.notes
-    assert "1 hidden folder ignored." in manifest.notes
-    assert "3 other files ignored." in manifest.notes
-    assert "1 video outside class folders ignored." in manifest.notes
-    assert "folders without videos: 'empty'." in manifest.notes
-    assert "tables not read: 'groups.csv'; to use one, give it as the source." in manifest.notes
-
-
-@pytest.mark.parametrize("word", ["val", "valid", "validation"])
-def test_split_folders_fill_the_split(touch: Touch, word: str) -> None:
-    root = touch("train/a/1.mp4", "train/b/2.mp4", f"{word}/a/3.mp4", "test/b/4.mp4", "doc/x.txt")
-    manifest = Manifest.from_source(str(root))
-    found = {clip.video.name: clip.split for clip in manifest.clips()}
-    assert found == {"1.mp4": "train", "2.mp4": "train", "3.mp4": "validation", "4.mp4": "test"}
-    assert names(manifest.where(split="validation")) == ["3.mp4"]
-
-
-def test_a_class_may_be_called_train(touch: Touch) -> None:
-    root = touch("train/1.mp4", "bus/2.mp4")
-    assert Manifest.from_source(root).labels == ["bus", "train"]
-
-
-def test_splits_beside_classes_are_refused(touch: Touch) -> None:
-    root = touch("train/a/1.mp4", "test/a/2.mp4", "extra/3.mp4")
-    with pytest.raises(ManifestError, match=r"splits 'test', 'train' beside other .* 'extra'\. Mo"):
-        Manifest.from_source(root)
-
-
-def test_a_folder_of_loose_videos_is_refused(touch: Touch) -> None:
-    root = touch("1.mp4", "2.mp4", "empty/readme.md")
-    with pytest.raises(ManifestError, match=r"has 2 videos directly in it and no class sub-folder"):
-        Manifest.from_source(root)
-
-
-def test_a_split_folder_of_loose_videos_is_refused(touch: Touch) -> None:
-    root = touch("train/1.mp4", "test/2.mp4")
-    with pytest.raises(ManifestError, match=r"test' has 1 video directly in it"):
-        Manifest.from_source(root)
-
-
-def test_a_folder_without_videos_is_refused(touch: Touch) -> None:
-    with pytest.raises(ManifestError, match=r"no videos below .* Known extensions: \.3gp .*\.avi"):
-        Manifest.from_source(touch("a/readme.md"))
-
-
-def test_root_has_no_meaning_for_a_class_folder(touch: Touch) -> None:
-    root = touch("a/1.mp4")
-    with pytest.raises(ConfigError, match=r"root=.* read as folder: it is for .*table"):
-        Manifest.from_source(root, root=root)
-
-
-def test_a_name_that_is_not_unicode_is_refused(touch: Touch) -> None:
-    try:
-        root = touch("a/bad\udce9.mp4")
-    except (OSError, UnicodeEncodeError):
-        pytest.skip("this file system has only Unicode names")
-    with pytest.raises(ManifestError, match=r"not valid Unicode: rename"):
-        Manifest.from_source(root)
-
-
-def test_a_folder_that_cannot_be_read_is_named(
-    touch: Touch, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    root = touch("a/1.mp4")
-
-    def refuse(path: object) -> object:
-        raise PermissionError(13, "Permission denied", str(path))
-
-    with monkeypatch.context() as patch, pytest.raises(ManifestError, match="cannot be read: Perm"):
-        patch.setattr("os.scandir", refuse)
-        Manifest.from_source(root)
-    with monkeypatch.context() as patch, pytest.raises(ManifestError, match="Permission denied"):
-        patch.setattr(Path, "iterdir", refuse)
-        Manifest.from_source(root)
-
-
-# --- what is no source ---------------------------------------------------------------------------
-
-
-def test_a_missing_source_names_what_is_near(touch: Touch) -> None:
-    root = touch("clips/a/1.mp4")
-    with pytest.raises(
-        ManifestError, match=r"'.*clip' does not exist\. Did you mean 'clips'\? A S"
-    ):
-        Manifest.from_source(root / "clip")
-    with pytest.raises(ManifestError, match=r"does not exist\. A SOURCE is a folder with"):
-        Manifest.from_source(root / "no" / "where")
-    with pytest.raises(ManifestError, match=r"the source '' does not exist"):
-        Manifest.from_source("")
-
-
-def test_one_video_or_a_stranger_is_no_source(touch: Touch) -> None:
-    root = touch("1.MP4", "notes.pdf")
-    with pytest.raises(ManifestError, match=r"is one video, without a label\. A SOURCE is"):
-        Manifest.from_source(root / "1.MP4")
-    with pytest.raises(ManifestError, match=r"is not a source of labelled videos\. A SOURCE is"):
-        Manifest.from_source(root / "notes.pdf")
-
-
-def test_root_must_be_a_folder(touch: Touch) -> None:
-    with pytest.raises(ManifestError, match=r"root='nowhere' is not a folder"):
-        Manifest.from_source(touch("a/1.mp4"), root="nowhere")
-
-
-# --- tables --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("video", ["video", "video_name", "Clip", " path", "FILE"])
@@ -237,12 +108,12 @@ def test_a_table_that_cannot_be_read_is_named(
 
 
 @pytest.mark.parametrize(
-    "place", ["1.mp4", "train/1.mp4", "training/1.mp4", "clips/1.mp4", "Käse/1.mp4"]
+    "location", ["1.mp4", "train/1.mp4", "training/1.mp4", "clips/1.mp4", "Käse/1.mp4"]
 )
-def test_videos_are_looked_for(touch: Touch, place: str) -> None:
-    folder = touch(place, "2.mp4")
+def test_videos_are_looked_for(touch: Touch, location: str) -> None:
+    folder = touch(location, "2.mp4")
     text = "video,label,split\n1.mp4,Käse,train\n2.mp4,b,train\n"
-    assert Manifest.from_source(table(folder, text)).clips()[0].video == folder / place
+    assert Manifest.from_source(table(folder, text)).clips()[0].video == folder / location
 
 
 def test_root_comes_first_and_absolute_paths_stay(touch: Touch) -> None:
@@ -329,9 +200,6 @@ def test_unused_columns_are_noted_with_the_nearest_name(touch: Touch) -> None:
     assert "clips.csv: columns not used: 'gruop'. Did you mean 'group'?" in notes
 
 
-# --- the Keras example's layout ------------------------------------------------------------------
-
-
 def test_train_and_test_tables(touch: Touch) -> None:
     folder = touch("train/1.avi", "train/2.avi", "val/3.avi", "test/1.avi")
     table(folder, "video_name,tag\n1.avi,a\n2.avi,b\n", "train.csv")
@@ -361,22 +229,59 @@ def test_a_split_column_may_not_contradict_its_file(touch: Touch) -> None:
         Manifest.from_source(folder)
 
 
-# --- real data -----------------------------------------------------------------------------------
+def test_json_lines_are_a_table(write: Write) -> None:
+    write("1.mp4")
+    table = write(
+        "clips.jsonl",
+        '{"video": "1.mp4", "label": "run", "start_s": 0, "stop_s": 1.5}\n\n'
+        '{"label": ["wave", "run"], "video": "1.mp4", "start_s": 2, "fold": null}\n',
+    )
+    manifest = Manifest.from_source(table)
+    assert [clip.label for clip in manifest.clips()] == ["run", "run|wave"]
+    assert [clip.span.start_s for clip in manifest.clips()] == [0.0, 2.0]
+    assert manifest.labels == ["run", "wave"]
+    assert manifest.multi_label
 
 
-def test_ucf11(shared: Path) -> None:
-    manifest = Manifest.from_source(shared / "data" / "ucf11_9class" / "groups.csv")
-    assert (len(manifest), len(manifest.labels)) == (274, 9)
-    assert manifest.table["group"].n_unique() == 45
-    assert sorted(manifest.table["fold"].unique()) == [0, 1, 2, 3, 4]
-    assert manifest.notes == ()
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"video": "1.mp4"\n', r"clips\.jsonl, row 1 is not JSON: .* Write one object a line"),
+        ('\n["1.mp4", "run"]\n', r"row 2 is no JSON object but '\[\"1"),
+        ('{"video": {"a": 1}, "label": "b"}', r"row 1: video must be a text or a number, found"),
+        ('{"video": "1.mp4", "label": [1]}', r"row 1: label must be a text or a number"),
+        ("[" * 100_000, r"row 1 is not JSON"),
+        ('{"video": "1.mp4", "tags": "x"}', r"no column for the label"),
+    ],
+)
+def test_json_lines_that_are_wrong(write: Write, text: str, message: str) -> None:
+    with pytest.raises(ManifestError, match=message):
+        Manifest.from_source(write("clips.jsonl", text))
 
 
-def test_ucf101(shared: Path) -> None:
-    manifest = Manifest.from_source(shared / "data" / "ucf101_tiny")
-    assert (len(manifest), len(manifest.labels)) == (15, 3)
-    assert set(manifest.table["group"]) == {
-        "v_ApplyEyeMakeup_g01",
-        "v_BenchPress_g01",
-        "v_Diving_g01",
-    }
+def test_a_table_gives_each_image_sequence_its_rate(write: Write, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write(f"{name}/000001.png")
+    table = write("clips.csv", "video,label,fps\na,run,25\nb,wave,\n")
+    assert [clip.fps for clip in Manifest.from_source(table, fps=10).clips()] == [25.0, 10.0]
+    again = tmp_path / "again.csv"
+    Manifest.from_source(table, fps=10).write_csv(again)
+    assert [clip.fps for clip in Manifest.from_source(again).clips()] == [25.0, 10.0]
+    with pytest.raises(ManifestError, match=r"fps must be more than 0; row 2 has '0'"):
+        Manifest.from_source(write("clips.csv", "video,label,fps\na,run,0\n"))
+
+
+def test_a_name_that_no_file_can_have_is_a_missing_file(tmp_path: Path) -> None:
+    (tmp_path / "1.mp4").touch()
+    table = tmp_path / "list.csv"
+    table.write_text(f"video,label\n1.mp4,a\n{'x' * 5000}.mp4,b\n")
+    manifest = Manifest.from_source(table)
+    assert len(manifest.table) == 2
+    assert any("1 of 2" in note for note in manifest.notes), manifest.notes
+
+
+def test_a_cell_beyond_all_measure_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("video," + "x" * 200_000 + "\n1.mp4,a\n")
+    with pytest.raises(ManifestError, match=r"list\.csv is not well-formed CSV at row \d: field l"):
+        read_table(path)
