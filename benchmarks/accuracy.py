@@ -20,10 +20,10 @@ import time
 from pathlib import Path
 
 import vidclass
+from vidclass.config import parse_training_settings
 from vidclass.heads.registry import heads
 from vidclass.runtime.hardware import resolve_precision
-from vidclass.training.seeds import cross_validate_seeds
-from vidclass.training.settings import parse_settings
+from vidclass.training.crossval import cross_validate_seeds
 
 
 def main() -> None:
@@ -69,7 +69,7 @@ def row(
     config = vidclass.run_config(
         head=head,
         features={"backbone": arguments.backbone, "precision": precision},
-        training={"seed": 0, **parse_settings(variant.split())},
+        training={"seed": 0, **parse_training_settings(variant.split())},
     )
     result = cross_validate_seeds(
         manifest, config, seeds=arguments.seeds, store_folder=arguments.store

@@ -15,26 +15,24 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 from scipy.stats import binomtest
 from sklearn.model_selection import StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
 
-from vidclass import Manifest
-from vidclass.cli.console import err, show
+from vidclass import Clip, Manifest, decode_clip, fold_assignments
 from vidclass.config import GeometryConfig, SamplingConfig
-from vidclass.data.clip import Clip
-from vidclass.data.splits import fold_assignments
 from vidclass.errors import VideoError
-from vidclass.video.decode import decode_clip
 
 BINS = 8
 FOLDS = 5
+STDERR = Console(stderr=True)
 
 
 def main() -> None:
-    """Print both scores, with what naming the largest class would score."""
+    """Print both accuracies, and that of always naming the largest class."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -42,7 +40,7 @@ def main() -> None:
     parser.add_argument("--root", type=Path, help="where the clips are, if not beside the table")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    manifest, colours = described(Manifest.from_source(arguments.source, root=arguments.root))
+    manifest, colours = read_colours(Manifest.from_source(arguments.source, root=arguments.root))
     labels = np.array(manifest.table["label"].to_list())
     drawn = StratifiedKFold(FOLDS, shuffle=True, random_state=arguments.seed)
     by_clip = np.zeros(len(labels), np.int64)
@@ -52,27 +50,26 @@ def main() -> None:
     _, counts = np.unique(labels, return_counts=True)
     table = Table("nearest colour histogram", "accuracy", "95 % interval")
     for name, folds in (("folds drawn clip by clip", by_clip), ("folds of whole groups", by_group)):
-        table.add_row(name, *scored(nearest_is_right(colours, labels, folds)))
+        table.add_row(name, *accuracy_with_interval(nearest_is_correct(colours, labels, folds)))
     table.add_row("(always the largest class)", f"{counts.max() / len(labels):.1%}", "")
-    show(table)
+    Console().print(table)
 
 
-def described(manifest: Manifest) -> tuple[Manifest, NDArray[np.float64]]:
-    """The clips that can be read, and the colours of each, (N, BINS**3)."""
+def read_colours(manifest: Manifest) -> tuple[Manifest, NDArray[np.float64]]:
+    """Return the readable clips, and the colour histogram of each: (N, BINS**3)."""
     rows, colours = [], []
-    for row, clip in enumerate(
-        track(manifest.clips(), "reading clips", console=err(), transient=True)
-    ):
+    clips = track(manifest.clips(), "reading clips", console=STDERR, transient=True)
+    for row, clip in enumerate(clips):
         try:
             colours.append(colour_histogram(clip))
             rows.append(row)
         except VideoError as error:
-            err().print(f"left out: {error}", markup=False)
+            STDERR.print(f"skipped: {error}", markup=False, soft_wrap=True)
     return Manifest(manifest.table[rows]), np.array(colours)
 
 
 def colour_histogram(clip: Clip) -> NDArray[np.float64]:
-    """How often each colour occurs in eight frames of a clip, square-rooted; (BINS**3,)."""
+    """Return the square root of the colour histogram of eight frames: (BINS**3,)."""
     frames = decode_clip(
         clip.video,
         span=clip.span,
@@ -85,22 +82,22 @@ def colour_histogram(clip: Clip) -> NDArray[np.float64]:
     return np.sqrt(counts / counts.sum())
 
 
-def nearest_is_right(
+def nearest_is_correct(
     colours: NDArray[np.float64], labels: NDArray[np.str_], folds: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Whether each clip has the label of its nearest neighbour in the other folds."""
-    right = np.zeros(len(labels), np.bool_)
+    """Return whether each clip has the label of its nearest neighbour in the other folds: (N,)."""
+    correct = np.zeros(len(labels), np.bool_)
     for fold in np.unique(folds):
         inside = folds == fold
         nearest = KNeighborsClassifier(1).fit(colours[~inside], labels[~inside])
-        right[inside] = nearest.predict(colours[inside]) == labels[inside]
-    return right
+        correct[inside] = nearest.predict(colours[inside]) == labels[inside]
+    return correct
 
 
-def scored(right: NDArray[np.bool_]) -> tuple[str, str]:
-    """Accuracy and its interval (Wilson), as text."""
-    interval = binomtest(int(right.sum()), len(right)).proportion_ci(method="wilson")
-    return f"{right.mean():.1%}", f"{interval.low:.1%} to {interval.high:.1%}"
+def accuracy_with_interval(correct: NDArray[np.bool_]) -> tuple[str, str]:
+    """Return the accuracy and its Wilson interval as text."""
+    interval = binomtest(int(correct.sum()), len(correct)).proportion_ci(method="wilson")
+    return f"{correct.mean():.1%}", f"{interval.low:.1%} to {interval.high:.1%}"
 
 
 if __name__ == "__main__":

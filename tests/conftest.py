@@ -13,7 +13,7 @@ import pytest
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from tiny_pictures import BITS, number_picture
+from tiny_images import BITS, number_image
 
 # A test may import Keras before vidclass, which would have chosen.
 os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -64,7 +64,7 @@ def tiny_video(tmp_path: Path) -> Callable[..., Path]:
 
 
 def read_number(picture: NDArray[np.uint8]) -> int:
-    """The number drawn by `number_picture`; each band must be clearly light or dark."""
+    """The number drawn by `number_image`; each band must be clearly light or dark."""
     height = len(picture)
     centres = (np.arange(BITS) * 2 + 1) * height // (2 * BITS)
     levels = picture[centres].mean(axis=(1, 2))
@@ -102,9 +102,7 @@ def write_tiny_video(
         options: For the encoder.
         container_options: For the container.
     """
-    pictures = (
-        [number_picture(k, size) for k in range(frames)] if isinstance(frames, int) else frames
-    )
+    pictures = [number_image(k, size) for k in range(frames)] if isinstance(frames, int) else frames
     with av.open(str(path), "w", options=container_options or {}) as container:
         if pictures:
             codec = codec or ("mpeg4" if path.suffix == ".avi" else "libx264")

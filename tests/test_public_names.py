@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,17 @@ HEAVY = (
     "av", "jax", "keras", "lance", "matplotlib", "openvino", "optuna", "polars",
     "pyarrow", "sklearn",
 )  # fmt: skip
+
+
+PUBLIC = (
+    "vidclass",
+    "vidclass.backbones",
+    "vidclass.config",
+    "vidclass.errors",
+    "vidclass.heads",
+    "vidclass.testing",
+)
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 @pytest.mark.parametrize("name", vidclass.__all__)
@@ -55,8 +69,40 @@ def test_readme_and_ci_name_scripts_that_exist() -> None:
     ]
 
 
+@pytest.mark.parametrize("module", PUBLIC)
+def test_public_modules_list_their_names(module: str) -> None:
+    names = import_module(module).__all__
+    assert list(names) == sorted(names)
+    assert all(getattr(import_module(module), name) is not None for name in names)
+
+
+def python_sources() -> Iterator[tuple[str, str]]:
+    """The examples, and the Python code in README and docs, each with its origin."""
+    for path in sorted((ROOT / "examples").glob("*.py")):
+        yield path.name, path.read_text(encoding="utf-8")
+    for page in PAGES:
+        blocks = re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)
+        yield from ((page.name, block) for block in blocks)
+
+
+def test_documents_and_examples_use_public_names_only() -> None:
+    sources = list(python_sources())
+    assert len(sources) > 5
+    for origin, code in sources:
+        for node in ast.walk(ast.parse(code)):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names if alias.name.startswith("vidclass")]
+                assert set(names) <= set(PUBLIC), origin
+            elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("vidclass"):
+                assert node.module in PUBLIC, f"{origin}: from {node.module}"
+                allowed = set(import_module(node.module).__all__)
+                assert {alias.name for alias in node.names} <= allowed, origin
+            elif isinstance(node, ast.Attribute) and ast.unparse(node.value) == "vidclass":
+                assert node.attr in vidclass.__all__, f"{origin}: vidclass.{node.attr}"
+
+
 def test_links_in_the_documents_lead_somewhere() -> None:
-    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+    for page in PAGES:
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
@@ -67,7 +113,7 @@ def test_commands_in_the_documents_exist() -> None:
     from vidclass.cli.main import app
 
     known = set(get_command(app).commands)  # type: ignore[attr-defined]
-    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+    for page in PAGES:
         text = page.read_text(encoding="utf-8")
         fenced = "".join(text.split("```")[1::2])
         named = re.findall(r"^vidclass (\w+)", fenced, re.MULTILINE)

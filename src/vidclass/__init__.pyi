@@ -1,11 +1,14 @@
 from .audit.run import check as check
 from .bundle.read import Bundle as Bundle
+from .data.clip import Clip as Clip
 from .data.manifest import Manifest as Manifest
+from .data.splits import fold_assignments as fold_assignments
 from .evaluation.evaluate import evaluate as evaluate
 from .features.extract import extract as extract
 from .features.extractor import feature_extractor as feature_extractor
 from .finetuning.finetune import finetune as finetune
 from .inference.classifier import Classifier as Classifier
+from .ledger import read_ledger as read_ledger
 from .sweeping.config import SweepConfig as SweepConfig
 from .sweeping.config import SweepSpace as SweepSpace
 from .sweeping.run import sweep as sweep
@@ -13,3 +16,4 @@ from .training.crossval import cross_validate as cross_validate
 from .training.presets import run_config as run_config
 from .training.run import train as train
 from .version import __version__ as __version__
+from .video.decode import decode_clip as decode_clip

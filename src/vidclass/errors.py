@@ -26,6 +26,25 @@ from collections.abc import Collection
 from difflib import get_close_matches
 from typing import Any
 
+__all__ = [
+    "ArchiveError",
+    "BundleError",
+    "ConfigError",
+    "DownloadError",
+    "JobFailedError",
+    "LeakError",
+    "ManifestError",
+    "RunError",
+    "RuntimeRouteError",
+    "ShapeError",
+    "SplitError",
+    "StoppedError",
+    "StoreError",
+    "VidclassError",
+    "VideoError",
+    "WeightsError",
+]
+
 
 class VidclassError(Exception):
     """Base of all errors that vidclass raises on purpose."""

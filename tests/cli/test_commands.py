@@ -191,7 +191,7 @@ def test_folders_of_pictures(run: Run, bundle: Path, dark: Path, tmp_path: Path)
     assert [item["video"] for item in predictions] == [*map(str, clips), str(dark)]
     assert not any(item["error"] for item in predictions)
     done = run("predict", bundle, clips[0], exit_code=2)
-    assert f"error: {clips[0]} holds pictures: if they are one video, give its --fps" in done.stderr
+    assert f"error: {clips[0]} holds images: if they are one video, give its --fps" in done.stderr
 
 
 def test_evaluate(run: Run, bundle: Path, tiny_set: Path, bad: Path, tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def test_list_as_json(store: Path) -> None:
 
 def test_the_default_store_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIDCLASS_CACHE", str(tmp_path))
-    assert run("list").stdout.endswith(f"0 B in {tmp_path / 'features'}\n")
+    assert run("list").stdout.endswith(f"0 bytes in {tmp_path / 'features'}\n")
 
 
 def test_verify_whole_tables(store: Path) -> None:
@@ -123,7 +123,7 @@ def test_verify_names_damage_and_fails(store: Path) -> None:
         f"  damaged: row 1, the clip {1:032x} of 1.avi: its checksum does not fit",
         f"{SECOND}: 2 clips are whole",
         "1 of 2 tables are whole",
-        "`vidclass features prune --damaged` removes what is damaged; it can be made again",
+        "`vidclass features prune --damaged` removes what is damaged: extract it again",
     ]
 
 
@@ -178,6 +178,6 @@ def test_prune_leftovers(store: Path) -> None:
     left.mkdir()
     os.utime(left, (0, 0))
     done = run("prune", "--store", store, "--damaged", "--yes")
-    assert done.stdout.splitlines() == ["1 leftover of processes that were killed", "0 B freed"]
+    assert done.stdout.splitlines() == ["1 leftover of processes that were killed", "0 bytes freed"]
     assert not left.exists()
     assert tables(store) == ["a", "b"]

@@ -179,7 +179,7 @@ def test_progress_is_bars_on_a_terminal(
     assert printed.out == ""
     assert "training" in printed.err
     assert "downloading" in printed.err
-    assert "5 B of ?" in printed.err
+    assert "5 bytes of ?" in printed.err
 
 
 def test_notes_are_told_once_and_brackets_are_no_markup(

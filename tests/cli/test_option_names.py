@@ -44,6 +44,7 @@ MENTION = st.sampled_from(
         ("ema=2: too much; augment.mixup=-1", "--set ema=2: too much; --set augment.mixup=-1"),
         ("training.ema=2: too much", "--set ema=2: too much"),
         ("features.sampling.frames=0", "--frames 0"),
+        ("frames.1='x': no number", "--frames 'x': no number"),
         ("`ema` is used", "--set ema=... is used"),
         ("frames=[1, 2] (frames=3)", "--frames [1, 2] (--frames 3)"),
         # None of these is a parameter of the command.

@@ -40,7 +40,7 @@ def test_crossval_with_seeds_and_settings(tiny_set: Path, tmp_path: Path) -> Non
 def test_a_setting_that_there_is_not_is_2(command: list[str]) -> None:
     done = CliRunner().invoke(app, [*command, "--set", "emma=0.9"])
     assert (done.exit_code, done.stdout) == (2, "")
-    assert "--set='emma' is not one of" in done.stderr
+    assert "--set 'emma' is not one of" in done.stderr
     assert "Did you mean 'ema'?" in done.stderr
     done = CliRunner().invoke(app, [*command, "--set", "ema=2"])
     assert (done.exit_code, done.stdout) == (2, "")

@@ -117,7 +117,7 @@ def test_a_whole_sweep(run: Run, tiny_set: Path, tmp_path: Path) -> None:
 
 def test_wrong_words_are_exit_code_2(run: Run, tiny_set: Path, tmp_path: Path) -> None:
     options = [tiny_set, "--out", tmp_path / "sweep"]
-    assert "frames.1='x'" in run(*options, "--frames", "8,x", exit_code=2).stderr
+    assert "--frames 'x'" in run(*options, "--frames", "8,x", exit_code=2).stderr
     assert "--heads []: " in run(*options, "--heads", ",", exit_code=2).stderr
     assert "Did you mean 'temporal'?" in run(*options, "--heads", "tempral", exit_code=2).stderr
     assert "--sampler 'best'" in run(*options, "--sampler", "best", exit_code=2).stderr

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vidclass.data.manifest import Manifest
-from vidclass.data.readers.cells import read_cells
+from vidclass.data.readers.table_cells import read_table
 from vidclass.errors import ManifestError, VidclassError
 
 LISTS = {
@@ -63,4 +63,4 @@ def test_a_cell_beyond_all_measure_is_named(tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
     path.write_text("video," + "x" * 200_000 + "\n1.mp4,a\n")
     with pytest.raises(ManifestError, match=r"list\.csv is not well-formed CSV at row \d: field l"):
-        read_cells(path)
+        read_table(path)

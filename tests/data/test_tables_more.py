@@ -118,7 +118,7 @@ def test_frame_folders_are_videos_with_a_given_rate(write: Write) -> None:
         root = write(f"clips/{label}/film.mp4").parents[1]
     with pytest.raises(
         ManifestError,
-        match=r"2 folders of frames without a frame rate: .*run/first.* --fps",
+        match=r"2 image sequences without a frame rate: .*run/first.* with `fps`, or in a",
     ):
         Manifest.from_source(root)
     clips = Manifest.from_source(root, fps=12.5).clips()

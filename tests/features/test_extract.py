@@ -170,7 +170,7 @@ def test_what_cannot_be_read_is_in_the_ledger_and_nowhere_else(
     assert [Path(failure.video) for failure in done.failures] == bad
     assert {failure.error_type for failure in done.failures} == {"VideoError"}
     told = [failure.message for failure in done.failures]
-    assert told[0].endswith("missing.avi: no such file. Check the path, or pass --root.")
+    assert told[0].endswith("missing.avi: no such file. Check the path, or set `root`.")
     assert "empty.avi" in told[1]
     assert "text.avi" in told[2]
     assert told[3].endswith("folder.avi: is a folder, not a video. Give the files in it.")

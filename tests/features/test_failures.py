@@ -38,7 +38,7 @@ from vidclass.types import Span
 Write = Callable[..., Path]
 MakeManifest = Callable[..., Manifest]
 ERROR = VideoError("x.avi", "is damaged", hint="Get it again.", stage="probe")
-NOTE = "1 clip failed before and was not tried again; --retry-failed tries it"
+NOTE = "1 clip failed before and was not tried again; retry_failed=True tries it"
 
 
 @pytest.fixture
@@ -102,7 +102,9 @@ def test_a_renamed_copy_fails_under_its_own_name(
     copy = shutil.copy(bad, bad.with_name("copy.avi"))
     again = run(bad, copy)
     assert [failure.message.split(": ")[0] for failure in again.failures] == [str(bad), str(copy)]
-    assert again.notes[0].startswith("2 clips failed before and were not tried again; --retry")
+    assert again.notes[0].startswith(
+        "2 clips failed before and were not tried again; retry_failed=True"
+    )
     assert decoded == ["bad.avi"]
 
 

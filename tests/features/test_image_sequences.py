@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from fake_network import FakeExtractor
-from tiny_pictures import write_pictures
+from tiny_images import write_images
 from vidclass.config import SamplingConfig
 from vidclass.data.manifest import Manifest
 from vidclass.data.rows import SCHEMA
@@ -41,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def write(folder: Path, count: int = 20) -> Path:
-    return write_pictures(folder, name="img_{:05}.png", numbers=range(1, count + 1), size=(32, 24))
+    return write_images(folder, name="img_{:05}.png", numbers=range(1, count + 1), size=(32, 24))
 
 
 def hashed(folder: Path) -> str:
@@ -165,8 +165,8 @@ def test_features_of_a_folder_go_by_its_rate(
     np.testing.assert_allclose(slow.timestamps_s, [0.1, 0.3, 0.6, 0.8])
     np.testing.assert_allclose(slower.timestamps_s, [0.0, 0.2, 0.6, 0.8])
     messages = [failure.message for failure in result.failures]
-    assert "how many a second is not said" in messages[0]
-    assert "knows its own times, but fps=25 is given" in messages[1]
+    assert "without a frame rate" in messages[0]
+    assert "has its own times, but fps=25 is given" in messages[1]
     again = extract(folders_manifest(*rows), fake.extractor(), store_folder=tmp_path / "store")
     assert again.reused == 3
 

@@ -136,12 +136,13 @@ def test_an_extractor_is_known_by_its_int8_network(
     manifest_of: MakeManifest,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(extractor.OpenVinoNetwork, "from_bytes", lambda *given, cached: given)
+    monkeypatch.setattr(extractor.OpenVinoNetwork, "from_files", lambda *given, cached: given)
     first = feature_extractor(CONFIG, manifest_of(videos))
     assert first.fingerprint == feature_extractor(CONFIG, manifest_of(videos)).fingerprint
     assert first.ir() == quantiser.entries[0].ir
     opened = first.open()
-    assert (opened.network, opened.route) == ((quantiser.entries[0].ir, "int8"), "openvino")
+    files = quantiser.entries[0].ir
+    assert (opened.network, opened.route) == ((files.xml, files.bin, "int8"), "openvino")
     quantiser.entries.clear()
     assert feature_extractor(CONFIG, manifest_of(videos)).fingerprint != first.fingerprint
 

@@ -13,16 +13,16 @@ from vidclass.types import UInt8Array
 from vidclass.video.annotate import BAR, MIN_WIDTH, PROGRESS, annotate_frames, write_gif
 
 
-def pictures(count: int = 4, height: int = 60, width: int = 240) -> UInt8Array:
+def random_frames(count: int = 4, height: int = 60, width: int = 240) -> UInt8Array:
     return np.random.default_rng(0).integers(0, 255, (count, height, width, 3), np.uint8)
 
 
-def share_of(colour: tuple[int, int, int], picture: UInt8Array) -> float:
-    return float((picture == colour).all(-1).mean())
+def share_of(colour: tuple[int, int, int], image: UInt8Array) -> float:
+    return float((image == colour).all(-1).mean())
 
 
 def test_the_frames_stay_as_they_are_above_the_panel() -> None:
-    frames = pictures()
+    frames = random_frames()
     drawn = annotate_frames(frames, ["Spin"], fractions=[0.5])
     assert drawn.dtype == np.uint8 and drawn.shape[2] == 240
     np.testing.assert_array_equal(drawn[:, :60], frames)
@@ -30,55 +30,55 @@ def test_the_frames_stay_as_they_are_above_the_panel() -> None:
 
 
 def test_the_line_of_time_grows_to_the_full_width() -> None:
-    rows = annotate_frames(pictures(4), ["Spin"])[:, 60]
+    rows = annotate_frames(random_frames(4), ["Spin"])[:, 60]
     done = [(row == PROGRESS).all(-1).sum() for row in rows]
     assert done == [60, 120, 180, 240]
 
 
 def test_a_larger_fraction_is_a_longer_bar() -> None:
     shares = [
-        share_of(BAR, annotate_frames(pictures(1), ["Spin"], fractions=[fraction])[0, 63:])
+        share_of(BAR, annotate_frames(random_frames(1), ["Spin"], fractions=[fraction])[0, 63:])
         for fraction in (0.0, 0.25, 0.5, 1.0)
     ]
     assert shares[0] == 0
     assert shares == sorted(shares) and len(set(shares)) == 4
 
 
-def test_another_label_is_another_picture() -> None:
-    one, two = (annotate_frames(pictures(1), [label]) for label in ("Spin", "Blink"))
+def test_another_label_is_another_image() -> None:
+    one, two = (annotate_frames(random_frames(1), [label]) for label in ("Spin", "Blink"))
     assert one.shape == two.shape and (one != two).any()
 
 
 def test_more_lines_make_a_higher_panel_and_none_make_no_panel() -> None:
-    heights = [annotate_frames(pictures(1), ["x"] * count).shape[1] for count in range(4)]
+    heights = [annotate_frames(random_frames(1), ["x"] * count).shape[1] for count in range(4)]
     assert heights == sorted(set(heights))
     assert heights[0] == 60 + 3
 
 
 def test_narrow_frames_are_enlarged_until_text_can_be_read() -> None:
-    drawn = annotate_frames(pictures(1, 30, 64), ["Spin"])
+    drawn = annotate_frames(random_frames(1, 30, 64), ["Spin"])
     assert drawn.shape[2] == 4 * 64 >= MIN_WIDTH
-    np.testing.assert_array_equal(drawn[0, :120:4, ::4], pictures(1, 30, 64)[0])
+    np.testing.assert_array_equal(drawn[0, :120:4, ::4], random_frames(1, 30, 64)[0])
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.text(st.characters(), max_size=60), st.floats(0, 1))
 def test_any_label_can_be_drawn(label: str, fraction: float) -> None:
-    with_bar = annotate_frames(pictures(1), [label, label], fractions=[fraction])
-    assert with_bar.shape == annotate_frames(pictures(1), ["a", "b"]).shape
+    with_bar = annotate_frames(random_frames(1), [label, label], fractions=[fraction])
+    assert with_bar.shape == annotate_frames(random_frames(1), ["a", "b"]).shape
 
 
 @pytest.mark.parametrize(
     "label", ["", "日本語", "Ünï", "two\nlines", "\udcff", "\x00", "🏏", "x" * 999]
 )
 def test_awkward_labels_can_be_drawn(label: str) -> None:
-    assert annotate_frames(pictures(1), [label], fractions=[1.0]).shape[0] == 1
+    assert annotate_frames(random_frames(1), [label], fractions=[1.0]).shape[0] == 1
 
 
 def test_an_accent_is_dropped_and_a_long_label_is_cut() -> None:
-    plain, accented = (annotate_frames(pictures(1), [label]) for label in ("Uber", "Über"))
+    plain, accented = (annotate_frames(random_frames(1), [label]) for label in ("Uber", "Über"))
     np.testing.assert_array_equal(plain, accented)
-    long, longer = (annotate_frames(pictures(1), ["x" * count]) for count in (200, 300))
+    long, longer = (annotate_frames(random_frames(1), ["x" * count]) for count in (200, 300))
     np.testing.assert_array_equal(long, longer)
 
 
@@ -93,14 +93,14 @@ def test_wrong_frames_are_named(tmp_path: Path, shape: tuple[int, ...]) -> None:
 
 def test_wrong_fractions_are_named() -> None:
     with pytest.raises(ConfigError, match=r"2 fractions for 1 lines: give one a line"):
-        annotate_frames(pictures(), ["x"], fractions=[0.1, 0.2])
+        annotate_frames(random_frames(), ["x"], fractions=[0.1, 0.2])
     for fraction in (1.5, -0.1, float("nan")):
         with pytest.raises(ConfigError, match=rf"fraction={fraction} is not between 0 and 1"):
-            annotate_frames(pictures(), ["x"], fractions=[fraction])
+            annotate_frames(random_frames(), ["x"], fractions=[fraction])
 
 
 def flat(count: int) -> UInt8Array:
-    """Frame i is one colour, another for each i."""
+    """Return frames of one colour each, another for each frame."""
     return np.stack(
         [np.full((40, 50, 3), (12 * i, 80, 250 - 12 * i), np.uint8) for i in range(count)]
     )

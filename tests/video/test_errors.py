@@ -1,4 +1,4 @@
-"""Every bad file gets an error that says what is wrong with it."""
+"""Every bad file raises an error that says what is wrong with it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import struct
 import sys
 import zlib
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,8 +20,8 @@ from vidclass.config import GeometryConfig, SamplingConfig
 from vidclass.errors import ConfigError, VideoError
 from vidclass.types import FrameBatch, Span
 from vidclass.video import container as container_module
+from vidclass.video import frame_reader
 from vidclass.video.decode import decode_clip
-from vidclass.video.frame_reader import _decoded
 from vidclass.video.probe import probe
 
 TinyVideo = Callable[..., Path]
@@ -37,7 +38,7 @@ def take(path: Path, *, frames: int = 20, stop_s: float | None = None) -> FrameB
 
 
 def refused(path: Path, message: str) -> VideoError:
-    """Both ways in must refuse the file with the same words."""
+    """Assert that decoding and probing refuse the file with the same message."""
     with pytest.raises(VideoError, match=message) as caught:
         take(path)
     with pytest.raises(VideoError, match=message):
@@ -66,7 +67,7 @@ def test_empty_file(tmp_path: Path) -> None:
 def test_unreadable_file(tiny_video: TinyVideo) -> None:
     path = tiny_video()
     path.chmod(0)
-    refused(path, r"may not be read \(permission denied\)\. Change its rights")
+    refused(path, r"may not be read \(permission denied\)\. Change its permissions")
 
 
 @pytest.mark.parametrize(
@@ -122,7 +123,7 @@ def test_sound_alone(tiny_video: TinyVideo) -> None:
     refused(path, r"has no video stream \(only audio\)\. Remove it")
 
 
-def test_a_cover_picture_is_no_video(tiny_video: TinyVideo, tmp_path: Path) -> None:
+def test_a_cover_image_is_no_video(tiny_video: TinyVideo, tmp_path: Path) -> None:
     path = tmp_path / "song.mp4"
     with av.open(str(path), "w") as file:
         sound = file.add_stream("aac", rate=8000)
@@ -131,9 +132,9 @@ def test_a_cover_picture_is_no_video(tiny_video: TinyVideo, tmp_path: Path) -> N
         cover.disposition = av.stream.Disposition.attached_pic
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.float32), "fltp", "mono")
         frame.sample_rate, frame.pts = 8000, 0
-        picture = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8))
+        image = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8))
         file.mux([*sound.encode(frame), *sound.encode(None)])
-        file.mux([*cover.encode(picture), *cover.encode(None)])
+        file.mux([*cover.encode(image), *cover.encode(None)])
     refused(path, r"has no video stream \(only audio\)")
 
 
@@ -170,12 +171,14 @@ def test_a_file_that_cannot_be_read_to_its_end(tiny_video: TinyVideo) -> None:
     refused(path, r"is damaged or cut off: it cannot be read to its end \(Invalid data.*\)\. Copy")
 
 
-def test_frames_of_no_colours(tiny_video: TinyVideo, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frames_that_cannot_be_converted(
+    tiny_video: TinyVideo, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: object) -> None:
         raise av.error.ArgumentError(22, "Invalid argument")
 
     monkeypatch.setattr("vidclass.video.image.Graph", fail)
-    with pytest.raises(VideoError, match=r"\(64x48, yuv420p\) cannot be made into RGB pic"):
+    with pytest.raises(VideoError, match=r"\(64x48, yuv420p\) cannot be converted to RGB"):
         take(tiny_video())
 
 
@@ -199,17 +202,19 @@ def test_a_wrong_limit_is_a_wrong_setting(value: str, monkeypatch: pytest.Monkey
     message = rf"VIDCLASS_MAX_PIXELS='{value}' must be a whole number of pixels from 1 to 268435456"
     with pytest.raises(ConfigError, match=message):
         container_module.max_pixels()
+    with pytest.raises(ConfigError, match=message):
+        container_module.require_max_pixels()
 
 
 def make_bomb(path: Path, side: int) -> Path:
-    """A sound video of PNG pictures whose headers are then made to claim side x side pixels."""
+    """Change the headers of a video of PNG images so that they claim side x side pixels."""
     data = bytearray(path.read_bytes())
-    place = data.find(b"IHDR")
-    while place >= 0:
-        data[place + 4 : place + 12] = struct.pack(">II", side, side)
-        check = zlib.crc32(bytes(data[place : place + 17]))
-        data[place + 17 : place + 21] = struct.pack(">I", check)
-        place = data.find(b"IHDR", place + 1)
+    start = data.find(b"IHDR")
+    while start >= 0:
+        data[start + 4 : start + 12] = struct.pack(">II", side, side)
+        check = zlib.crc32(bytes(data[start : start + 17]))
+        data[start + 17 : start + 21] = struct.pack(">I", check)
+        start = data.find(b"IHDR", start + 1)
     path.write_bytes(data)
     return path
 
@@ -226,29 +231,29 @@ def test_a_bomb_is_refused_before_it_takes_memory(side: int, tiny_video: TinyVid
     with pytest.raises(VideoError, match=message):
         take(path)
     grown_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb
-    # One picture of 9,000 x 9,000 would be 243 MB.  (macOS counts bytes: never fewer.)
+    # One image of 9,000 x 9,000 would be 243 MB.  (macOS counts bytes: never fewer.)
     assert grown_kb < 100_000 * (1024 if sys.platform == "darwin" else 1)
 
 
-def spoil(path: Path, numbers: set[int]) -> None:
-    """Overwrite these packets with nonsense."""
+def damage(path: Path, numbers: set[int]) -> None:
+    """Overwrite these packets with 0xFF."""
     with av.open(str(path)) as file:
-        places = [(p.pos, p.size) for p in file.demux(video=0) if p.size]
+        extents = [(p.pos, p.size) for p in file.demux(video=0) if p.size]
     data = bytearray(path.read_bytes())
     for number in numbers:
-        start, size = places[number]
+        start, size = extents[number]
         data[start : start + size] = b"\xff" * size
     path.write_bytes(bytes(data))
 
 
 @pytest.mark.parametrize("name", ["v.avi", "v.mp4"])
-def test_spoilt_frames_are_counted_and_never_replaced(name: str, tiny_video: TinyVideo) -> None:
+def test_damaged_frames_are_counted_and_never_replaced(name: str, tiny_video: TinyVideo) -> None:
     path = tiny_video(name, frames=50, options={"bf": "0", "g": "10"})
-    spoil(path, {33})
+    damage(path, {33})
     with pytest.raises(
         VideoError,
         match=r"only 49 of its 50 frames can be decoded \(the first loss is at 1\.32 s\)\. "
-        r"Get the file again; nothing is put in the place of lost frames",
+        r"Get the file again; lost frames are not replaced",
     ) as caught:
         take(path, frames=50)
     assert caught.value.stage == "decode"
@@ -257,10 +262,12 @@ def test_spoilt_frames_are_counted_and_never_replaced(name: str, tiny_video: Tin
 
 
 @pytest.mark.parametrize("name", ["v.avi", "v.mp4"])
-def test_nothing_but_nonsense(name: str, tiny_video: TinyVideo) -> None:
+def test_no_frame_is_intact(name: str, tiny_video: TinyVideo) -> None:
     path = tiny_video(name, frames=10, options={"bf": "0"})
-    spoil(path, set(range(10)))
-    with pytest.raises(VideoError, match=r"only 0 of its 10 frames can be decoded \(none is sound"):
+    damage(path, set(range(10)))
+    with pytest.raises(
+        VideoError, match=r"only 0 of its 10 frames can be decoded \(none is intact"
+    ):
         take(path)
     with pytest.raises(VideoError, match=r"none of its 10 frames can be decoded") as caught:
         probe(path)
@@ -269,7 +276,7 @@ def test_nothing_but_nonsense(name: str, tiny_video: TinyVideo) -> None:
 
 def test_ffmpeg_prints_nothing(tiny_video: TinyVideo, capfd: pytest.CaptureFixture[str]) -> None:
     path = tiny_video("v.mp4", frames=50, options={"bf": "0", "g": "10"})
-    spoil(path, {33})
+    damage(path, {33})
     capfd.readouterr()
     with pytest.raises(VideoError):
         take(path, frames=50)
@@ -277,7 +284,7 @@ def test_ffmpeg_prints_nothing(tiny_video: TinyVideo, capfd: pytest.CaptureFixtu
     assert captured.out == captured.err == ""
 
 
-def test_want_of_memory_is_no_damage() -> None:
+def test_a_lack_of_memory_is_no_damage(monkeypatch: pytest.MonkeyPatch) -> None:
     def decode(_: object) -> None:
         raise av.error.MemoryError(12, "Cannot allocate memory")
 
@@ -285,6 +292,7 @@ def test_want_of_memory_is_no_damage() -> None:
     stream: Any = SimpleNamespace(codec_context=SimpleNamespace(is_open=True), decode=decode)
     index: Any = SimpleNamespace(starts_at_key=True, by_pts=True)
     match = r"a\.avi: there is not enough memory to decode it\. Close other programs, and run"
+    monkeypatch.setattr(frame_reader, "open_video", lambda _: nullcontext((container, stream)))
     with pytest.raises(VideoError, match=match) as error:
-        list(_decoded(container, stream, index, []))
+        frame_reader.decode_all(Path("a.avi"), index)
     assert not error.value.lasting

@@ -1,4 +1,4 @@
-"""Thousands of damaged files: each gives frames or a VideoError, and nothing else."""
+"""Fuzzing: each of thousands of damaged files gives frames or a VideoError."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SOURCES = {
     "fast.mp4": {"container_options": {"movflags": "faststart"}},
     "parts.mp4": {"container_options": {"movflags": "frag_keyframe+empty_moov"}},
     "h264.mkv": {"options": {"bf": "2", "g": "6"}},
-    # The encoder itself dies of smaller pictures, now and then.
+    # The encoder itself crashes on smaller frames, now and then.
     "h265.mp4": {
         "codec": "libx265",
         "size": (64, 64),
@@ -71,7 +71,7 @@ def test_unharmed_files_give_frames_and_faults_are_seen(
     assert outcome.bad[0].startswith("none.mp4 seed 0: crash exit code 1")
 
 
-def told(outcome: Outcome) -> str:
+def summary(outcome: Outcome) -> str:
     return f"{dict(outcome.counts)}\n" + "\n".join(outcome.bad)
 
 
@@ -81,10 +81,12 @@ def test_damaged_files_give_frames_or_a_video_error(sources: list[Path], tmp_pat
     folder.mkdir()
     jobs = (Job(path, seed) for seed, path in zip(range(FILES), itertools.cycle(sources)))
     outcome = read_all(jobs, folder)
-    assert not outcome.bad, told(outcome)
+    assert not outcome.bad, summary(outcome)
     assert outcome.counts.total() == FILES
     # The damage is neither harmless nor always fatal.
-    assert min(outcome.counts["frames"], outcome.counts["VideoError"]) > FILES // 20, told(outcome)
+    assert min(outcome.counts["frames"], outcome.counts["VideoError"]) > FILES // 20, summary(
+        outcome
+    )
     assert not list(folder.iterdir())
 
 
@@ -100,4 +102,4 @@ def test_damaged_real_files_give_frames_or_a_video_error(shared: Path, tmp_path:
     assert len(paths) >= 5
     jobs = (Job(path, 10_000 + k) for k, path in zip(range(100), itertools.cycle(paths)))
     outcome = read_all(jobs, folder)
-    assert not outcome.bad, told(outcome)
+    assert not outcome.bad, summary(outcome)

@@ -1,4 +1,4 @@
-"""Crop, turn, scale and colour."""
+"""Crop, rotation, scale and colour."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ Number = Callable[[np.ndarray], int]
 LOSSLESS = {"codec": "ffv1", "pixel_format": "bgr0"}
 
 
-def pictures(path: Path, *, size: int = 48, crop: str = "centre", frames: int = 4) -> np.ndarray:
+def decode_images(
+    path: Path, *, size: int = 48, crop: str = "centre", frames: int = 4
+) -> np.ndarray:
     return decode_clip(
         path,
         span=Span(),
@@ -32,19 +34,19 @@ def pictures(path: Path, *, size: int = 48, crop: str = "centre", frames: int = 
 
 
 def quarters(width: int, height: int) -> np.ndarray:
-    """Red, green over blue, white."""
-    picture = np.zeros((height, width, 3), np.uint8)
-    picture[: height // 2, : width // 2, 0] = 255
-    picture[: height // 2, width // 2 :, 1] = 255
-    picture[height // 2 :, : width // 2, 2] = 255
-    picture[height // 2 :, width // 2 :] = 255
-    return picture
+    """Return an image of four colours: red, green above blue, white."""
+    image = np.zeros((height, width, 3), np.uint8)
+    image[: height // 2, : width // 2, 0] = 255
+    image[: height // 2, width // 2 :, 1] = 255
+    image[height // 2 :, : width // 2, 2] = 255
+    image[height // 2 :, width // 2 :] = 255
+    return image
 
 
-def corners(picture: np.ndarray) -> list[list[int]]:
-    """Colours a quarter in from the corners, clockwise from the top left, as 0 and 1."""
-    near, far = len(picture) // 4, len(picture) * 3 // 4
-    return (picture[[near, near, far, far], [near, far, far, near]] > 128).astype(int).tolist()
+def corners(image: np.ndarray) -> list[list[int]]:
+    """Return the colours near the corners, clockwise from the top left, as 0 and 1."""
+    near, far = len(image) // 4, len(image) * 3 // 4
+    return (image[[near, near, far, far], [near, far, far, near]] > 128).astype(int).tolist()
 
 
 RED, GREEN, BLUE, WHITE = [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1]
@@ -75,14 +77,12 @@ def test_rotated_videos_stand_upright(
         frames=[quarters(*size)] * 2,
         rotation_deg=rotation_deg,
     )
-    for picture in pictures(path, crop=crop):
-        assert corners(picture) == expected
+    for image in decode_images(path, crop=crop):
+        assert corners(image) == expected
 
 
 @pytest.mark.parametrize("rotation_deg", [90, 180, 270])
-def test_the_centre_is_that_of_the_picture_as_shown(
-    rotation_deg: int, tiny_video: TinyVideo
-) -> None:
+def test_the_centre_is_that_of_the_image_as_shown(rotation_deg: int, tiny_video: TinyVideo) -> None:
     # With an odd margin the centred square is one pixel off, always to the same side as shown.
     rng = np.random.default_rng(0)
     stored = rng.integers(0, 256, (40, 53, 3), np.uint8)
@@ -93,27 +93,27 @@ def test_the_centre_is_that_of_the_picture_as_shown(
         "v.mov", codec="png", pixel_format="rgb24", frames=[stored], rotation_deg=rotation_deg
     )
     np.testing.assert_array_equal(
-        pictures(path, size=40)[0], shown[top : top + 40, left : left + 40]
+        decode_images(path, size=40)[0], shown[top : top + 40, left : left + 40]
     )
 
 
 @pytest.mark.parametrize("swap_axes", [False, True])
 @pytest.mark.parametrize("flip_x", [False, True])
 @pytest.mark.parametrize("flip_y", [False, True])
-def test_flips_of_the_stored_picture(swap_axes: bool, flip_x: bool, flip_y: bool) -> None:
-    turn = Orientation(swap_axes=swap_axes, flip_x=flip_x, flip_y=flip_y)
+def test_flips_of_the_stored_image(swap_axes: bool, flip_x: bool, flip_y: bool) -> None:
+    orientation = Orientation(swap_axes=swap_axes, flip_x=flip_x, flip_y=flip_y)
     stored = np.arange(9, dtype=np.uint8).reshape(3, 3, 1)
-    flip_stored_x, flip_stored_y = turn.flips_of_stored()
+    flip_stored_x, flip_stored_y = orientation.flips_of_stored()
     flipped = stored[:, ::-1] if flip_stored_x else stored
     flipped = flipped[::-1] if flip_stored_y else flipped
     expected = flipped.swapaxes(0, 1) if swap_axes else flipped
-    np.testing.assert_array_equal(turn.apply(stored), expected)
+    np.testing.assert_array_equal(orientation.apply(stored), expected)
 
 
 def test_rgb_survives_unharmed(tiny_video: TinyVideo) -> None:
-    picture = np.random.default_rng(1).integers(0, 256, (32, 32, 3), np.uint8)
-    path = tiny_video("v.mkv", frames=[picture], **LOSSLESS)
-    np.testing.assert_array_equal(pictures(path, size=32, crop="whole")[0], picture)
+    image = np.random.default_rng(1).integers(0, 256, (32, 32, 3), np.uint8)
+    path = tiny_video("v.mkv", frames=[image], **LOSSLESS)
+    np.testing.assert_array_equal(decode_images(path, size=32, crop="whole")[0], image)
 
 
 @pytest.mark.parametrize(
@@ -132,32 +132,32 @@ def test_unusual_sizes_and_names(
 ) -> None:
     options = {"codec": "mpeg4"}
     path = tiny_video(name, size=size, frames=3, **options)
-    whole = pictures(path, crop="whole")
-    assert [frame_number(picture) for picture in whole] == [0, 1, 2]
-    assert pictures(path).shape == (3, 48, 48, 3)
+    whole = decode_images(path, crop="whole")
+    assert [frame_number(image) for image in whole] == [0, 1, 2]
+    assert decode_images(path).shape == (3, 48, 48, 3)
 
 
 def test_one_pixel(tiny_video: TinyVideo) -> None:
-    picture = np.array([[[10, 200, 30]]], np.uint8)
-    path = tiny_video("v.mkv", frames=[picture], **LOSSLESS)
+    image = np.array([[[10, 200, 30]]], np.uint8)
+    path = tiny_video("v.mkv", frames=[image], **LOSSLESS)
     for crop in ("centre", "whole"):
-        result = pictures(path, crop=crop)
+        result = decode_images(path, crop=crop)
         assert result.shape == (1, 48, 48, 3)
-        assert (result == picture).all()
+        assert (result == image).all()
 
 
 def test_frames_that_grow_too_large(tiny_video: TinyVideo, monkeypatch: pytest.MonkeyPatch) -> None:
-    # The header passes, then the frames turn out larger than it said.
+    # The header passes, then the frames are larger than it says.
     path = tiny_video()
-    real = container.check_size
+    real = container.require_frame_size
 
     def strict(path: Path, width: int, height: int) -> None:
         monkeypatch.setattr(container, "MAX_PIXELS", 3000)
         real(path, width, height)
 
-    monkeypatch.setattr("vidclass.video.image.check_size", strict)
+    monkeypatch.setattr("vidclass.video.image.require_frame_size", strict)
     with pytest.raises(VideoError, match="its frames are 64x48, more than 3000 pixels"):
-        pictures(path)
+        decode_images(path)
 
 
 def test_full_range_bt709_is_converted_as_such(shared: Path) -> None:
@@ -169,29 +169,31 @@ def test_full_range_bt709_is_converted_as_such(shared: Path) -> None:
     u = planes[720:900].reshape(360, 640)[150, [60, 250, 340, 600]] - 128.0
     v = planes[900:1080].reshape(360, 640)[150, [60, 250, 340, 600]] - 128.0
     expected = np.stack([y + 1.5748 * v, y - 0.1873 * u - 0.4681 * v, y + 1.8556 * u], axis=-1)
-    picture = pictures(path, size=720, crop="whole", frames=30)[0]
-    # The picture is 1280 wide squeezed to 720.
-    result = picture[300, np.array([120, 500, 680, 1200]) * 720 // 1280].astype(float)
+    image = decode_images(path, size=720, crop="whole", frames=30)[0]
+    # The image is 1280 wide squeezed to 720.
+    result = image[300, np.array([120, 500, 680, 1200]) * 720 // 1280].astype(float)
     np.testing.assert_allclose(result, expected.clip(0, 255), atol=3)
 
 
 def test_ten_bits_are_the_same_colours_as_eight(tiny_video: TinyVideo) -> None:
     frames = [quarters(64, 64)]
-    eight = pictures(tiny_video("a.mkv", codec="ffv1", pixel_format="yuv444p", frames=frames))
-    ten = pictures(tiny_video("b.mkv", codec="ffv1", pixel_format="yuv444p10le", frames=frames))
+    eight = decode_images(tiny_video("a.mkv", codec="ffv1", pixel_format="yuv444p", frames=frames))
+    ten = decode_images(
+        tiny_video("b.mkv", codec="ffv1", pixel_format="yuv444p10le", frames=frames)
+    )
     assert np.abs(eight.astype(int) - ten).max() <= 3
     assert corners(ten[0]) == [RED, GREEN, WHITE, BLUE]
 
 
 @pytest.mark.parametrize("size", [(96, 64), (64, 96)])
-def test_of_a_given_short_side_only_the_centre_is_used(
+def test_only_the_centre_of_a_given_short_side_is_used(
     tiny_video: TinyVideo, size: tuple[int, int]
 ) -> None:
-    """A white square of half the short side fills the picture; without, it is framed in black."""
-    picture = np.zeros((size[1], size[0], 3), np.uint8)
+    """A white square of half the short side fills the image; without, it is framed in black."""
+    image = np.zeros((size[1], size[0], 3), np.uint8)
     top, left = size[1] // 2 - 16, size[0] // 2 - 16
-    picture[top : top + 32, left : left + 32] = 255
-    path = tiny_video(frames=[picture] * 2, **LOSSLESS)
+    image[top : top + 32, left : left + 32] = 255
+    path = tiny_video(frames=[image] * 2, **LOSSLESS)
     sampling = SamplingConfig(frames=1)
 
     def shown(**geometry: int) -> np.ndarray:
@@ -208,8 +210,8 @@ def test_of_a_given_short_side_only_the_centre_is_used(
 def test_a_mirror_image_has_left_and_right_exchanged(tiny_video: TinyVideo) -> None:
     path = tiny_video(frames=[quarters(64, 48)] * 2, **LOSSLESS)
     config = FeatureConfig(sampling=SamplingConfig(frames=2), geometry=GeometryConfig(size=48))
-    image = mirror_image(config)
-    assert mirror_image(image) == config
-    plain, mirrored = (decode_for(each, path, Span()) for each in (config, image))
+    mirror = mirror_image(config)
+    assert mirror_image(mirror) == config
+    plain, mirrored = (decode_for(each, path, Span()) for each in (config, mirror))
     np.testing.assert_array_equal(mirrored.frames, plain.frames[:, :, ::-1])
     np.testing.assert_array_equal(mirrored.timestamps_s, plain.timestamps_s)

@@ -15,32 +15,32 @@ from vidclass.config import GeometryConfig, SamplingConfig
 from vidclass.types import Span
 from vidclass.video.decode import decode_clip
 from vidclass.video.hdr import HLG, PQ, to_sdr
-from vidclass.video.image import PictureMaker
+from vidclass.video.image import FrameConverter
 from vidclass.video.orientation import Orientation
 from vidclass.video.probe import probe
 
 TinyVideo = Callable[..., Path]
-HERE = Path("a video")
+PATH = Path("a video")
 
 
-def made(
+def convert(
     frame: av.VideoFrame, *, size: int = 48, crop: str = "centre", aspect: Fraction = Fraction(1)
 ) -> np.ndarray:
-    maker = PictureMaker(HERE, GeometryConfig(size=size, crop=crop), pixel_aspect=aspect)
-    return maker.rgb(frame)
+    converter = FrameConverter(PATH, GeometryConfig(size=size, crop=crop), pixel_aspect=aspect)
+    return converter.rgb(frame)
 
 
-def write_with_aspect(path: Path, picture: np.ndarray, aspect: Fraction, turn_deg: int = 0) -> Path:
+def write_with_aspect(path: Path, image: np.ndarray, aspect: Fraction, turn_deg: int = 0) -> Path:
     with av.open(str(path), "w") as file:
         stream = file.add_stream("png", rate=25)
-        stream.height, stream.width = picture.shape[:2]
+        stream.height, stream.width = image.shape[:2]
         stream.pix_fmt = "rgb24"
         stream.sample_aspect_ratio = aspect
         stream.codec_context.sample_aspect_ratio = aspect
         if turn_deg:
             stream.set_display_rotation(-turn_deg)
         for k in range(3):
-            frame = av.VideoFrame.from_ndarray(picture)
+            frame = av.VideoFrame.from_ndarray(image)
             frame.pts, frame.time_base = k, Fraction(1, 25)
             file.mux(stream.encode(frame))
         file.mux(stream.encode(None))
@@ -48,7 +48,7 @@ def write_with_aspect(path: Path, picture: np.ndarray, aspect: Fraction, turn_de
 
 
 def disc(width: int, height: int, aspect: float) -> np.ndarray:
-    """White where the picture as shown has a circle in its middle, half its height across."""
+    """Return an image that shows a white circle in its middle, half its height across."""
     y, x = np.mgrid[:height, :width] + 0.5
     shown_x, shown_y = (x - width / 2) * aspect, y - height / 2
     side = min(width * aspect, height)
@@ -64,30 +64,30 @@ def test_circles_are_round(aspect: Fraction, turn_deg: int, tmp_path: Path) -> N
     path = write_with_aspect(
         tmp_path / "v.mov", disc(180, 120, float(aspect)), aspect, turn_deg=turn_deg
     )
-    picture = decode_clip(
+    image = decode_clip(
         path, span=Span(), sampling=SamplingConfig(frames=1), geometry=GeometryConfig(size=96)
     ).frames[0]
-    white = picture[..., 0] > 128
+    white = image[..., 0] > 128
     # A circle of half the square's side, in the middle.
     for axis in (0, 1):
         across = np.flatnonzero(white.any(axis=axis))
         assert abs(len(across) - 48) <= 2
         assert abs(across.mean() - 47.5) <= 1
     assert white.sum() == pytest.approx(np.pi * 24**2, rel=0.04)
-    told = probe(path)
-    assert told.pixel_aspect == pytest.approx(float(1 / aspect if turn_deg else aspect))
-    assert (told.width, told.height) == ((120, 180) if turn_deg else (180, 120))
+    info = probe(path)
+    assert info.pixel_aspect == pytest.approx(float(1 / aspect if turn_deg else aspect))
+    assert (info.width, info.height) == ((120, 180) if turn_deg else (180, 120))
 
 
 def test_the_whole_frame_does_not_depend_on_the_shape_of_pixels() -> None:
     frame = av.VideoFrame.from_ndarray(disc(64, 48, 1.0))
     np.testing.assert_array_equal(
-        made(frame, crop="whole"), made(frame, crop="whole", aspect=Fraction(4, 3))
+        convert(frame, crop="whole"), convert(frame, crop="whole", aspect=Fraction(4, 3))
     )
 
 
 @pytest.mark.parametrize("aspect", [Fraction(1, 90), Fraction(90), Fraction(0)])
-def test_a_shape_beyond_belief_is_a_square(aspect: Fraction, tmp_path: Path) -> None:
+def test_an_implausible_pixel_aspect_is_ignored(aspect: Fraction, tmp_path: Path) -> None:
     path = write_with_aspect(tmp_path / "v.mov", disc(64, 48, 1.0), aspect)
     assert probe(path).pixel_aspect == 1.0
 
@@ -95,18 +95,18 @@ def test_a_shape_beyond_belief_is_a_square(aspect: Fraction, tmp_path: Path) -> 
 def test_extreme_sizes_keep_a_pixel() -> None:
     thin = av.VideoFrame.from_ndarray(np.full((2, 64, 3), 200, np.uint8))
     for aspect in (Fraction(1, 8), Fraction(8)):
-        assert (made(thin, aspect=aspect) > 190).all()
+        assert (convert(thin, aspect=aspect) > 190).all()
 
 
-def interlaced(picture: np.ndarray, path: Path) -> Path:
-    """MPEG-2 that says of its frames that they are two fields."""
+def interlaced(image: np.ndarray, path: Path) -> Path:
+    """Write MPEG-2 whose frames are marked as two fields."""
     options = {"flags": "+ilme+ildct", "qmin": "1", "qmax": "1"}
     with av.open(str(path), "w") as file:
         stream = file.add_stream("mpeg2video", rate=25, options=options)
-        stream.height, stream.width = picture.shape[:2]
+        stream.height, stream.width = image.shape[:2]
         stream.pix_fmt = "yuv422p"
         for k in range(3):
-            frame = av.VideoFrame.from_ndarray(picture).reformat(format="yuv422p")
+            frame = av.VideoFrame.from_ndarray(image).reformat(format="yuv422p")
             frame.pts, frame.time_base = k, Fraction(1, 25)
             file.mux(stream.encode(frame))
         file.mux(stream.encode(None))
@@ -115,11 +115,11 @@ def interlaced(picture: np.ndarray, path: Path) -> Path:
 
 @pytest.mark.parametrize("crop", ["centre", "whole"])
 def test_interlaced_frames_show_one_moment(crop: str, tmp_path: Path) -> None:
-    # Something bright has moved from the left to the right between the two fields.
-    picture = np.full((128, 160, 3), 30, np.uint8)
-    picture[::2, 30:60] = 220
-    picture[1::2, 100:130] = 220
-    path = interlaced(picture, tmp_path / "v.mpg")
+    # A bright bar moves from the left to the right between the two fields.
+    image = np.full((128, 160, 3), 30, np.uint8)
+    image[::2, 30:60] = 220
+    image[1::2, 100:130] = 220
+    path = interlaced(image, tmp_path / "v.mpg")
     assert probe(path).interlaced
     result = decode_clip(
         path,
@@ -136,14 +136,14 @@ def test_interlaced_frames_show_one_moment(crop: str, tmp_path: Path) -> None:
 
 
 def test_progressive_frames_keep_all_lines(tiny_video: TinyVideo) -> None:
-    picture = np.full((48, 48, 3), 30, np.uint8)
-    picture[::2] = 220
-    path = tiny_video("v.mkv", codec="ffv1", pixel_format="bgr0", frames=[picture])
+    image = np.full((48, 48, 3), 30, np.uint8)
+    image[::2] = 220
+    path = tiny_video("v.mkv", codec="ffv1", pixel_format="bgr0", frames=[image])
     assert not probe(path).interlaced
     frames = decode_clip(
         path, span=Span(), sampling=SamplingConfig(), geometry=GeometryConfig(size=48)
     ).frames
-    np.testing.assert_array_equal(frames[0], picture)
+    np.testing.assert_array_equal(frames[0], image)
 
 
 def pq_code(nits: float) -> float:
@@ -176,7 +176,7 @@ def test_hlg_white_is_three_quarters_of_the_signal() -> None:
 
 
 def hdr_frame(transfer: int) -> av.VideoFrame:
-    """Random smooth 10-bit colours, marked as HDR."""
+    """Return random smooth 10-bit colours, marked as HDR."""
     rng = np.random.default_rng(0)
     frame = av.VideoFrame(64, 64, "yuv444p10le")
     for number, plane in enumerate(frame.planes):
@@ -204,7 +204,7 @@ def test_high_dynamic_range_is_as_ffmpeg_shows_it(transfer: int) -> None:
     graph.configure()
     graph.vpush(frame)
     theirs = graph.vpull().to_ndarray()[4::8, 4::8].astype(int)
-    ours = made(frame, size=64)[4::8, 4::8].astype(int)
+    ours = convert(frame, size=64)[4::8, 4::8].astype(int)
     inside = ((theirs > 0) & (theirs < 255)).all(axis=2)
     assert inside.sum() >= 20
     apart = np.abs(ours - theirs)[inside]
@@ -215,21 +215,21 @@ def test_high_dynamic_range_is_as_ffmpeg_shows_it(transfer: int) -> None:
 LIMITS = {PQ: (3.0, 8.0), HLG: (3.0, 8.0)}
 
 
-def test_ordinary_light_is_left_alone() -> None:
+def test_standard_range_is_not_converted() -> None:
     frame = hdr_frame(PQ)
-    as_hdr = made(frame)
+    as_hdr = convert(frame)
     frame.color_trc = 1
-    assert np.abs(made(frame).astype(int) - as_hdr).mean() > 20
+    assert np.abs(convert(frame).astype(int) - as_hdr).mean() > 20
 
 
 @pytest.mark.parametrize("pixel_format", ["rgba", "yuva444p", "gbrap"])
-def test_what_is_transparent_is_black(pixel_format: str, tmp_path: Path) -> None:
-    picture = np.zeros((48, 48, 4), np.uint8)
-    picture[..., 0] = 200
-    picture[:16, :, 3] = 255
-    picture[16:32, :, 3] = 128
-    frame = av.VideoFrame.from_ndarray(picture, format="rgba").reformat(format=pixel_format)
-    result = made(frame)
+def test_transparent_pixels_are_black(pixel_format: str, tmp_path: Path) -> None:
+    image = np.zeros((48, 48, 4), np.uint8)
+    image[..., 0] = 200
+    image[:16, :, 3] = 255
+    image[16:32, :, 3] = 128
+    frame = av.VideoFrame.from_ndarray(image, format="rgba").reformat(format=pixel_format)
+    result = convert(frame)
     np.testing.assert_allclose(result[8, 24], [200, 0, 0], atol=3)
     np.testing.assert_allclose(result[24, 24], [100, 0, 0], atol=12)
     np.testing.assert_allclose(result[40, 24], [0, 0, 0], atol=3)
@@ -239,17 +239,17 @@ def test_a_palette_with_a_hole() -> None:
     indices = np.array([[0, 1], [1, 0]], np.uint8).repeat(24, axis=0).repeat(24, axis=1)
     palette = np.zeros((256, 4), np.uint8)
     palette[0], palette[1] = (255, 250, 250, 250), (0, 250, 250, 250)
-    result = made(av.VideoFrame.from_ndarray((indices, palette), format="pal8"))
+    result = convert(av.VideoFrame.from_ndarray((indices, palette), format="pal8"))
     np.testing.assert_allclose(result[12, 12], [250, 250, 250], atol=2)
     np.testing.assert_allclose(result[12, 36], [0, 0, 0], atol=2)
 
 
 @pytest.mark.parametrize("clockwise_deg", [0, 90, 180, 270, -90, 450])
-def test_turns_without_a_matrix(clockwise_deg: int) -> None:
-    turn = Orientation.turned(clockwise_deg)
-    picture = np.arange(18, dtype=np.uint8).reshape(2, 3, 3)
-    np.testing.assert_array_equal(turn.apply(picture), np.rot90(picture, -(clockwise_deg // 90)))
-    assert turn.rotation_deg == clockwise_deg % 360
+def test_rotations_without_a_matrix(clockwise_deg: int) -> None:
+    orientation = Orientation.from_rotation(clockwise_deg)
+    image = np.arange(18, dtype=np.uint8).reshape(2, 3, 3)
+    np.testing.assert_array_equal(orientation.apply(image), np.rot90(image, -(clockwise_deg // 90)))
+    assert orientation.rotation_deg == clockwise_deg % 360
 
 
 def test_full_range_ten_bits_are_not_stretched() -> None:
@@ -259,4 +259,4 @@ def test_full_range_ten_bits_are_not_stretched() -> None:
         plane.update(levels.tobytes())
     for color_range, expected in ((2, 25), (1, 10)):
         frame.color_range = color_range
-        assert made(frame)[24, 24, 0] == pytest.approx(expected, abs=1.5)
+        assert convert(frame)[24, 24, 0] == pytest.approx(expected, abs=1.5)

@@ -17,7 +17,7 @@ cv2 = pytest.importorskip("cv2")
 # Levels of 255; worst measured on these clips: 0.55 and 9 at 224, 0.11 and 1 at 299.
 MEAN_TOLERANCE = 0.7
 PERCENTILE_TOLERANCE = 10
-HEAD = SamplingConfig(policy="first", frames=20)
+FIRST = SamplingConfig(policy="first", frames=20)
 REAL_CLIPS = [
     "ucf101_tiny/*/v_*.avi",
     "ucf11_9class/*/v_juggle_04_02.avi",
@@ -27,10 +27,10 @@ REAL_CLIPS = [
 ]
 
 
-def opencv_pictures(path: Path, size: int, count: int) -> np.ndarray:
-    """The first frames as the example prepares them."""
+def opencv_images(path: Path, size: int, count: int) -> np.ndarray:
+    """Return the first frames as the example prepares them."""
     capture = cv2.VideoCapture(str(path))
-    pictures = []
+    images = []
     for _ in range(count):
         is_read, frame = capture.read()
         if not is_read:
@@ -39,15 +39,15 @@ def opencv_pictures(path: Path, size: int, count: int) -> np.ndarray:
         side = min(y, x)
         left, top = x // 2 - side // 2, y // 2 - side // 2
         square = frame[top : top + side, left : left + side]
-        pictures.append(cv2.resize(square, (size, size))[:, :, [2, 1, 0]])
+        images.append(cv2.resize(square, (size, size))[:, :, [2, 1, 0]])
     capture.release()
-    return np.stack(pictures)
+    return np.stack(images)
 
 
 def difference(path: Path, size: int) -> tuple[float, float]:
-    """Mean and 99.9th percentile of the absolute difference."""
-    ours = decode_clip(path, span=Span(), sampling=HEAD, geometry=GeometryConfig(size=size)).frames
-    theirs = opencv_pictures(path, size, len(ours))
+    """Return the mean and the 99.9th percentile of the absolute difference."""
+    ours = decode_clip(path, span=Span(), sampling=FIRST, geometry=GeometryConfig(size=size)).frames
+    theirs = opencv_images(path, size, len(ours))
     apart = np.abs(ours.astype(int) - theirs)
     return float(apart.mean()), float(np.percentile(apart, 99.9))
 
@@ -86,18 +86,18 @@ def test_the_last_columns_and_rows_of_odd_sizes_are_there(
     white = np.full((47, 47, 3), 255, np.uint8)
     path = tiny_video("v.avi", frames=[white])
     whole = GeometryConfig(size=47, crop="whole")
-    picture = decode_clip(path, span=Span(), sampling=HEAD, geometry=whole).frames[0]
-    assert picture.min() > 245
+    image = decode_clip(path, span=Span(), sampling=FIRST, geometry=whole).frames[0]
+    assert image.min() > 245
 
 
 def test_greater_reductions_are_smoothed_where_opencv_skips(
     tiny_video: Callable[..., Path],
 ) -> None:
     # Lines one pixel wide, every third one light, average to a plain third of the brightness.
-    picture = np.zeros((960, 960, 3), np.uint8)
-    picture[:, ::3] = 240
-    path = tiny_video("v.mkv", codec="ffv1", pixel_format="bgr0", frames=[picture])
+    image = np.zeros((960, 960, 3), np.uint8)
+    image[:, ::3] = 240
+    path = tiny_video("v.mkv", codec="ffv1", pixel_format="bgr0", frames=[image])
     geometry = GeometryConfig(size=192)
-    ours = decode_clip(path, span=Span(), sampling=HEAD, geometry=geometry).frames[0]
+    ours = decode_clip(path, span=Span(), sampling=FIRST, geometry=geometry).frames[0]
     assert ours[:, 4:-4].std() < 12
-    assert opencv_pictures(path, 192, 1).std() > 60
+    assert opencv_images(path, 192, 1).std() > 60

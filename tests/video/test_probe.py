@@ -46,7 +46,7 @@ def test_varying_rate(tiny_video: TinyVideo) -> None:
 
 
 @pytest.mark.parametrize("rotation_deg", [0, 90, 180, 270])
-def test_size_is_that_of_the_picture_as_shown(rotation_deg: int, tiny_video: TinyVideo) -> None:
+def test_size_is_that_of_the_image_as_shown(rotation_deg: int, tiny_video: TinyVideo) -> None:
     info = probe(tiny_video("v.mp4", frames=3, rotation_deg=rotation_deg))
     assert info.rotation_deg == rotation_deg
     assert (info.width, info.height) == ((64, 48) if rotation_deg % 180 == 0 else (48, 64))

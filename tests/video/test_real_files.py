@@ -1,4 +1,4 @@
-"""The odd files of other projects' test suites: read, or refused for a true reason."""
+"""Odd files of other projects' test suites: read, or refused with the right cause."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ def test_every_file_but_the_corrupted_one_is_read(shared: Path) -> None:
         assert (np.diff(batch.timestamps_s) > 0).all(), path
 
 
-def test_what_can_be_decoded_of_the_corrupted_file_is_said(shared: Path) -> None:
+def test_the_error_says_how_much_of_a_corrupted_file_decodes(shared: Path) -> None:
     path = shared / "media" / "dmlc+decord__corrupted.mp4"
     with pytest.raises(
         VideoError,
         match=r"only 48 of its 50 frames can be decoded \(the first loss is at 3\.00 s\)\. "
-        r"Get the file again; nothing is put in the place of lost frames",
+        r"Get the file again; lost frames are not replaced",
     ):
         take(path)
-    # What comes before the damage is there for who asks for it.
+    # Frames before the damage can still be read.
     assert len(take(path, span=Span(0.0, 2.5), frames=25).frames) == 25
 
 

@@ -196,7 +196,7 @@ def test_uniform_takes_the_middles() -> None:
     assert chosen.tolist() == [12, 37, 62, 87]
 
 
-def test_head_takes_the_first_frames_of_the_span() -> None:
+def test_first_takes_the_first_frames_of_the_span() -> None:
     times_s = np.arange(100) / 25
     chosen = choose_frames(SamplingConfig(policy="first", frames=3), times_s, 2.0, 4.0)
     assert chosen.tolist() == [50, 51, 52]

@@ -1,4 +1,4 @@
-"""Every frame of a video, coarse and grey."""
+"""`scan_video`: every frame of a video, small and grey."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import pytest
 from numpy.typing import NDArray
 
 from vidclass.errors import VideoError
-from vidclass.video.scan import COARSE_SIDE, scan_video
+from vidclass.video.decode import COARSE_SIDE, scan_video
 
 Scanned = list[tuple[float, NDArray[np.uint8]]]
 
 
 def scan(path: Path) -> Scanned:
-    seen: Scanned = []
-    scan_video(path, lambda time_s, grey: seen.append((time_s, grey)))
-    return seen
+    frames: Scanned = []
+    scan_video(path, lambda time_s, grey: frames.append((time_s, grey)))
+    return frames
 
 
 @pytest.mark.parametrize("name", ["a.avi", "a.mp4", "a.mkv"])
@@ -27,9 +27,9 @@ def test_every_frame_once_at_its_time(
     frame_number: Callable[[NDArray[np.uint8]], int],
     name: str,
 ) -> None:
-    seen = scan(tiny_video(name, frames=30, fps=25))
-    assert [time_s for time_s, _ in seen] == pytest.approx(np.arange(30) / 25, abs=2e-3)
-    for number, (_, grey) in enumerate(seen):
+    frames = scan(tiny_video(name, frames=30, fps=25))
+    assert [time_s for time_s, _ in frames] == pytest.approx(np.arange(30) / 25, abs=2e-3)
+    for number, (_, grey) in enumerate(frames):
         assert (grey.shape, grey.dtype) == ((COARSE_SIDE, COARSE_SIDE), np.uint8)
         assert frame_number(grey[..., None].repeat(3, -1)) == number
 

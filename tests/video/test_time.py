@@ -1,4 +1,4 @@
-"""Frames are known by when they are shown, whatever the rate and the order of the stamps."""
+"""Frames are identified by their times, whatever the frame rate and the order of the stamps."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def take(path: Path, *, span: Span | None = None, **sampling: object) -> FrameBa
 def restamp(
     source: Path, target: Path, pts: Sequence[int | None], dts: Sequence[int | None] | None = None
 ) -> Path:
-    """Copy packets, which must be as many, with these stamps in milliseconds."""
+    """Copy packets with these stamps, one for each, in milliseconds."""
     options = {"avoid_negative_ts": "disabled"}
     with av.open(str(source)) as old, av.open(str(target), "w", options=options) as new:
         stream = new.add_stream_from_template(old.streams.video[0])
@@ -72,7 +72,7 @@ def test_a_rate_that_changes_on_the_way(tiny_video: TinyVideo, frame_number: Num
 
 @pytest.fixture
 def mjpeg(tiny_video: TinyVideo) -> Path:
-    """Ten pictures that are coded one by one, so that any stamp may go with any of them."""
+    """Write ten frames that are coded one by one, so that each may have any stamp."""
     return tiny_video("plain.mkv", codec="mjpeg", pixel_format="yuvj420p", frames=10)
 
 
@@ -81,7 +81,7 @@ def test_shuffled_stamps_decide_the_order(
     suffix: str, mjpeg: Path, frame_number: Number, tmp_path: Path
 ) -> None:
     order = [0, 3, 1, 2, 6, 5, 4, 9, 7, 8]
-    pts = [1000 + 40 * place for place in order]
+    pts = [1000 + 40 * rank for rank in order]
     path = restamp(mjpeg, tmp_path / f"v{suffix}", pts, [40 * k for k in range(10)])
     batch = take(path)
     np.testing.assert_allclose(batch.timestamps_s, np.arange(10) * 0.04, atol=1e-6)
@@ -129,7 +129,7 @@ def test_an_edit_list_that_waits_first(
 
 
 def mux_two(path: Path, videos: Sequence[Path], default: int | None = None) -> Path:
-    """Several video streams in one file."""
+    """Write several video streams into one file."""
     sources = [av.open(str(video)) for video in videos]
     with av.open(str(path), "w") as new:
         streams = [new.add_stream_from_template(old.streams.video[0]) for old in sources]
@@ -156,7 +156,7 @@ def test_of_several_streams_the_default_or_else_the_first(
 
 @pytest.mark.parametrize("name", ["v.mkv", "v.mov", "v.avi"])
 @pytest.mark.parametrize("frames", [5, 60])
-def test_sound_may_be_longer_or_shorter_than_the_pictures(
+def test_sound_may_be_longer_or_shorter_than_the_frames(
     name: str, frames: int, tiny_video: TinyVideo
 ) -> None:
     path = tiny_video(name, frames=frames, audio=True)
@@ -167,19 +167,19 @@ def test_sound_may_be_longer_or_shorter_than_the_pictures(
 def test_a_stream_that_begins_in_the_middle(
     tiny_video: TinyVideo, frame_number: Number, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # PyAV does not know it, and stumbles over it when all packets have been read.
+    # PyAV does not list it, and fails on it when all packets have been read.
     path = tiny_video("v.ts", frames=20)
 
-    def stumbling(path: Path) -> Iterator[tuple[object, object]]:
+    def failing(path: Path) -> Iterator[tuple[object, object]]:
         with open_video(path) as (container, stream):
-            yield Stumbling(container), stream
+            yield FailingAtTheEnd(container), stream
 
-    monkeypatch.setattr(decode, "open_video", contextmanager(stumbling))
-    monkeypatch.setattr(frame_reader, "open_video", contextmanager(stumbling))
+    monkeypatch.setattr(decode, "open_video", contextmanager(failing))
+    monkeypatch.setattr(frame_reader, "open_video", contextmanager(failing))
     assert [frame_number(frame) for frame in take(path).frames] == list(range(20))
 
 
-class Stumbling:
+class FailingAtTheEnd:
     def __init__(self, container: InputContainer) -> None:
         self._container = container
 

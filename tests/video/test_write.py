@@ -15,7 +15,7 @@ from vidclass.video.write import CODEC_OPTIONS, CONTAINERS, write_video
 
 
 def ramp(count: int, height: int = 48, width: int = 64) -> list[UInt8Array]:
-    """Frame i is a flat picture whose red tells i."""
+    """Return frames of one colour each, the red of which grows by 20."""
     return [np.full((height, width, 3), (10 + 20 * i, 90, 160), np.uint8) for i in range(count)]
 
 
@@ -27,7 +27,7 @@ def decoded(path: Path) -> UInt8Array:
 
 @pytest.mark.parametrize("suffix", sorted(CONTAINERS))
 @pytest.mark.parametrize("codec", sorted(CODEC_OPTIONS))
-def test_what_is_written_is_read_back(tmp_path: Path, suffix: str, codec: str) -> None:
+def test_written_frames_are_read_back(tmp_path: Path, suffix: str, codec: str) -> None:
     path = tmp_path / f"clip{suffix}"
     assert write_video(path, iter(ramp(10)), fps=25, codec=codec) == 10
     frames = decoded(path)
@@ -60,7 +60,7 @@ def test_odd_sizes_gain_one_pixel(
     assert decoded(path).shape == (2, height + height % 2, width + width % 2, 3)
 
 
-def test_frames_coded_one_by_one_bear_no_trace_of_their_order(tmp_path: Path) -> None:
+def test_with_key_every_1_frames_do_not_depend_on_their_order(tmp_path: Path) -> None:
     frames = list(np.random.default_rng(0).integers(0, 255, (9, 48, 64, 3), np.uint8))
     write_video(tmp_path / "there.avi", frames, fps=25, key_every=1)
     write_video(tmp_path / "back.avi", frames[::-1], fps=25, key_every=1)

@@ -18,9 +18,8 @@ from vidclass.config.features import MAX_FRAMES
 from vidclass.data.clip import Clip
 from vidclass.errors import VidclassError
 from vidclass.types import Failure, Progress, Span, UInt8Array
-from vidclass.video.decode import decode_clip
+from vidclass.video.decode import COARSE_SIDE, decode_clip, scan_video
 from vidclass.video.probe import VideoInfo, probe
-from vidclass.video.scan import COARSE_SIDE, scan_video
 
 _SAMPLING = SamplingConfig(frames=THUMBNAIL_FRAMES)
 _GEOMETRY = GeometryConfig(crop="whole", size=96)

@@ -1,4 +1,4 @@
-"""The command that shows the backbones, what is known of them here, and how fast they are."""
+"""`vidclass backbones`: the pretrained networks, their state on this machine, their speed."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ if TYPE_CHECKING:
     from vidclass.config import FeatureConfig
     from vidclass.types import FloatArray, UInt8Array
 
-# Seconds that the speed of a backbone is measured for.
+# How long the speed of a backbone is measured.
 SECONDS = 2.0
-# What stands for a route that this machine has not found out.
+# Stands for a route that is not determined on this machine yet.
 UNKNOWN = "-"
 
 
 @dataclass(frozen=True)
 class Speed:
-    """What was measured.
+    """Measured speed of a backbone.
 
     Attributes:
-        weights: The weights that were used; they do not change the speed.
+        weights: The weights in use; they do not change the speed.
         route: `openvino` or `keras`; None if the network cannot run.
-        reason: Why not the faster route, or why none.
-        frames_per_s: Over two seconds, with all the threads the network takes.
+        reason: Why not the faster route, or why none; empty for the faster one.
+        frames_per_s: Mean over two seconds, with all threads of the network busy; None if it
+            cannot run.
     """
 
     weights: str
@@ -43,14 +44,15 @@ class Speed:
 
 def backbones_command(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Only these; without, all.")
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="Only these backbones.  [default: all]"),
     ] = None,
     measure: Annotated[
-        bool, typer.Option("--measure", help="Measure the frames a second on this machine.")
+        bool, typer.Option("--measure", help="Measure frames per second on this machine.")
     ] = False,
     json_file: Json = None,
 ) -> None:
-    """List the pretrained networks that frames can go through."""
+    """List the pretrained networks that extract features from frames."""
     from vidclass.backbones.registry import backbones, get_backbone
     from vidclass.cli.console import print_notes, show, write_json
 
@@ -82,7 +84,7 @@ def _measure_all(chosen: list[Backbone]) -> dict[str, Speed]:
 
 
 def _row(backbone: Backbone, speed: Speed | None) -> dict[str, Any]:
-    """What JSON says of a backbone."""
+    """Return the JSON row of a backbone."""
     return {
         "name": backbone.name,
         "size": backbone.size,
@@ -134,7 +136,7 @@ def _table(rows: list[dict[str, Any]], *, measured: bool) -> Table:
 
 
 def _input(row: dict[str, Any]) -> str:
-    """Its pictures, after the number of them that a network sees at once."""
+    """Return the input shape as text; with the frames of a clip in front, if it takes several."""
     frames = f"{row['window']}x" if row["window"] > 1 else ""
     return f"{frames}{row['size']}x{row['size']}"
 
@@ -149,8 +151,8 @@ def _notes(rows: list[dict[str, Any]]) -> list[str]:
         notes.append("weights that are not at hand were replaced by random ones, which are as fast")
     if any(row["route"] is None and not row["reason"] for row in rows):
         notes.append(
-            f"a route of {UNKNOWN} is found out, in seconds to minutes, when the backbone is first "
-            "used or measured"
+            f"a route of {UNKNOWN} is determined, in seconds to minutes, when the backbone is "
+            "first used or measured"
         )
     for state, sources in _missing(rows).items():
         notes.append(f"weights {state}: {', '.join(sources)}")
@@ -158,7 +160,7 @@ def _notes(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _missing(rows: list[dict[str, Any]]) -> dict[str, list[str]]:
-    """How weights that are not at hand are had, by their state."""
+    """Return where missing weights come from, by their state."""
     missing: dict[str, list[str]] = {}
     for row in rows:
         sources = missing.setdefault(row["weights"], [])
@@ -168,10 +170,10 @@ def _missing(rows: list[dict[str, Any]]) -> dict[str, list[str]]:
 
 
 def speed_config(name: str, *, size: int | None = None) -> FeatureConfig:
-    """A backbone at its own size or another, with ImageNet weights if they are at hand.
+    """Return settings for a backbone at its own size or another, pretrained if weights are here.
 
     Raises:
-        ConfigError: there is no such backbone.
+        ConfigError: There is no such backbone.
     """
     from vidclass.backbones.registry import get_backbone
     from vidclass.config import FeatureConfig, GeometryConfig
@@ -183,12 +185,12 @@ def speed_config(name: str, *, size: int | None = None) -> FeatureConfig:
 
 
 def measure(config: FeatureConfig) -> Speed:
-    """Open the network of `config` and keep all of its threads busy with noise for two seconds.
+    """Measure the frames per second of a network on noise, with all its threads busy.
 
-    Opening it the first time on a machine makes its OpenVINO form, which takes seconds to minutes.
+    The first time on a machine it is converted to OpenVINO, which takes seconds to minutes.
 
     Raises:
-        WeightsError: its weights are not at hand.
+        WeightsError: Its weights are missing.
     """
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""How an audit looks on a terminal."""
+"""Terminal output of `vidclass data check`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.table import Table
 
 from vidclass._core.text import counted
 from vidclass.cli.console import closing_line, print_notes, say, show
+from vidclass.cli.option_names import in_options
 
 if TYPE_CHECKING:
     from vidclass.audit.run import Audit
@@ -20,7 +21,7 @@ _BAR_CELLS = 10
 
 
 def report_audit(audit: Audit, *, page: Path | None, ledger: Path | None, quiet: bool) -> None:
-    """The findings and the tables; with `quiet`, only notes and the closing line."""
+    """Print the issues and the tables; with `quiet`, only notes and the closing line."""
     print_notes(audit.manifest.notes)
     if not quiet:
         say(overview(audit))
@@ -34,14 +35,14 @@ def report_audit(audit: Audit, *, page: Path | None, ledger: Path | None, quiet:
         if audit.ledger:
             show(ledger_table(audit))
         for sentence in audit.not_looked_at:
-            say(f"not looked at: {sentence}")
+            say(f"not looked at: {in_options(sentence)}")
         if page is not None:
             say(f"page: {page}")
     closing_line(audit.ok, audit.failures, ledger)
 
 
 def overview(audit: Audit) -> str:
-    """Counts, in one line."""
+    """Return counts of clips, files, classes and groups, and the total duration, in one line."""
     table = audit.manifest.table
     groups = table["group"].drop_nulls().n_unique()
     total_s = sum(look.duration_s for look in audit.looks)
@@ -56,7 +57,7 @@ def overview(audit: Audit) -> str:
 
 
 def long_time(seconds: float) -> str:
-    """Hours, minutes and seconds, as far as there are any."""
+    """Return a duration as text in hours, minutes and seconds, without parts that are zero."""
     hours, rest = divmod(round(seconds), 3600)
     minutes, rest = divmod(rest, 60)
     parts = [(hours, "h"), (minutes, "min"), (rest, "s")]
@@ -64,7 +65,7 @@ def long_time(seconds: float) -> str:
 
 
 def class_table(audit: Audit) -> Table:
-    """Clips, groups and durations by class."""
+    """Return a table of clips, groups and durations by class."""
     table = Table(title="classes, and the lengths of their clips in seconds", title_justify="left")
     table.add_column("class", no_wrap=True)
     splits = [name for name, held in _held(audit).items() if held]
@@ -87,7 +88,7 @@ def class_table(audit: Audit) -> Table:
 
 
 def _held(audit: Audit) -> dict[str, int]:
-    """How many clips each given split has."""
+    """Return the number of clips in each given split."""
     held: dict[str, int] = {}
     for fact in audit.classes:
         for name, count in fact.splits.items():
@@ -96,7 +97,7 @@ def _held(audit: Audit) -> dict[str, int]:
 
 
 def property_table(audit: Audit) -> Table:
-    """The distinct values of sizes, codecs and the like."""
+    """Return a table of the distinct sizes, codecs and other properties."""
     table = _table("files", "property")
     table.add_column("values (files)")
     for one in audit.properties:
@@ -106,7 +107,7 @@ def property_table(audit: Audit) -> Table:
 
 
 def duplicate_table(audit: Audit) -> Table:
-    """The duplicates that do harm, the worst first."""
+    """Return a table of duplicates across splits or classes, the worst first."""
     table = _table("duplicates that do harm", "alike")
     table.add_column("across")
     table.add_column("clips")
@@ -119,7 +120,7 @@ def duplicate_table(audit: Audit) -> Table:
 
 
 def suspect_table(audit: Audit) -> Table:
-    """The labels that are most likely wrong."""
+    """Return a table of the labels that are most likely wrong."""
     title = f"labels that may be wrong (the model agrees with {audit.agreement or 0:.0%} of all)"
     table = _table(title, "clip")
     for column in ("label", "it looks like"):
@@ -134,7 +135,7 @@ def suspect_table(audit: Audit) -> Table:
 
 
 def ledger_table(audit: Audit) -> Table:
-    """The failures of an earlier run by cause, and how many of them can be read now."""
+    """Return a table of an earlier run's failures by cause, with how many are readable now."""
     table = _table("the ledger", "cause")
     for column in ("videos", "readable now"):
         table.add_column(column, justify="right")
@@ -152,7 +153,7 @@ def _tell_findings(audit: Audit) -> None:
     for finding in audit.findings:
         say(f"{finding.severity}: {finding.title}")
         if finding.advice:
-            say(f"  {finding.advice}")
+            say(f"  {in_options(finding.advice)}")
         names = [_name(audit, row) for row in finding.rows]
         if names:
             say(f"  {_shortened(names, 5)}")

@@ -1,4 +1,4 @@
-"""What commands share: where output goes, progress, and the closing line."""
+"""Output of commands: results, notes, progress, files, and the closing line."""
 
 from __future__ import annotations
 
@@ -60,18 +60,18 @@ _BYTE_STAGES = frozenset({"download", "unpack"})
 
 
 def out() -> Console:
-    """Results: standard output."""
+    """Return a console on standard output, for results."""
     return Console(soft_wrap=True, highlight=False)
 
 
 def err() -> Console:
-    """Progress, notes and errors: standard error."""
+    """Return a console on standard error, for progress, notes and errors."""
     return Console(stderr=True, soft_wrap=True, highlight=False)
 
 
 @contextmanager
 def progress_bars() -> Iterator[Progress]:
-    """Bars on standard error, one a stage; where that is no terminal, a line every ten seconds."""
+    """Yield a callback that shows a bar per stage; without a terminal, a line every ten seconds."""
     console = err()
     if not console.is_terminal:
         yield _lines(console)
@@ -98,14 +98,14 @@ def progress_bars() -> Iterator[Progress]:
 
 def _lines(console: Console) -> Progress:
     started: dict[str, float] = {}
-    told: dict[str, float] = {}
+    printed: dict[str, float] = {}
 
     def tell(stage: str, done: int, total: int) -> None:
         now = time.monotonic()
         begun = started.setdefault(stage, now)
-        if now - told.setdefault(stage, now) < 10:
+        if now - printed.setdefault(stage, now) < 10:
             return
-        told[stage] = now
+        printed[stage] = now
         # The first step may include a compilation: its time says nothing about the rest.
         left = f", {(now - begun) * (total - done) / done:.0f} s left" if done > 1 and total else ""
         console.print(
@@ -122,19 +122,24 @@ def _amount(stage: str, done: int, total: int) -> str:
 
 
 class _AmountColumn(ProgressColumn):
-    """How much of a stage is done: a number, or bytes for people to read."""
+    """Column with the progress of a stage: a count, or a size in bytes."""
 
     def render(self, task: Task) -> Text:
         return Text(_amount(task.fields["stage"], int(task.completed), int(task.total or 0)))
 
 
+def percent(share: float | None) -> str:
+    """Return a share as a percentage; a dash if there is none."""
+    return "-" if share is None else f"{100 * share:.1f} %"
+
+
 def say(text: str) -> None:
-    """A line of results."""
+    """Print a line of results."""
     out().print(text, markup=False)
 
 
 def show(table: Table) -> None:
-    """A table of results."""
+    """Print a table of results."""
     out().print(table)
 
 
@@ -145,18 +150,15 @@ def print_notes(notes: Iterable[str]) -> None:
 
 
 def ledger_beside(*outputs: str | Path | None) -> Path | None:
-    """The ledger's place beside the first of `outputs` that is a file.
-
-    Where all goes to standard output there is none.
-    """
+    """Return the path of a ledger beside the first of `outputs` that is a file, None if none is."""
     files = [Path(output) for output in outputs if output not in (None, "-")]
     return files[0].with_name(f"{files[0].name}.ledger.jsonl") if files else None
 
 
 def closing_line(ok: int, failures: Sequence[Failure], ledger: Path | None = None) -> None:
-    """End a command that reads videos: the failures, the ledger, and `N ok, M failed`.
+    """Print the first failures and `N ok, M failed`, and write the ledger.
 
-    The ledger of an earlier run is removed where there are no failures.
+    Without failures, the ledger of an earlier run is removed.
     """
     console = err()
     for failure in failures[:5]:
@@ -169,7 +171,7 @@ def closing_line(ok: int, failures: Sequence[Failure], ledger: Path | None = Non
 
 @contextmanager
 def stopping(ledger: Path | None) -> Iterator[None]:
-    """What ends early because of clips has a ledger and a closing line too, and exit code 1."""
+    """Give work that clips end early a ledger and a closing line, too, and exit code 1."""
     try:
         yield
     except JobFailedError as error:
@@ -180,9 +182,9 @@ def stopping(ledger: Path | None) -> Iterator[None]:
         raise typer.Exit(1) from error
     except StoppedError as error:
         err().print(f"error: {in_options(str(error), literals=[error.path])}", markup=False)
-        cause = error.__cause__
-        told = cause if isinstance(cause, VideoError) else error
-        _end(error.ok, [Failure.from_error(told, video=error.path)], ledger)
+        # The cause is the error before it ended the work: the ledger names that type.
+        cause = error.__cause__ if isinstance(error.__cause__, VideoError) else error
+        _end(error.ok, [Failure.from_error(cause, video=error.path)], ledger)
         raise typer.Exit(1) from error
 
 
@@ -195,7 +197,7 @@ def _end(ok: int, failures: Sequence[Failure], ledger: Path | None) -> None:
 
 
 def write_json(target: str, value: Any) -> None:
-    """Write JSON into a file, or to standard output for `-`."""
+    """Write JSON to a file, or to standard output for `-`."""
     text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
     if target == "-":
         sys.stdout.write(text)
@@ -207,7 +209,7 @@ def write_output(path: Path, text: str) -> None:
     """Write a file that the user named.
 
     Raises:
-        ConfigError: it cannot be written.
+        ConfigError: It cannot be written.
     """
     try:
         write_text(path, text)

@@ -31,7 +31,7 @@ def crossval_command(
     """Measure settings by cross-validation over folds that share no group."""
     from vidclass.cli.console import ledger_beside, progress_bars, stopping, write_json
     from vidclass.cli.tables import report_crossval, report_seeds
-    from vidclass.training.seeds import cross_validate_seeds
+    from vidclass.training.crossval import cross_validate_seeds
 
     config = training.config(multi_label=bool(source.multi_label), split=grouping.keywords())
     ledger = ledger_beside(json_file)

@@ -11,7 +11,7 @@ from vidclass.errors import ConfigError
 
 
 def list_command() -> None:
-    """List the data sets that `vidclass data get` knows."""
+    """List the public data sets that `vidclass data get` downloads."""
     from rich.table import Table
 
     from vidclass.cli.console import say, show
@@ -30,20 +30,20 @@ def list_command() -> None:
 
 
 def get_command(
-    name: Annotated[str, typer.Argument(help="A name that `vidclass data list` shows.")],
-    folder: Annotated[Path, typer.Argument(help="A new folder for it.")],
+    name: Annotated[str, typer.Argument(help="A name from `vidclass data list`.")],
+    folder: Annotated[Path, typer.Argument(help="A new folder for the data set.")],
     base_url: Annotated[
-        str | None, typer.Option(help="A mirror: the address of the folder with the archives.")
+        str | None, typer.Option(help="URL of a mirror: the folder with the archives.")
     ] = None,
     sha256: Annotated[
         list[str] | None,
         typer.Option(
             metavar="[FILE=]HASH",
-            help="What an archive must hash to; FILE= where there are several archives.",
+            help="Expected SHA-256 of an archive; with FILE= if there are several archives.",
         ),
     ] = None,
 ) -> None:
-    """Download and unpack a public data set; a broken download is continued."""
+    """Download and unpack a public data set; an interrupted download is continued."""
     from vidclass.cli.console import print_notes, progress_bars, say
     from vidclass.datasets.catalogue import datasets
     from vidclass.datasets.get import get_dataset
@@ -64,16 +64,16 @@ def get_command(
     say(f"{record.name} {done}: {receipt.folder} ({receipt.clips} clips, {record.files} files)")
     for archive in record.archives:
         say(f"archive: {archive.size_bytes} bytes, SHA-256 {archive.sha256}, from {archive.url}")
-    for place in receipt.kept_archives:
-        say(f"the archive was kept: {place}")
+    for archive_path in receipt.kept_archives:
+        say(f"the archive was kept: {archive_path}")
 
 
 def _hashes(given: list[str]) -> str | dict[str, str]:
-    """A hash alone, or hashes by the names of archives."""
+    """Parse hashes: one alone, or hashes by the names of archives."""
     if len(given) == 1 and "=" not in given[0]:
         return given[0]
     wrong = [text for text in given if "=" not in text]
     if wrong:
-        raise ConfigError(f"sha256={wrong[0]!r} of which archive? Say FILE={wrong[0]}")
+        raise ConfigError(f"sha256={wrong[0]!r} of which archive? Write FILE={wrong[0]}")
     pairs = (text.rpartition("=") for text in given)
     return {name: value for name, _, value in pairs}

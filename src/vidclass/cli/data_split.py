@@ -46,7 +46,7 @@ def split_command(
     json_file: Json = None,
     source: SourceOptions,
 ) -> None:
-    """Divide clips without sharing a group, as a CSV: train, validation and test, or folds."""
+    """Split clips into train, validation and test, or folds, that share no group; writes a CSV."""
     from vidclass.cli.console import print_notes, write_json
     from vidclass.config import SplitConfig
     from vidclass.data.split_summary import split_summary
@@ -85,7 +85,7 @@ def split_command(
 
 
 def _require_unset(**options: object) -> None:
-    """Raise ConfigError if one of the options that `--folds` leaves no use is not None."""
+    """Raise ConfigError if an option that has no use with `folds` is set."""
     from vidclass.errors import ConfigError
 
     for name, value in options.items():

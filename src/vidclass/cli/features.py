@@ -1,4 +1,4 @@
-"""`vidclass features`: what is stored, whether it is whole, and making room."""
+"""`vidclass features`: list, check and remove stored features."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def list_command(store_folder: StoreFolder = None, json_file: Json = None) -> None:
-    """List the stored features: a row for each setting, the one used last first."""
+    """List the stored features: a row for each setting, most recently used first."""
     from vidclass.cli.console import say, write_json
     from vidclass.features.store.maintenance import stored_tables
 
@@ -32,7 +32,7 @@ def list_command(store_folder: StoreFolder = None, json_file: Json = None) -> No
 
 
 def verify_command(store_folder: StoreFolder = None) -> None:
-    """Read every stored clip and say what is damaged; exit code 1 if anything is."""
+    """Read every stored clip and report what is damaged; exit code 1 if anything is."""
     from vidclass.cli.console import say
     from vidclass.features.store.maintenance import stored_tables
 
@@ -49,7 +49,7 @@ def verify_command(store_folder: StoreFolder = None) -> None:
     damaged = sum(bool(check.problems) for check in checks)
     say(f"{len(checks) - damaged} of {len(checks)} tables are whole")
     if damaged:
-        say("`vidclass features prune --damaged` removes what is damaged; it can be made again")
+        say("`vidclass features prune --damaged` removes what is damaged: extract it again")
         raise typer.Exit(1)
 
 
@@ -60,22 +60,26 @@ def prune_command(
             "--older-than",
             metavar="DAYS",
             min=0,
-            help="Remove features that were not used for so many days.",
+            help="Remove features that were not used for this many days.",
         ),
     ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="FINGERPRINT", help="Remove those of this setting; its beginning is enough."
+            metavar="FINGERPRINT",
+            help="Remove features of this setting; the beginning of its fingerprint is enough.",
         ),
     ] = None,
     damaged: Annotated[
-        bool, typer.Option("--damaged", help="Remove tables that `verify` finds damaged.")
+        bool,
+        typer.Option(
+            "--damaged", help="Remove tables that `vidclass features verify` reports as damaged."
+        ),
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     store_folder: StoreFolder = None,
 ) -> None:
-    """Remove stored features, and what killed processes left behind."""
+    """Remove stored features, and the leftovers of killed processes."""
     from vidclass._core.text import counted
     from vidclass.cli.console import say
     from vidclass.features.store.maintenance import (
@@ -153,7 +157,7 @@ def _show(tables: list[StoredTable]) -> None:
 
 
 def _frames(config: dict[str, Any]) -> str:
-    """Which frames, as which pictures, and what else is unusual, as far as it is known."""
+    """Summarise frames, geometry and other settings in one line; `?` if nothing is known."""
     sampling, geometry = (
         value if isinstance(value, dict) else {}
         for value in (config.get("sampling"), config.get("geometry"))

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-_NAME = r"[a-z_]\w*(?:\.[a-z_]\w*)*"
+_NAME = r"[a-z_]\w*(?:\.\w+)*"
 _QUOTED = r"""(?<!\w)(?:'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")"""
 _BARE = r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?|[A-Za-z_][\w-]*"
 # A bare value ends where the sentence goes on, so that nothing inside a path is one.
@@ -88,9 +88,9 @@ class OptionNames:
                 options[each.name] = OptionName(long, negative, bool(each.is_flag))
         settings: frozenset[str] = frozenset()
         if "settings" in options:
-            from vidclass.training.settings import setting_names
+            from vidclass.config import training_setting_names
 
-            settings = frozenset(setting_names())
+            settings = frozenset(training_setting_names())
         return cls(options, settings, tuple(literals))
 
     def rewrite(self, text: str, *, literals: Iterable[str] = ()) -> str:
@@ -109,6 +109,7 @@ class OptionNames:
         name = match["ticked"] or match["name"]
         if name is None:
             return match[0]
+        name = re.sub(r"\.\d+$", "", name)  # an entry of a list
         value = match["ticked_value"] if match["ticked"] else match["value"]
         option = self._find(name, value)
         return match[0] if option is None else option

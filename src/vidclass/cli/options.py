@@ -190,7 +190,7 @@ class SourceOptions(OptionGroup):
 
 @dataclass(frozen=True, kw_only=True)
 class GroupingOptions(OptionGroup):
-    """Which clips are kept together in splits; named as the fields of `SplitConfig`."""
+    """Clips to keep together in splits; named as the fields of `SplitConfig`."""
 
     groups: Annotated[
         str,
@@ -215,7 +215,7 @@ class GroupingOptions(OptionGroup):
 
 @dataclass(frozen=True, kw_only=True)
 class ExecutionFlags(OptionGroup):
-    """How work on many videos is done: the keywords that the library's functions share."""
+    """Execution of work on many videos: keywords that the library's functions share."""
 
     store_folder: StoreFolder = None
     strict: Strict = False
@@ -289,7 +289,7 @@ class FeatureOptions(OptionGroup):
 
 @dataclass(frozen=True, kw_only=True)
 class TaskOptions(OptionGroup):
-    """What labels mean, where the clips alone do not say it (docs/how-to/labels.md)."""
+    """Meaning of labels, where the clips alone do not tell (docs/how-to/labels.md)."""
 
     none_label: Annotated[
         str | None,
@@ -314,8 +314,8 @@ class TaskOptions(OptionGroup):
         float | None,
         typer.Option(
             metavar="SHARE",
-            help="Choose it so that this share of the predictions above it is correct instead, as "
-            "in 0.95.",
+            help="Choose that probability so that this share of the predictions above it is "
+            "correct instead, as in 0.95.",
         ),
     ] = None
 
@@ -393,9 +393,8 @@ class TrainingOptions(OptionGroup):
         Raises:
             ConfigError: an option has a value that is not allowed.
         """
-        from vidclass.config import parse_swap_labels
+        from vidclass.config import parse_swap_labels, parse_training_settings
         from vidclass.training.presets import run_config
-        from vidclass.training.settings import parse_settings
 
         return run_config(
             self.preset,
@@ -404,7 +403,7 @@ class TrainingOptions(OptionGroup):
             training={
                 "seed": self.seed,
                 **without_none(epochs=self.epochs),
-                **parse_settings(self.settings or []),
+                **parse_training_settings(self.settings or []),
             },
             split=split,
             flip=self.flip,

@@ -1,4 +1,4 @@
-"""What `vidclass predict` does around the classifier: which videos, and how answers are written."""
+"""Videos and output of `vidclass predict`."""
 
 from __future__ import annotations
 
@@ -9,33 +9,32 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from vidclass.cli.console import say, write_json, write_output
-from vidclass.cli.tables import percent
+from vidclass.cli.console import percent, say, write_json, write_output
 from vidclass.data.media_files import VIDEO_EXTENSIONS
 from vidclass.errors import ConfigError, StoppedError, VidclassError, VideoError
 from vidclass.inference.classifier import Classifier, Prediction, predictions_json
 from vidclass.inference.draw import draw_gif
 from vidclass.types import Failure, Progress
-from vidclass.video.image_sequence import picture_names
+from vidclass.video.image_sequence import image_names
 
 
 def require_one_stdout(json_file: str | None, csv_file: str | None) -> None:
-    """Two formats cannot share standard output.
+    """Refuse two formats on standard output.
 
     Raises:
-        ConfigError: both want it.
+        ConfigError: Both files are `-`.
     """
     if json_file == "-" and csv_file == "-":
         raise ConfigError("--json - and --csv - both want standard output: write one into a file")
 
 
 def bundle_and_paths(arguments: Sequence[str], model: str | None) -> tuple[Path, list[str]]:
-    """The bundle to use, the first argument or that of a published model, and what to name.
+    """Return the bundle, from the first argument or `model`, and the paths to classify.
 
     Raises:
-        ConfigError: there is nothing to name, or no such model.
-        RunError: a folder is no finished run.
-        WeightsError: the weights of the model cannot be had.
+        ConfigError: There is no path, or no such model.
+        RunError: A folder is not a finished run.
+        WeightsError: The weights of the model are missing and cannot be downloaded.
     """
     if model is not None:
         from vidclass.inference.pretrained import pretrained_bundle
@@ -44,7 +43,7 @@ def bundle_and_paths(arguments: Sequence[str], model: str | None) -> tuple[Path,
     if len(arguments) < 2:
         raise ConfigError(
             f"{arguments[0]} is the bundle: name the videos after it. Without a bundle, choose a "
-            "published classifier with --model i3d-kinetics400"
+            "published classifier with model='i3d-kinetics400'"
         )
     from vidclass.training.run_folder import find_bundle
 
@@ -52,29 +51,29 @@ def bundle_and_paths(arguments: Sequence[str], model: str | None) -> tuple[Path,
 
 
 def videos_in(paths: Sequence[str], *, fps: float | None = None) -> list[str]:
-    """The paths themselves; a folder stands for the videos below it.
+    """Return the videos at `paths`; a folder stands for all videos below it.
 
-    With `fps`, a folder that pictures lie in is a video.
+    With `fps`, a folder of images (an image sequence) is a video.
 
     Raises:
-        ConfigError: a folder holds no video.
+        ConfigError: A folder holds no video.
     """
     videos: list[str] = []
     for path in paths:
         if not Path(path).is_dir():
             videos.append(path)
             continue
-        found = sorted(
+        below = sorted(
             str(file)
             for file in (Path(path), *Path(path).rglob("*"))
             if (file.suffix.lower() in VIDEO_EXTENSIONS and file.is_file())
-            or (fps is not None and file.is_dir() and picture_names(file))
+            or (fps is not None and file.is_dir() and image_names(file))
         )
-        if not found and picture_names(Path(path)):
-            raise ConfigError(f"{path} holds pictures: if they are one video, give its --fps")
-        if not found:
+        if not below and image_names(Path(path)):
+            raise ConfigError(f"{path} holds images: if they are one video, give its `fps`")
+        if not below:
             raise ConfigError(f"{path} holds no video ({', '.join(sorted(VIDEO_EXTENSIONS))})")
-        videos.extend(found)
+        videos.extend(below)
     return videos
 
 
@@ -87,10 +86,10 @@ def predict_all(
     strict: bool,
     progress: Progress,
 ) -> tuple[list[Prediction], list[Failure]]:
-    """Predict each video, and write its GIF at once, so that no frames pile up.
+    """Predict each video and write its GIF at once, so that no frames pile up.
 
     Raises:
-        StoppedError: a video cannot be read, and `strict` is set.
+        StoppedError: A video cannot be read, and `strict` is set.
     """
     predictions: list[Prediction] = []
     for count, prediction in enumerate(classifier.predict_each(videos, fps=fps), 1):
@@ -111,26 +110,26 @@ def _stopped(error: VidclassError, *, ok: int) -> VidclassError:
 
 
 def print_predictions(predictions: Sequence[Prediction], *, top: int) -> None:
-    """Sorted probabilities, video by video."""
+    """Print the most probable labels of each video."""
     for prediction in predictions:
         if prediction.error is None:
-            said = answer_line(prediction)
-            say(f"{prediction.video}:" + (f" {said}" if said else ""))
+            decision = answer_line(prediction)
+            say(f"{prediction.video}:" + (f" {decision}" if decision else ""))
             for label, score in list(prediction.scores.items())[:top]:
                 say(f"  {label}: {percent(score):>7}")
 
 
 def write_predictions_json(target: str, predictions: Sequence[Prediction]) -> None:
-    """The JSON shape of DESIGN, into a file or, for `-`, to standard output."""
+    """Write predictions as JSON to a file or, for `-`, to standard output."""
     write_json(target, predictions_json(predictions))
 
 
 def write_predictions_csv(
     target: str, predictions: Sequence[Prediction], classifier: Classifier
 ) -> None:
-    """A row a video: label, probability, error, then one column of scores a label.
+    """Write a CSV with a row per video: label, probability, error, decision, score of each label.
 
-    Between the two stands what else the kind of classifier has to say.
+    The columns of the decision depend on the label task.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -149,7 +148,7 @@ def write_predictions_csv(
 
 
 def answer_line(prediction: Prediction) -> str:
-    """The answer in words: the labels, the levels, or that there is none; else empty."""
+    """Return the decision as text: labels, levels or `unknown`; empty for the arg-max class."""
     if prediction.answer is None:
         return ""
     more = prediction.answer.more
@@ -163,7 +162,7 @@ def answer_line(prediction: Prediction) -> str:
 
 
 def answer_columns(classifier: Classifier) -> list[str]:
-    """The columns that a table of such answers has besides those of every table."""
+    """Return the CSV columns that decisions of the classifier's label task add."""
     scheme = classifier.bundle.rule.scheme
     if scheme.kind == "multi-label":
         return ["labels", "none_of_these"]
@@ -173,7 +172,7 @@ def answer_columns(classifier: Classifier) -> list[str]:
 
 
 def answer_cells(prediction: Prediction, columns: Sequence[str]) -> list[str]:
-    """What stands in those columns; nothing for a video that failed."""
+    """Return the cells of the decision columns; empty for a video that failed."""
     if prediction.answer is None:
         return [""] * len(columns)
     more = prediction.answer.more

@@ -37,20 +37,27 @@ def sweep_command(
     *,
     backbone: Annotated[
         str | None,
-        _axis("--backbones", "Backbones.  [default: the light ones whose weights are at hand]"),
+        _axis(
+            "--backbones", "Backbones to try.  [default: the light ones whose weights are at hand]"
+        ),
     ] = None,
-    frames: Annotated[str | None, _axis("--frames", "Frames a clip.  [default: 8,16,32]")] = None,
+    frames: Annotated[str | None, _axis("--frames", "Frames per clip.  [default: 8,16,32]")] = None,
     size: Annotated[
         str | None,
         _axis("--size", "Sides of the input in pixels; own is the backbone's.  [default: own]"),
     ] = None,
-    head: Annotated[str | None, _axis("--heads", "Heads.  [default: mean,temporal,gru]")] = None,
-    sampling: Annotated[
-        str | None, _axis("--sampling", "uniform, first, random, stride.  [default: uniform]")
+    head: Annotated[
+        str | None, _axis("--heads", "Heads to try.  [default: mean,temporal,gru]")
     ] = None,
-    crop: Annotated[str | None, _axis("--crop", "centre, whole.  [default: centre]")] = None,
+    sampling: Annotated[
+        str | None,
+        _axis("--sampling", "Which frames: uniform, first, random, stride.  [default: uniform]"),
+    ] = None,
+    crop: Annotated[
+        str | None, _axis("--crop", "Part of the frame: centre, whole.  [default: centre]")
+    ] = None,
     precision: Annotated[
-        str | None, _axis("--precision", "auto, f32, bf16, int8.  [default: auto]")
+        str | None, _axis("--precision", "Number formats: auto, f32, bf16, int8.  [default: auto]")
     ] = None,
     trials: Annotated[
         int, typer.Option(min=1, help="Combinations to try, those of earlier calls included.")
@@ -70,7 +77,7 @@ def sweep_command(
         bool,
         typer.Option(
             "--prune/--no-prune",
-            help="End a trial early that is clearly worse than one that costs no more.",
+            help="Stop a trial early that is clearly worse than one that costs no more.",
         ),
     ] = True,
     remeasure: Annotated[

@@ -1,4 +1,4 @@
-"""How a sweep looks on a terminal."""
+"""Terminal output of `vidclass sweep`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.measure import Measurement
 from rich.table import Table
 
-from vidclass.cli.console import closing_line, out, print_notes, say, show
-from vidclass.cli.tables import percent
+from vidclass.cli.console import closing_line, out, percent, print_notes, say, show
 from vidclass.sweeping.record import FIGURE, LEDGER, TABLE
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ _OPTIONAL = ("sampling", "crop", "precision")
 
 
 def report_sweep(result: SweepResult, *, quiet: bool) -> None:
-    """The table, the command lines, and where things lie; with `quiet`, only notes."""
+    """Print the table, the command lines and the paths of outputs; with `quiet`, only notes."""
     print_notes(result.notes)
     complete = [row for row in result.rows if row.state == "complete"]
     if not quiet:
@@ -39,7 +38,7 @@ def report_sweep(result: SweepResult, *, quiet: bool) -> None:
 
 
 def _unfinished(rows: Sequence[Row]) -> list[str]:
-    """What became of the other trials; those with the same reason share a line."""
+    """Return lines on trials that did not complete, one for each state and reason."""
     alike: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         if row.state != "complete":
@@ -72,7 +71,7 @@ def _table(result: SweepResult) -> Table:
             table.add_row(*_cells(row, axes))
     console = out()
     if not console.is_terminal:
-        # In a file there is no width to keep to.
+        # Output that goes to a file has no width to fit.
         table.width = Measurement.get(console, console.options.update(width=1000), table).maximum
     return table
 

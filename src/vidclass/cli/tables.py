@@ -1,4 +1,4 @@
-"""How results look on a terminal."""
+"""Terminal output of training, cross-validation, evaluation and the demo."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from vidclass.cli.console import closing_line, print_notes, say, show
+from vidclass.cli.console import closing_line, percent, print_notes, say, show
 from vidclass.tasks.hierarchy import HierarchyMetrics
 from vidclass.tasks.multilabel import MultiLabelMetrics
 from vidclass.training import run_folder as names
@@ -17,19 +17,13 @@ if TYPE_CHECKING:
     from vidclass.demo.demo import DemoResult
     from vidclass.evaluation.evaluate import Evaluation
     from vidclass.tasks.metrics import Metrics
-    from vidclass.training.crossval import CrossValidation
+    from vidclass.training.crossval import CrossValidation, SeedsResult
     from vidclass.training.head_selection import HeadChoice
     from vidclass.training.run_folder import RunResult
-    from vidclass.training.seeds import SeedsResult
-
-
-def percent(share: float | None) -> str:
-    """Return a share as a percentage; a dash if there is none."""
-    return "-" if share is None else f"{100 * share:.1f} %"
 
 
 def summary(metrics: Metrics) -> str:
-    """Accuracy with its interval, and how many clips it covers."""
+    """Return the headline figures in one line, with the number of clips."""
     if isinstance(metrics, MultiLabelMetrics):
         return multilabel_summary(metrics)
     low, high = metrics.accuracy_interval
@@ -41,7 +35,7 @@ def summary(metrics: Metrics) -> str:
 
 
 def class_table(metrics: Metrics) -> Table:
-    """Precision, recall and F1 by class."""
+    """Return a table of precision, recall and F1 by class."""
     if isinstance(metrics, MultiLabelMetrics):
         return multilabel_table(metrics)
     table = Table("class", title="by class", title_justify="left")
@@ -58,7 +52,7 @@ def class_table(metrics: Metrics) -> Table:
 
 
 def multilabel_summary(metrics: MultiLabelMetrics) -> str:
-    """The figures of several labels a clip, in one line."""
+    """Return the headline figures of a multi-label classifier in one line."""
     low, high = metrics.accuracy_interval
     more = f"; {metrics.failed} more failed" if metrics.failed else ""
     return (
@@ -70,7 +64,7 @@ def multilabel_summary(metrics: MultiLabelMetrics) -> str:
 
 
 def further_lines(metrics: Metrics) -> list[str]:
-    """What else there is to say: by level, of clips of none of the classes, of unknown ones."""
+    """Return lines on levels, clips without a label, and rejection, as far as they apply."""
     lines = []
     if isinstance(metrics, HierarchyMetrics):
         for row in metrics.levels:
@@ -89,24 +83,26 @@ def further_lines(metrics: Metrics) -> list[str]:
 
 
 def _rejection_lines(metrics: Metrics) -> list[str]:
-    found = metrics.rejection
-    if found is None:
+    rejection = metrics.rejection
+    if rejection is None:
         return []
-    below = "" if found.unknown_below is None else f" below {percent(found.unknown_below)}"
+    below = "" if rejection.unknown_below is None else f" below {percent(rejection.unknown_below)}"
     lines = [
-        f"unknown{below}: {found.accepted} of {found.videos} clips accepted "
-        f"({percent(found.coverage)}), accuracy on these {percent(found.accuracy_on_accepted)}"
+        f"unknown{below}: {rejection.accepted} of {rejection.videos} clips accepted "
+        f"({percent(rejection.coverage)}), accuracy on these "
+        f"{percent(rejection.accuracy_on_accepted)}"
     ]
-    if found.unknown_videos:
+    if rejection.unknown_videos:
+        rejected = percent(rejection.unknown_rejected)
         lines.append(
-            f"clips of other classes: {percent(found.unknown_rejected)} of {found.unknown_videos} "
-            f"refused; AUROC of the highest probability {found.auroc:.3f}"
+            f"clips of other classes: {rejected} of {rejection.unknown_videos} refused; AUROC of "
+            f"the highest probability {rejection.auroc:.3f}"
         )
     return lines
 
 
 def multilabel_table(metrics: MultiLabelMetrics) -> Table:
-    """Average precision, threshold, precision, recall and F1 by class."""
+    """Return a table of average precision, threshold, precision, recall and F1 by class."""
     table = Table("class", title="by class", title_justify="left")
     lost = metrics.failed_by_class
     columns = ["clips", *(["failed"] if lost else []), "AP"]
@@ -129,7 +125,7 @@ def multilabel_table(metrics: MultiLabelMetrics) -> Table:
 
 
 def choice_table(choice: HeadChoice) -> Table:
-    """The heads that were compared, the chosen ones marked."""
+    """Return a table of the compared heads, with the chosen one marked."""
     table = Table("head", title="heads, on held-out folds of the training clips")
     table.title_justify = "left"
     columns = ("parameters", "accuracy", "log loss", "above the best", "folds", "seconds")
@@ -151,11 +147,11 @@ def choice_table(choice: HeadChoice) -> Table:
 
 
 def report_choices(choices: Sequence[HeadChoice]) -> None:
-    """Which heads were chosen, and why; nothing where they were asked for."""
+    """Print the chosen heads and the reasons; nothing for heads that were asked for."""
     from vidclass.training.head_selection import ASKED_FOR
 
-    for place, choice in enumerate(choices):
-        view = f"view {place + 1}: " if len(choices) > 1 else ""
+    for view_index, choice in enumerate(choices, 1):
+        view = f"view {view_index}: " if len(choices) > 1 else ""
         if choice.compared:
             show(choice_table(choice))
             say(f"{view}head {choice.name}: {choice.why}")
@@ -164,7 +160,7 @@ def report_choices(choices: Sequence[HeadChoice]) -> None:
 
 
 def report_run(result: RunResult) -> None:
-    """What a training run gave."""
+    """Print the outcome of a training run."""
     print_notes(result.notes)
     report_choices(result.choices)
     sizes = ", ".join(f"{count} {name}" for name, count in result.sizes.items())
@@ -182,7 +178,7 @@ def report_run(result: RunResult) -> None:
 
 
 def report_crossval(result: CrossValidation, *, ledger: Path | None, quiet: bool) -> None:
-    """The folds; with `quiet`, only notes and the closing line."""
+    """Print the folds and metrics; with `quiet`, only notes and the closing line."""
     print_notes(result.notes)
     if not quiet:
         several = isinstance(result.pooled, MultiLabelMetrics)
@@ -211,7 +207,7 @@ def report_crossval(result: CrossValidation, *, ledger: Path | None, quiet: bool
 
 
 def report_seeds(result: SeedsResult, *, ledger: Path | None, quiet: bool) -> None:
-    """A row a seed; with `quiet`, only notes and the closing line."""
+    """Print a row per seed; with `quiet`, only notes and the closing line."""
     first = result.runs[0]
     print_notes(first.notes)
     if not quiet:
@@ -234,7 +230,7 @@ def report_seeds(result: SeedsResult, *, ledger: Path | None, quiet: bool) -> No
 def report_evaluation(
     result: Evaluation, notes: tuple[str, ...], *, ledger: Path | None, quiet: bool
 ) -> None:
-    """Metrics of a classifier; with `quiet`, only notes and the closing line."""
+    """Print metrics of a classifier; with `quiet`, only notes and the closing line."""
     print_notes(notes)
     if not quiet:
         say(summary(result.metrics))
@@ -245,7 +241,7 @@ def report_evaluation(
 
 
 def report_demo(result: DemoResult) -> None:
-    """The table of heads, one prediction, and where things lie."""
+    """Print the table of heads, one prediction, and the paths of outputs."""
     table = Table("model over time", title="accuracy on unseen groups", title_justify="left")
     table.add_column("all classes", justify="right")
     table.add_column("reversal pairs", justify="right")

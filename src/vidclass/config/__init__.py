@@ -7,7 +7,12 @@ from vidclass.config.mirror import MirrorConfig, parse_swap_labels
 from vidclass.config.run import RunConfig
 from vidclass.config.split import SplitConfig
 from vidclass.config.task import TaskConfig
-from vidclass.config.training import AugmentConfig, TrainingConfig
+from vidclass.config.training import (
+    AugmentConfig,
+    TrainingConfig,
+    parse_training_settings,
+    training_setting_names,
+)
 
 __all__ = [
     "AugmentConfig",
@@ -22,4 +27,6 @@ __all__ = [
     "TaskConfig",
     "TrainingConfig",
     "parse_swap_labels",
+    "parse_training_settings",
+    "training_setting_names",
 ]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+import json
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from vidclass.config.base import FrozenConfig
+from vidclass.errors import ConfigError, require_choice
+
+_AUGMENT = "augment."
 
 
 class AugmentConfig(FrozenConfig):
@@ -85,3 +90,48 @@ class TrainingConfig(FrozenConfig):
         if self.focal_gamma != default and self.loss != "focal":
             raise ValueError(f"focal_gamma={self.focal_gamma} is used only by loss='focal'")
         return self
+
+
+def parse_training_settings(texts: Iterable[str]) -> dict[str, Any]:
+    """Parse texts `KEY=VALUE` into fields of TrainingConfig; the last text of a key counts.
+
+    A value is JSON where it can be read so (`0.2`, `true`, `{"left": "right"}`), `none`, or a word.
+    The configuration validates it.
+
+    >>> parse_training_settings(["ema=0.99", "augment.mixup=0.2", "monitor=macro_f1"])
+    {'ema': 0.99, 'augment': {'mixup': 0.2}, 'monitor': 'macro_f1'}
+
+    Raises:
+        ConfigError: A text has another form, or its key is not a field; the message names the
+            nearest.
+    """
+    fields: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        key = key.strip()
+        if not equals or not key:
+            raise ConfigError(
+                f"settings={text!r} must be KEY=VALUE, as in ema=0.99; docs/how-to/training.md "
+                "lists the keys."
+            )
+        require_choice("settings", key, training_setting_names())
+        if key.startswith(_AUGMENT):
+            fields.setdefault("augment", {})[key.removeprefix(_AUGMENT)] = _value(value.strip())
+        else:
+            fields[key] = _value(value.strip())
+    return fields
+
+
+def training_setting_names() -> list[str]:
+    """Return every key of `parse_training_settings`; fields of `augment` have that in front."""
+    plain = [name for name in TrainingConfig.model_fields if name != "augment"]
+    return [*plain, *(_AUGMENT + name for name in AugmentConfig.model_fields)]
+
+
+def _value(text: str) -> Any:
+    if text.lower() == "none":
+        return None
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -1,10 +1,8 @@
-"""From the name of a source to its rows: the table of all readers."""
+"""The table of all readers, and reading a source with the right one."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from vidclass._core.text import did_you_mean, listed
@@ -18,112 +16,28 @@ from vidclass.data.readers import (
     label_studio,
     mmaction2,
     something_something,
-    split_tables,
     table,
     ucf101,
     videofolder,
 )
-from vidclass.data.readers.options import ReadOptions
+from vidclass.data.readers.reader import Reader, ReadOptions
 from vidclass.data.rows import Rows
 from vidclass.errors import ConfigError, ManifestError, require_choice
 
-_PLAIN = frozenset({"table", "split_tables", "folder"})
-_TABLE = frozenset({"--root", "--fps", "--multi-label"})
-
-
-@dataclass(frozen=True)
-class Reader:
-    """One kind of source.
-
-    Attributes:
-        name: What `--format` calls it.
-        what: Completes "A SOURCE is ...".
-        accepts: Looks at the path and at what it holds, not into videos.
-        read: Gets the absolute path and the options.
-        uses: The options of the command line that mean something to it.
-    """
-
-    name: str
-    what: str
-    accepts: Callable[[Path], bool]
-    read: Callable[[Path, ReadOptions], Rows]
-    uses: frozenset[str]
-
-
 # The first that accepts a path reads it: from the most particular to the most general.
 READERS: tuple[Reader, ...] = (
-    Reader(
-        "label_studio",
-        "a JSON export of Label Studio",
-        label_studio.accepts,
-        label_studio.read,
-        _TABLE,
-    ),
-    Reader(
-        "create_ml",
-        "annotations of Create ML (video, label, start, end)",
-        create_ml.accepts,
-        create_ml.read,
-        _TABLE - {"--fps"},
-    ),
-    Reader("cvat", "an export of CVAT (video 1.1)", cvat.accepts, cvat.read, _TABLE),
-    Reader(
-        "kinetics",
-        "a Kinetics CSV (label, youtube_id, time_start, time_end, split)",
-        kinetics.accepts,
-        kinetics.read,
-        frozenset({"--root", "--multi-label"}),
-    ),
-    Reader(
-        "something_something",
-        "lists of Something-Something (id, template)",
-        something_something.accepts,
-        something_something.read,
-        _TABLE,
-    ),
-    Reader(
-        "ucf101",
-        "the official lists of UCF101 (classInd.txt, trainlist01.txt, testlist01.txt)",
-        ucf101.accepts,
-        ucf101.read,
-        frozenset({"--root", "--official-split"}),
-    ),
-    Reader(
-        "hmdb51",
-        "the split files of HMDB51 (CLASS_test_split1.txt)",
-        hmdb51.accepts,
-        hmdb51.read,
-        frozenset({"--root", "--official-split"}),
-    ),
-    Reader(
-        "videofolder",
-        "a Hugging Face videofolder (metadata.csv with file_name)",
-        videofolder.accepts,
-        videofolder.read,
-        _TABLE - {"--root"},
-    ),
-    Reader(
-        "mmaction2",
-        "lists of MMAction2 or PySlowFast (path and number of the class)",
-        mmaction2.accepts,
-        mmaction2.read,
-        _TABLE | {"--labels", "--official-split"},
-    ),
-    Reader(
-        "split_tables",
-        "a folder with train.csv and test.csv",
-        split_tables.accepts,
-        split_tables.read,
-        _TABLE,
-    ),
-    Reader("table", "a CSV, TSV, JSONL or Parquet file", table.accepts, table.read, _TABLE),
-    Reader(
-        "folder",
-        "a folder with one sub-folder per class",
-        folder.accepts,
-        folder.read,
-        frozenset({"--fps"}),
-    ),
+    label_studio.READER,
+    create_ml.READER,
+    cvat.READER,
+    kinetics.READER,
+    something_something.READER,
+    ucf101.READER,
+    hmdb51.READER,
+    videofolder.READER,
+    mmaction2.READER,
+    table.SPLIT_TABLES,
+    table.READER,
+    folder.READER,
 )
 
 
@@ -137,66 +51,89 @@ def read_source(
     fps: float | None = None,
     multi_label: bool = False,
 ) -> Rows:
-    """Find the reader for `source`, or take the one that `format` names, and run it.
+    """Read a source with the reader that accepts it, or with the one that `format` names.
+
+    Duplicate rows are dropped; with `multi_label` rows of the same clip are merged into one.
 
     Raises:
-        ManifestError: no reader takes it, or its own reader cannot use it.
-        ConfigError: there is no such format, or it has no use for one of the options.
+        ManifestError: no reader accepts the source, or its reader cannot use it.
+        ConfigError: the format is unknown, or does not use one of the options.
     """
     path = _absolute(source)
     options = ReadOptions(
-        root=_folder("--root", root),
+        root=_absolute_folder("root", root),
         official_split=official_split,
-        labels=_file("--labels", labels),
-        fps=_rate(fps),
-        multi_label=multi_label,
+        labels=_absolute_file("labels", labels),
+        fps=fps,
     )
-    if not str(source).strip() or not path.exists():
-        siblings = os.listdir(path.parent) if path.parent.is_dir() else []
-        hint = did_you_mean(path.name, siblings)
-        raise ManifestError(f"the source {str(source)!r} does not exist.{hint} {_allowed()}")
+    _require_rate(fps)
+    _require_source(source, path)
+    given = {
+        "root": root,
+        "official_split": official_split,
+        "labels": labels,
+        "fps": fps,
+        "multi_label": multi_label or None,
+    }
     try:
-        reader = _reader_of(path, source, format)
-        _require_use(reader, options, source)
+        reader = _choose_reader(path, source, format)
+        _require_used(reader, {k: v for k, v in given.items() if v is not None}, source)
         rows = reader.read(path, options)
     except OSError as error:
         where = error.filename or str(path)
         raise ManifestError(f"{where!r} cannot be read: {error.strerror}.") from error
-    if reader.name not in _PLAIN:
-        rows = Rows(rows.table, (f"read as {reader.name}: {reader.what}.", *rows.notes))
+    if not reader.general:
+        rows = Rows(rows.table, (f"read as {reader.name}: {reader.description}.", *rows.notes))
     if multi_label:
         rows = rows.with_merged_labels()
     return rows.without_duplicates()
 
 
-def _reader_of(path: Path, source: str | Path, format: str | None) -> Reader:
+def _choose_reader(path: Path, source: str | Path, format: str | None) -> Reader:
     if format is not None:
-        named = {reader.name: reader for reader in READERS}
-        chosen = named[require_choice("format", format, named)]
-        if not chosen.accepts(path):
-            found = next((reader for reader in READERS if reader.accepts(path)), None)
-            hint = f" It looks like {found.name}: {found.what}." if found else ""
-            raise ManifestError(
-                f"{str(source)!r} cannot be read as {chosen.name}, {chosen.what}.{hint}"
-            )
-        return chosen
-    for reader in READERS:
+        by_name = {reader.name: reader for reader in READERS}
+        reader = by_name[require_choice("format", format, by_name)]
         if reader.accepts(path):
             return reader
+        other = _accepting_reader(path)
+        hint = f" It looks like {other.name}: {other.description}." if other else ""
+        raise ManifestError(
+            f"{str(source)!r} cannot be read as {reader.name}, {reader.description}.{hint}"
+        )
+    accepting = _accepting_reader(path)
+    if accepting is not None:
+        return accepting
     if path.suffix.lower() in VIDEO_EXTENSIONS:
         raise ManifestError(f"{str(source)!r} is one video, without a label. {_allowed()}")
     raise ManifestError(f"{str(source)!r} is not a source of labelled videos. {_allowed()}")
 
 
-def _require_use(reader: Reader, options: ReadOptions, source: str | Path) -> None:
-    """An option that would change nothing was given by mistake."""
-    for name, value in options.given().items():
-        if name not in reader.uses:
-            takes = [other.name for other in READERS if name in other.uses]
+def _accepting_reader(path: Path) -> Reader | None:
+    return next((reader for reader in READERS if reader.accepts(path)), None)
+
+
+def _require_source(source: str | Path, path: Path) -> None:
+    if not str(source).strip() or not path.exists():
+        siblings = os.listdir(path.parent) if path.parent.is_dir() else []
+        hint = did_you_mean(path.name, siblings)
+        raise ManifestError(f"the source {str(source)!r} does not exist.{hint} {_allowed()}")
+
+
+def _require_used(reader: Reader, given: dict[str, object], source: str | Path) -> None:
+    """Require the reader to use each given option: one without effect is a mistake."""
+    for name, value in given.items():
+        if name not in reader.options:
+            shown = value if isinstance(value, bool | int | float) else repr(str(value))
+            users = [other.name for other in READERS if name in other.options]
             raise ConfigError(
-                f"{name} {value} means nothing for {str(source)!r}, read as {reader.name}: it is "
-                f"for {listed(takes, most=12)}."
+                f"{name}={shown} means nothing for {str(source)!r}, read as {reader.name}: it is "
+                f"for {listed(users, most=12)}."
             )
+
+
+def _require_rate(fps: float | None) -> None:
+    if fps is not None and not 0 < fps <= 1000:
+        raise ConfigError(f"fps={fps} must be more than 0 and at most 1000 frames a second.")
 
 
 def _absolute(path: str | Path) -> Path:
@@ -204,29 +141,19 @@ def _absolute(path: str | Path) -> Path:
     return Path(os.path.abspath(Path(path).expanduser()))
 
 
-def _folder(option: str, path: str | Path | None) -> Path | None:
-    if path is None:
-        return None
-    if not _absolute(path).is_dir():
-        raise ManifestError(f"{option} {str(path)!r} is not a folder.")
-    return _absolute(path)
+def _absolute_folder(name: str, path: str | Path | None) -> Path | None:
+    if path is not None and not _absolute(path).is_dir():
+        raise ManifestError(f"{name}={str(path)!r} is not a folder.")
+    return None if path is None else _absolute(path)
 
 
-def _file(option: str, path: str | Path | None) -> Path | None:
-    if path is None:
-        return None
-    if not _absolute(path).is_file():
-        raise ManifestError(f"{option} {str(path)!r} is not a file.")
-    return _absolute(path)
-
-
-def _rate(fps: float | None) -> float | None:
-    if fps is not None and not 0 < fps <= 1000:
-        raise ConfigError(f"fps={fps} must be more than 0 and at most 1000 frames a second.")
-    return fps
+def _absolute_file(name: str, path: str | Path | None) -> Path | None:
+    if path is not None and not _absolute(path).is_file():
+        raise ManifestError(f"{name}={str(path)!r} is not a file.")
+    return None if path is None else _absolute(path)
 
 
 def _allowed() -> str:
-    plain = [reader.what for reader in reversed(READERS) if reader.name in _PLAIN]
-    others = [reader.name for reader in READERS if reader.name not in _PLAIN]
-    return f"A SOURCE is {', '.join(plain)}, or of the format {' or '.join(others)}."
+    general = [reader.description for reader in reversed(READERS) if reader.general]
+    others = [reader.name for reader in READERS if not reader.general]
+    return f"A SOURCE is {', '.join(general)}, or of the format {' or '.join(others)}."

@@ -244,7 +244,7 @@ def _not_failed_before(
             errors.add(key, _renamed(before[key], clip))
     count = sum(errors.copies[key] for key in before)
     note = f"{counted(count, 'clip')} failed before and {'was' if count == 1 else 'were'} not tried"
-    notes = (f"{note} again; --retry-failed tries {'it' if count == 1 else 'them'}",)
+    notes = (f"{note} again; retry_failed=True tries {'it' if count == 1 else 'them'}",)
     return [item for item in pending if item[0] not in before], notes if before else ()
 
 

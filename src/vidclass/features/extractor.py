@@ -1,4 +1,4 @@
-"""The network that a feature setting asks for, by the fastest route that gives Keras's numbers."""
+"""Feature extractors: the network of a feature setting, by the fastest runtime that fits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vidclass.backbones.registry import get_backbone
 from vidclass.config import FeatureConfig
 from vidclass.errors import ConfigError, RuntimeRouteError
 from vidclass.features.windows import window_count
-from vidclass.runtime.hardware import Precision, has_bf16, has_gpu, resolve_precision
+from vidclass.runtime.hardware import has_bf16, has_gpu, resolve_precision
 from vidclass.runtime.ir import IrFiles, ensure_ir
 from vidclass.runtime.network_spec import NetworkSpec
 from vidclass.runtime.openvino_network import OpenVinoNetwork
@@ -33,30 +33,36 @@ FEATURE_FORMAT = 2
 Route = Literal["openvino", "keras", "gpu"]
 
 _EMULATED = (
-    "this processor has no bfloat16: it is emulated, two to three times slower than --precision f32"
+    "this processor has no bfloat16: it is emulated, two to three times slower than precision='f32'"
 )
 
 
 class Network(Protocol):
-    """Something that runs a network on named inputs, the first axis being the batch.
+    """A network on named inputs, whose first axis is the batch.
 
     Attributes:
-        parallel: How many threads may call `run` at a time.
-        batch_frames: How many frames a call is best given; no call is given more, except for one
-            whole window of a network that sees several frames at once.
+        parallel: Number of threads that may call `run` at a time.
+        batch_frames: Recommended and largest number of frames for a call, except that one window
+            of a network that sees several frames at once may be larger.
     """
 
     parallel: int
     batch_frames: int
 
     def run(self, **inputs: NDArray[Any]) -> NDArray[np.float32]:
-        """The one output."""
+        """Return the one output."""
         ...
 
 
 @dataclass(frozen=True)
 class OpenedNetwork:
-    """A network, the way it runs, and what the user should know about that."""
+    """A network ready to run.
+
+    Attributes:
+        network: The network.
+        route: Runtime that computes it.
+        note: Sentence for the user about the route; may be empty.
+    """
 
     network: Network
     route: Route
@@ -65,15 +71,15 @@ class OpenedNetwork:
 
 @dataclass(frozen=True)
 class FeatureExtractor:
-    """Whatever makes features: a backbone of this machine, or the one inside a bundle.
+    """Extractor of features: a backbone of this machine, or the one inside a bundle.
 
     Attributes:
         config: Backbone, weights, sampling, geometry, and the precision that is really used.
-        fingerprint: A key that changes with anything that changes the features of a clip.
+        fingerprint: Hash that changes with anything that changes the features of a clip.
         width: D, the width of the features.
-        open: Opens the network, which takes seconds the first time on a machine.
-        ir: The files of its OpenVINO form, for a bundle; None where it has no such form.
-        window: How many successive frames make one feature vector.
+        open: Function that opens the network, which takes seconds the first time on a machine.
+        ir: Function that returns the files of its OpenVINO form, for a bundle; None without one.
+        window: Number of successive frames for one feature vector.
     """
 
     config: FeatureConfig
@@ -85,67 +91,71 @@ class FeatureExtractor:
 
     @property
     def steps(self) -> int:
-        """T, the most feature vectors that a clip has."""
+        """T, the largest number of feature vectors of a clip."""
         return window_count(self.config.sampling.total_frames, self.window)
 
 
 def feature_extractor(
     config: FeatureConfig, manifest: Manifest | None = None, *, progress: Progress = no_progress
 ) -> FeatureExtractor:
-    """What makes the features that `config` asks for; the network is opened only when needed.
+    """Return the extractor of a feature setting; it opens its network only when needed.
 
     Args:
-        config: The settings.
-        manifest: The clips; in int8 the network depends on them.
-        progress: Told of the stages `hash`, `calibrate` and `quantize`, in int8 alone.
+        config: Feature settings.
+        manifest: The clips; an int8 network is calibrated on them.
+        progress: Callback; reports stages `hash`, `calibrate` and `quantize`, for int8 only.
 
     Raises:
         ConfigError: there is no such backbone, or int8 without clips or without NNCF.
-        WeightsError: its weights are not at hand.
+        WeightsError: its weights are missing.
         RuntimeRouteError: the backbone cannot compute in int8.
     """
     config = config.model_copy(update={"precision": resolve_precision(config.precision)})
     spec = backbone_spec(config)
-    # Mirror images go through the very network of the pictures.
-    plain = config.geometry.model_copy(update={"mirror": False})
-    seen = config.model_copy(update={"geometry": plain})
-    int8 = _int8(spec, seen, manifest, progress) if config.precision == "int8" else None
+    # Mirror images go through the same network as the original ones.
+    geometry = config.geometry.model_copy(update={"mirror": False})
+    unmirrored = config.model_copy(update={"geometry": geometry})
+    int8 = _int8(spec, unmirrored, manifest, progress) if config.precision == "int8" else None
     settings = config.model_dump(mode="json")
-    # Another FFmpeg may give other pixels.
+    # Another FFmpeg may decode other pixels.
     parts = [FEATURE_FORMAT, settings, spec.fingerprint(), version("av")]
     parts += [] if int8 is None else [int8.identity]
+    backbone = get_backbone(config.backbone)
     return FeatureExtractor(
         config,
         hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32],
-        get_backbone(config.backbone).width,
+        backbone.width,
         open=lambda: open_backbone(config, int8),
         ir=lambda: _ir(spec, int8),
-        window=get_backbone(config.backbone).window,
+        window=backbone.window,
     )
 
 
 def open_backbone(config: FeatureConfig, int8: Int8Ir | None = None) -> OpenedNetwork:
-    """The backbone of `config`: on a GPU by Keras, else through OpenVINO if it passes its check.
+    """Open the backbone of `config`: in Keras on a GPU, else in OpenVINO if its IR passes.
 
     Raises:
         ConfigError: there is no such backbone.
-        WeightsError: its weights are not at hand.
-        RuntimeRouteError: a network of PyTorch has no good OpenVINO form.
+        WeightsError: its weights are missing.
+        RuntimeRouteError: a PyTorch network has no valid OpenVINO form.
     """
     spec = backbone_spec(config)
     precision = resolve_precision(config.precision)
     if int8 is not None:
-        return OpenedNetwork(_opened(int8.ir, "int8"), "openvino")
+        files = int8.ir
+        network = OpenVinoNetwork.from_files(files.xml, files.bin, "int8", cached=True)
+        return OpenedNetwork(network, "openvino")
     keras_precision: Literal["f32", "bf16"] = "bf16" if precision == "bf16" else "f32"
     if spec.framework == "keras" and has_gpu():
         return OpenedNetwork(_keras(spec, keras_precision), "gpu")
     try:
-        network = _opened(ensure_ir(spec), precision)
+        files = ensure_ir(spec)
+        network = OpenVinoNetwork.from_files(files.xml, files.bin, precision, cached=True)
     except RuntimeRouteError as error:
         if spec.framework != "keras":
             raise RuntimeRouteError(
                 f"{config.backbone} runs through OpenVINO alone, and cannot: {error}. Choose "
-                "another backbone, or another --size"
+                "another backbone, or another `size`"
             ) from error
         note = f"{config.backbone} runs in Keras, several times slower: {error}"
         return OpenedNetwork(_keras(spec, keras_precision), "keras", note)
@@ -154,11 +164,11 @@ def open_backbone(config: FeatureConfig, int8: Int8Ir | None = None) -> OpenedNe
 
 
 def backbone_spec(config: FeatureConfig) -> NetworkSpec:
-    """How the backbone of `config` is built.
+    """Return the spec that builds the backbone of `config`.
 
     Raises:
         ConfigError: there is no such backbone.
-        WeightsError: its weights are not at hand.
+        WeightsError: its weights are missing.
     """
     backbone = get_backbone(config.backbone)
     arguments = {"name": backbone.name, "size": config.geometry.size, "weights": config.weights}
@@ -189,8 +199,8 @@ def _int8(
 ) -> Int8Ir:
     if spec.arguments.get("window"):
         raise ConfigError(
-            f"precision='int8': {config.backbone} sees several frames at once, and is not made for "
-            "int8: use f32 or bf16"
+            f"precision='int8': {config.backbone} sees several frames at once, and does not "
+            "support int8: use f32 or bf16"
         )
     if manifest is None:
         raise ConfigError(
@@ -211,11 +221,6 @@ def _ir(spec: NetworkSpec, int8: Int8Ir | None) -> IrFiles | None:
         return ensure_ir(spec)
     except RuntimeRouteError:
         return None
-
-
-def _opened(files: IrFiles, precision: Precision) -> OpenVinoNetwork:
-    xml, weights = files.xml.read_bytes(), files.bin.read_bytes()
-    return OpenVinoNetwork.from_bytes(xml, weights, precision, cached=True)
 
 
 def _keras(spec: NetworkSpec, precision: Literal["f32", "bf16"]) -> Network:

@@ -23,8 +23,7 @@ from vidclass.data.manifest import Manifest
 from vidclass.errors import VideoError
 from vidclass.features.identity import VideoIdentity, hash_video
 from vidclass.version import __version__
-from vidclass.video.container import max_pixels
-from vidclass.video.versions import decoder_version
+from vidclass.video.container import decoder_version, max_pixels
 
 RECORD_FILE = re.compile(r"(?P<settings>[0-9a-f]{32})\.failures\.sqlite(-journal)?")
 # The number changes with the columns.

@@ -18,8 +18,8 @@ from vidclass._core.parallel import Done, run_each
 from vidclass.data.clip import Clip
 from vidclass.errors import VidclassError, VideoError
 from vidclass.types import Progress, Span
-from vidclass.video.container import file_stat, max_pixels, reading
-from vidclass.video.image_sequence import numbered_pictures
+from vidclass.video.container import file_stat, require_max_pixels, video_errors
+from vidclass.video.image_sequence import numbered_images
 
 # The number changes with the columns of the table.
 _FILE_NAME = "video-hashes-1.sqlite"
@@ -58,8 +58,8 @@ class FileFacts(NamedTuple):
         """
         if not os.path.isdir(path):
             return cls.of(file_stat(path))
-        pictures = numbered_pictures(path)
-        with reading(path):
+        pictures = numbered_images(path)
+        with video_errors(path):
             folder = cls.of(path.stat())
             each = [cls.of(picture.stat()) for picture in pictures]
         return folder._replace(
@@ -146,9 +146,8 @@ def hash_video(path: Path) -> VideoIdentity:
     """
     if os.path.isdir(path):
         return _hash_pictures(path)
-    file_stat(path)
-    with reading(path), path.open("rb") as file:
-        facts = FileFacts.of(os.fstat(file.fileno()))
+    facts = FileFacts.at(path)  # a pipe or a device is refused before it is opened
+    with video_errors(path), path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         after = FileFacts.of(os.fstat(file.fileno()))
     if after != facts:
@@ -159,8 +158,8 @@ def hash_video(path: Path) -> VideoIdentity:
 def _hash_pictures(folder: Path) -> VideoIdentity:
     facts = FileFacts.at(folder)
     digest = hashlib.sha256(b"a folder of pictures\n")
-    for picture in numbered_pictures(folder):
-        with reading(picture):
+    for picture in numbered_images(folder):
+        with video_errors(picture):
             data = picture.read_bytes()
         name = os.fsencode(picture.name)
         # Lengths first: no other names and bytes make the same text.
@@ -179,7 +178,7 @@ def identify(videos: Iterable[Path]) -> Generator[Done[Path, VideoIdentity], Non
     Raises:
         ConfigError: `VIDCLASS_MAX_PIXELS` is wrong; no video could be opened with it.
     """
-    max_pixels()
+    require_max_pixels()
     with closing(_Hashes(cache_folder() / _FILE_NAME)) as hashes:
         unknown = []
         for video in videos:

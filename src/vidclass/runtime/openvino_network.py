@@ -73,13 +73,15 @@ class OpenVinoNetwork:
             self._requests.put(compiled.create_infer_request())
 
     @classmethod
-    def from_files(cls, xml: Path, weights: Path, precision: Precision = "f32") -> Self:
-        """Read and compile an IR.
+    def from_files(
+        cls, xml: Path, weights: Path, precision: Precision = "f32", *, cached: bool = False
+    ) -> Self:
+        """Read and compile an IR; see `from_bytes`.
 
         Raises:
             RuntimeRouteError: the files are not an IR.
         """
-        return cls.from_bytes(xml.read_bytes(), weights.read_bytes(), precision)
+        return cls.from_bytes(xml.read_bytes(), weights.read_bytes(), precision, cached=cached)
 
     @classmethod
     def from_bytes(

@@ -1,4 +1,4 @@
-"""Batches that are read, and changed by chance, while the head learns from the one before."""
+"""Batches of stored clips, read and augmented while the head trains on the one before."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from vidclass.training.data import AnyExamples, Examples, in_memory
 
-# So many bytes of features are read at a time: in many batches at once the store is quicker.
+# Bytes of features that are read at a time: the store is quicker with many batches at once.
 _WINDOW_BYTES = 32 << 20
 
-# A batch's clips, and its own source of chance, to what Keras wants.
+# From the clips of a batch and its own generator to the tuple that Keras takes.
 MakeBatch = Callable[[Examples, np.random.Generator], tuple[Any, ...]]
 
 
@@ -23,8 +23,14 @@ class Batches(keras.utils.PyDataset):
     """Batches of clips, in their order or shuffled anew for each epoch.
 
     A window of several batches is read at a time by a thread of its own, while the window before
-    is used.  The order depends on seed and epoch only, and chance in
-    a batch also on its place: neither on how quickly things are read.
+    is used.  The order depends on seed and epoch alone, and random choices inside a batch on its
+    index, too: neither on how quickly clips are read.
+
+    Args:
+        data: The clips.
+        make: Function from the clips of a batch to what Keras takes.
+        batch_size: Number of clips in a batch.
+        seed: Seed of the order; None keeps the order of `data`.
     """
 
     def __init__(
@@ -35,7 +41,6 @@ class Batches(keras.utils.PyDataset):
         batch_size: int,
         seed: int | None = None,
     ) -> None:
-        """Batches of `data`, each made by `make`; with a `seed` they are shuffled."""
         super().__init__()
         self._data, self._make, self._seed = data, make, seed
         self._batch_size = batch_size
@@ -49,11 +54,11 @@ class Batches(keras.utils.PyDataset):
 
     @property
     def num_batches(self) -> int:
-        """How many there are; the last one may be smaller."""
+        """Number of batches; the last one may be smaller."""
         return -(-len(self._data) // self._batch_size)
 
     def on_epoch_begin(self) -> None:
-        """Shuffle anew."""
+        """Shuffle for the next epoch."""
         self._epoch += 1
         self._order = self._drawn()
         self._windows.clear()
@@ -64,7 +69,7 @@ class Batches(keras.utils.PyDataset):
         return np.random.default_rng((self._seed, max(self._epoch, 0))).permutation(len(self._data))
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
-        """Batch number `index` of this epoch."""
+        """Return batch number `index` of this epoch."""
         number, inside = divmod(index, self._window_batches)
         window = self._window(number).result()
         for old in [key for key in self._windows if key < number]:

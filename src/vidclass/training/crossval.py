@@ -190,3 +190,108 @@ def _fold_progress(progress: Progress, number: int, numbers: list[int]) -> Progr
             fold("folds" if stage == "train" else stage, done, total)
 
     return tell
+
+
+@dataclass(frozen=True)
+class SeedsResult:
+    """Cross-validations of the same clips with several seeds.
+
+    Attributes:
+        runs: Their results, in the order of the seeds.
+    """
+
+    runs: list[CrossValidation]
+
+    @property
+    def accuracy_mean(self) -> float:
+        """Mean over the seeds of the mean over the folds."""
+        return float(np.mean([run.accuracy_mean for run in self.runs]))
+
+    @property
+    def std_over_seeds(self) -> float:
+        """Standard deviation over the seeds of the mean over the folds."""
+        return float(np.std([run.accuracy_mean for run in self.runs]))
+
+    @property
+    def std_over_folds(self) -> float:
+        """Standard deviation over the folds, averaged over the seeds."""
+        return float(np.mean([run.accuracy_std for run in self.runs]))
+
+    @property
+    def accuracy_interval(self) -> tuple[float, float]:
+        """95 % Wilson interval of all out-of-fold predictions, averaged over the seeds.
+
+        All seeds predict the same clips, so more seeds do not make it narrower.
+        """
+        low, high = np.mean([run.pooled.accuracy_interval for run in self.runs], axis=0)
+        return float(low), float(high)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON of the first seed's cross-validation, with statistics over all seeds."""
+        return {
+            **self.runs[0].to_json(),
+            "seeds": [
+                {
+                    "seed": run.config.training.seed,
+                    "accuracy_mean": run.accuracy_mean,
+                    "accuracy_std": run.accuracy_std,
+                    "macro_f1": run.pooled.macro_f1,
+                }
+                for run in self.runs
+            ],
+            "over_seeds": {
+                "accuracy_mean": self.accuracy_mean,
+                "accuracy_std": self.std_over_seeds,
+                "accuracy_std_over_folds": self.std_over_folds,
+                "accuracy_interval": list(self.accuracy_interval),
+            },
+        }
+
+
+def cross_validate_seeds(
+    manifest: Manifest,
+    config: RunConfig,
+    *,
+    seeds: int,
+    progress: Progress = no_progress,
+    validate: Callable[..., CrossValidation] = cross_validate,
+    **options: Any,
+) -> SeedsResult:
+    """Cross-validate with the seeds `config.training.seed`, the next one, and so on.
+
+    If the manifest has no folds, each seed draws its own.  Features are extracted once.
+
+    Args:
+        manifest: The clips.
+        config: Settings of the run.
+        seeds: Number of seeds.
+        progress: Callback; reports the stages of `cross_validate`, `folds` over all seeds.
+        validate: Function that cross-validates with one seed.
+        options: Further arguments of `validate`.
+
+    Raises:
+        VidclassError: See `cross_validate`.
+    """
+    runs = []
+    for number in range(seeds):
+        seed = config.training.seed + number
+        training = config.training.model_copy(update={"seed": seed})
+        runs.append(
+            validate(
+                manifest,
+                config.model_copy(update={"training": training}),
+                progress=_progress_of_seed(progress, number, seeds),
+                **options,
+            )
+        )
+    return SeedsResult(runs)
+
+
+def _progress_of_seed(progress: Progress, number: int, seeds: int) -> Progress:
+    def report(stage: str, done: int, total: int) -> None:
+        if stage == "folds":
+            progress(stage, number * total + done, seeds * total)
+        else:
+            progress(stage, done, total)
+
+    return report

@@ -16,13 +16,48 @@ from vidclass.training.fit import fit_head
 from vidclass.training.holdout import spare_validation
 from vidclass.training.logistic import ExactHead
 from vidclass.training.presets import training_of
-from vidclass.training.significance import Difference, difference
 from vidclass.types import Progress
 
 # A head this many standard errors behind the best, after any fold, runs no further.
 HOPELESS = 1.0
 # The largest loss of a clip is that of this probability: one clip must not decide.
 _LEAST_PROBABILITY = 1e-3
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A mean difference between two classifiers on the same clips, and its standard error."""
+
+    mean: float
+    error: float
+
+
+def difference(
+    one: NDArray[np.floating], other: NDArray[np.floating], groups: NDArray[np.int64]
+) -> Difference:
+    """Return the mean excess of the losses of `one` over those of `other`.
+
+    Clips of a group are not independent: the standard error is that of a ratio over clusters
+    (Cochran 1977, section 6.4).  With fewer than two groups it is 0.
+
+    Args:
+        one: (N,) losses of a classifier, clip by clip.
+        other: (N,) losses of another one on the same clips.
+        groups: (N,) numbers of the clips' groups.
+
+    >>> losses = np.array([0.5, 0.1, 0.2])
+    >>> difference(losses, losses, np.arange(3))
+    Difference(mean=0.0, error=0.0)
+    """
+    gains = one - other
+    mean = float(gains.mean())
+    _, group = np.unique(groups, return_inverse=True)
+    count = int(group.max()) + 1
+    if count < 2:
+        return Difference(mean, 0.0)
+    sums = np.bincount(group, gains - mean)
+    error = np.sqrt((sums**2).sum() * count / (count - 1)) / len(gains)
+    return Difference(mean, float(error))
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,8 @@ from vidclass.data.splits import fold_assignments
 from vidclass.errors import SplitError
 from vidclass.tasks.label_scheme import LabelScheme
 from vidclass.training.data import AnyExamples, Examples, in_memory
-from vidclass.training.head_comparison import HeldOut, race
+from vidclass.training.head_comparison import Difference, HeldOut, race
 from vidclass.training.presets import DEFAULT_HEAD, candidates
-from vidclass.training.significance import Difference
 from vidclass.types import Progress, no_progress
 
 FOLDS = 4

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from vidclass.backbones.registry import get_backbone
@@ -21,14 +21,14 @@ from vidclass.heads.registry import head_name, heads, parse_head
 
 DEFAULT_BACKBONE = "efficientnet_lite0"
 AUTO = "auto"
-# What `auto` compares: what each adds to the one before it, and one that is not linear.
+# Heads that `auto` compares: each adds something to the one before it; the last is not linear.
 CANDIDATES = ("mean", "mean_std", "temporal", "prototype", "bigru")
-# The one to take where nothing can be compared.
+# The head if no comparison is possible.
 DEFAULT_HEAD = "temporal"
 
 
 def keras_example() -> RunConfig:
-    """The Keras example: first 20 frames, InceptionV3 at 224 pixels, GRU, 10 epochs."""
+    """Return the Keras example: first 20 frames, InceptionV3 at 224 pixels, GRU, 10 epochs."""
     return RunConfig(
         features=FeatureConfig(
             backbone="InceptionV3",
@@ -41,17 +41,17 @@ def keras_example() -> RunConfig:
 
 
 def default() -> RunConfig:
-    """EfficientNet-Lite0 on 20 evenly spaced frames, and the head that suits the clips."""
+    """Return EfficientNet-Lite0 on 20 evenly spaced frames, with a comparison of heads."""
     return RunConfig(features=FeatureConfig(backbone=DEFAULT_BACKBONE), head=AUTO)
 
 
 def accurate() -> RunConfig:
-    """EfficientNet-Lite2 and Lite1 on 32 frames each, averaged: about six times the work."""
+    """Return EfficientNet-Lite2 and Lite1 on 32 frames each, averaged: six times the work."""
     lite2, lite1 = (
         FeatureConfig(
             backbone=f"efficientnet_{name}",
             sampling=SamplingConfig(frames=32),
-            # The part of a frame that these networks' own evaluation crops, and a little more.
+            # The crop of these networks' own evaluation, and a little more.
             geometry=GeometryConfig(size=size, short_side=short_side),
         )
         for name, size, short_side in (("lite2", 260, 300), ("lite1", 240, 276))
@@ -63,10 +63,10 @@ PRESETS = {"default": default, "accurate": accurate, "keras-example": keras_exam
 
 
 def candidates(head: str) -> tuple[str, ...] | None:
-    """The heads that `auto` or `auto(mean, gru(units=32))` compares; None for one head's name.
+    """Return the heads that `auto` or `auto(mean, gru(units=32))` compares; None for one head.
 
     Raises:
-        ConfigError: it names no head, or one that does not exist.
+        ConfigError: No head is named, or one that does not exist.
     """
     if head_name(head) != AUTO:
         return None
@@ -80,14 +80,18 @@ def candidates(head: str) -> tuple[str, ...] | None:
         raise ConfigError(
             f"head={head!r} cannot be read: write auto, or auto(mean, gru(units=32), ...)."
         ) from error
-    named = tuple(dict.fromkeys(ast.unparse(argument) for argument in call.args))
-    for name in named:
+    names = tuple(dict.fromkeys(ast.unparse(argument) for argument in call.args))
+    _require_heads(names)
+    return names
+
+
+def _require_heads(names: Iterable[str]) -> None:
+    for name in names:
         parse_head(name)
-    return named
 
 
 def training_of(config: RunConfig, head: str) -> TrainingConfig:
-    """How a head is fitted in a run: where `auto` chose it, its own settings and what was given."""
+    """Return the training settings of a head; with `auto`, its own with the given ones replaced."""
     if not config.compares_heads:
         return config.training
     given = {name: getattr(config.training, name) for name in config.given}
@@ -109,22 +113,22 @@ def run_config(
 
     Args:
         preset: Name of the preset.
-        features: `backbone`, `weights`, `precision`, `policy`, `frames`, `stride_s`, `views`,
-            `seed` (of the policy `random`), `crop`, `size`, `short_side`.  Another backbone brings
-            its own input size, unless `size` is given.
-        head: Another head; it brings its own training settings.  `auto` compares heads.
+        features: Fields of FeatureConfig, and of its sampling and geometry: `backbone`, `weights`,
+            `precision`, `policy`, `frames`, `stride_s`, `views`, `seed`, `crop`, `size`,
+            `short_side`.  Another backbone brings its own input size, unless `size` is given.
+        head: Another head, with its own training settings; `auto` compares heads.
         training: Fields of TrainingConfig.
         split: Fields of SplitConfig.
-        flip: Learn from mirror images too, and answer with the mean of both.
-        swap_labels: The labels that a mirror image exchanges, each pair once.
+        flip: Train on mirror images, too, and average the predictions of both.
+        swap_labels: Pairs of labels that a mirror image exchanges.
         task: Fields of TaskConfig.
 
     Raises:
-        ConfigError: a name or a value is not allowed.
+        ConfigError: A name or a value is not allowed.
     """
     base = PRESETS[require_choice("preset", preset, PRESETS)]()
-    wanted, given = dict(features or {}), dict(training or {})
-    views = [_view(preset, base, view, wanted) for view in base.views]
+    given = dict(training or {})
+    views = _views(preset, base, features or {})
     head = head or base.head
     if candidates(head) is not None:
         schedule = TrainingConfig()
@@ -145,33 +149,33 @@ def run_config(
     )
 
 
-# What tells the views of a preset apart cannot be one for all of them.
-_OF_ONE_VIEW = ("backbone", "weights", "size", "short_side", "crop")
+# Settings that differ between the views of a preset cannot be replaced in all of them.
+_SINGLE_VIEW_ONLY = ("backbone", "weights", "size", "short_side", "crop")
 
 
-def _view(
-    preset: str, base: RunConfig, view: FeatureConfig, wanted: Mapping[str, Any]
-) -> FeatureConfig:
-    """One view of a preset, with what is wanted of it."""
-    fixed = [name for name in _OF_ONE_VIEW if name in wanted and base.more]
-    if fixed:
-        raise ConfigError(
-            f"{fixed[0]}={wanted[fixed[0]]!r} cannot be chosen: preset {preset!r} averages "
-            f"{' and '.join(each.backbone for each in base.views)}. Leave it out, or take another "
-            "preset."
-        )
-    wanted = dict(wanted)
-    if "backbone" in wanted:
-        wanted.setdefault("size", get_backbone(wanted["backbone"]).size)
+def _views(preset: str, base: RunConfig, features: Mapping[str, Any]) -> list[FeatureConfig]:
+    """Return the views of a preset, with some settings replaced."""
+    if base.more:
+        for name in _SINGLE_VIEW_ONLY:
+            if name in features:
+                raise ConfigError(
+                    f"{name}={features[name]!r} cannot be chosen: preset {preset!r} averages "
+                    f"{' and '.join(view.backbone for view in base.views)}. Leave it out, or take "
+                    "another preset."
+                )
+    changes = dict(features)
+    if "backbone" in changes:
+        changes.setdefault("size", get_backbone(changes["backbone"]).size)
+    return [_view(view, changes) for view in base.views]
+
+
+def _view(view: FeatureConfig, changes: Mapping[str, Any]) -> FeatureConfig:
+    sampling = {name: changes[name] for name in SamplingConfig.model_fields if name in changes}
+    geometry = {name: changes[name] for name in ("crop", "size", "short_side") if name in changes}
     return FeatureConfig.checked(
-        backbone=wanted.get("backbone", view.backbone),
-        weights=wanted.get("weights", view.weights),
-        precision=wanted.get("precision", view.precision),
-        sampling=_changed(view.sampling, wanted, set(SamplingConfig.model_fields)),
-        geometry=_changed(view.geometry, wanted, set(GeometryConfig.model_fields) - {"mirror"}),
+        backbone=changes.get("backbone", view.backbone),
+        weights=changes.get("weights", view.weights),
+        precision=changes.get("precision", view.precision),
+        sampling=SamplingConfig.checked(**(view.sampling.model_dump() | sampling)),
+        geometry=GeometryConfig.checked(**(view.geometry.model_dump() | geometry)),
     )
-
-
-def _changed(config: Any, wanted: Mapping[str, Any], names: set[str]) -> Any:
-    changes = {name: value for name, value in wanted.items() if name in names}
-    return type(config).checked(**(config.model_dump() | changes))

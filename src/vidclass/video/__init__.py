@@ -1,1 +1,1 @@
-"""From a file to the frames that are wanted."""
+"""Read the frames of videos and image sequences, and write videos."""

@@ -1,4 +1,4 @@
-"""Frames with an answer drawn on them, and the GIF made of such frames."""
+"""Draw predictions on frames, and write frames as an animated GIF."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vidclass.types import UInt8Array
 
 MIN_WIDTH = 200  # pixels; narrower frames are enlarged, else no label can be read
 PALETTE_FRAMES = 12  # frames that the palette of a GIF is chosen from
-DITHER = 10  # of 255: how far apart the dots of a GIF that smooth a shade are
+DITHER = 10  # of 255: amplitude of the dither pattern of a GIF
 
 INK, DIM_INK = (255, 255, 255), (168, 178, 194)
 PANEL, TRACK = (22, 27, 38), (38, 46, 62)
@@ -29,17 +29,17 @@ PROGRESS = (255, 176, 32)
 def annotate_frames(
     frames: UInt8Array, lines: Sequence[str], *, fractions: Sequence[float] = ()
 ) -> UInt8Array:
-    """Draw `lines` on a panel below each frame, and a thin line that shows the time.
+    """Draw `lines` on a panel below each frame, and a thin progress bar that shows the time.
 
-    The first line is the answer and stands out.  Line i becomes a bar filled to `fractions[i]`
+    The first line is the title and stands out.  Line i becomes a bar filled to `fractions[i]`
     (0 to 1) with the percentage at its end; lines beyond `fractions` are plain text.  A line
     that is too long is cut with an ellipsis; accents are dropped, and a character that the font
     lacks becomes a box.
 
     Args:
         frames: (T,H,W,3) uint8 RGB.  Frames narrower than 200 pixels are enlarged.
-        lines: What to write, the answer first.
-        fractions: One number a line, usually the probability.
+        lines: The text, the decision first.
+        fractions: One number per line, usually the probability.
 
     Returns:
         (T,H',W',3) uint8 RGB with H' > H and W' >= W.
@@ -64,8 +64,8 @@ def annotate_frames(
     drawn[:, :height] = frames
     drawn[:, height : height + thickness] = TRACK
     for index, frame in enumerate(drawn):
-        done = round(width * (index + 1) / count)
-        frame[height : height + thickness, :done] = PROGRESS
+        progress = round(width * (index + 1) / count)
+        frame[height : height + thickness, :progress] = PROGRESS
     drawn[:, height + thickness :] = panel
     return drawn
 
@@ -84,19 +84,19 @@ def write_gif(path: Path, frames: UInt8Array, *, fps: float) -> None:
     if not fps > 0:
         raise ConfigError(f"fps={fps!r} must be above 0")
     palette = _common_palette(frames)
-    dots = _dots(*frames.shape[1:3])
-    pictures = [
-        Image.fromarray((frame + dots).clip(0, 255).astype(np.uint8)).quantize(
+    pattern = _dither_pattern(*frames.shape[1:3])
+    images = [
+        Image.fromarray((frame + pattern).clip(0, 255).astype(np.uint8)).quantize(
             palette=palette, dither=Image.Dither.NONE
         )
         for frame in frames
     ]
     with replacing(path) as temp:
-        pictures[0].save(
+        images[0].save(
             temp,
             format="GIF",
             save_all=True,
-            append_images=pictures[1:],
+            append_images=images[1:],
             duration=max(20, round(100 / fps) * 10),
             loop=0,
         )
@@ -116,11 +116,11 @@ def _common_palette(frames: UInt8Array) -> Image.Image:
     return Image.fromarray(mosaic).quantize(255, method=Image.Quantize.MEDIANCUT)
 
 
-def _dots(height: int, width: int) -> NDArray[np.int16]:
-    """What to add to a frame so that few colours give smooth shades; (H,W,1), mean about 0.
+def _dither_pattern(height: int, width: int) -> NDArray[np.int16]:
+    """Return an ordered dither pattern to add to a frame; (H,W,1), mean about 0.
 
-    The pattern stands still.  Pillow's own dithering follows the picture: its dots shimmer from
-    frame to frame, and the file is twice as large.
+    The pattern is the same in all frames.  Pillow's own dithering follows the image: its dots
+    shimmer from frame to frame, and the file is twice as large.
     """
     bayer = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]])
     tile = np.round(DITHER * (bayer / 16 - 15 / 32)).astype(np.int16)
@@ -128,7 +128,7 @@ def _dots(height: int, width: int) -> NDArray[np.int16]:
 
 
 def _panel(width: int, lines: Sequence[str], fractions: Sequence[float]) -> Image.Image:
-    """The lines as a picture `width` pixels wide, which is the same under every frame."""
+    """Return the lines as an image `width` pixels wide, the same under every frame."""
     margin = max(6, width // 40)
     sizes = [max(15, width // 15) if i == 0 else max(12, width // 21) for i in range(len(lines))]
     heights = [round(size * 1.6) for size in sizes]
@@ -140,7 +140,7 @@ def _panel(width: int, lines: Sequence[str], fractions: Sequence[float]) -> Imag
     for index, line in enumerate(lines):
         fraction = fractions[index] if index < len(fractions) else None
         box = (margin, top, width - margin - 1, top + heights[index] - 1)
-        _draw_line(draw, box, line, fraction, size=sizes[index], is_answer=index == 0)
+        _draw_line(draw, box, line, fraction, size=sizes[index], is_title=index == 0)
         top += heights[index] + gap
     return panel
 
@@ -152,11 +152,11 @@ def _draw_line(
     fraction: float | None,
     *,
     size: int,
-    is_answer: bool,
+    is_title: bool,
 ) -> None:
     left, top, right, bottom = box
     middle, pad, radius = (top + bottom) / 2, size // 2, size // 4
-    ink = INK if is_answer else DIM_INK
+    ink = INK if is_title else DIM_INK
     font: Any = ImageFont.load_default(size=size)
     space = right - left - 2 * pad
     if fraction is None:
@@ -166,7 +166,7 @@ def _draw_line(
         end = left + round((right - left) * fraction)
         if end - left > 2 * radius:
             draw.rounded_rectangle(
-                (left, top, end, bottom), radius, fill=BAR if is_answer else DIM_BAR
+                (left, top, end, bottom), radius, fill=BAR if is_title else DIM_BAR
             )
         percent = f"{100 * fraction:.0f} %"
         draw.text((right - pad, middle), percent, fill=ink, font=font, anchor="rm")
@@ -175,7 +175,7 @@ def _draw_line(
 
 
 def _fitted(line: str, font: Any, space: float) -> str:
-    """`line` on one row and drawable, cut with an ellipsis to `space` pixels."""
+    """Return `line` on one row and drawable, cut with an ellipsis to `space` pixels."""
     # Broken file names reach Python as lone surrogates, which no font engine accepts.
     clean = " ".join(line.encode("utf-8", "replace").decode().split())
     # The font has no accented letters: show the bare ones rather than boxes.

@@ -1,7 +1,8 @@
-"""Open one video file and pick its video stream, or say exactly why that cannot be done."""
+"""Open one video file and pick its video stream, or raise an error that says why it fails."""
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from collections.abc import Iterator
@@ -22,23 +23,26 @@ from vidclass.errors import ConfigError, VideoError
 av.logging.set_level(None)
 
 MAX_PIXELS = 2**26
-"""The most pixels a frame may have: more is taken for an attack on memory or for damage."""
+"""Default limit of the pixels of a frame: more is taken for an attack on memory or damage."""
 MAX_PIXELS_VARIABLE = "VIDCLASS_MAX_PIXELS"
 # FFmpeg itself reads no larger frame.
 _FFMPEG_MAX_PIXELS = 2**28
 _EDGE_PIXELS = 2**17
 
 # Pixels further from square are a damaged header: real ones end at about 2.
-_MOST_ASPECT = 8
+_MAX_PIXEL_ASPECT = 8
 
 # FFmpeg "plays" text files as a terminal would show them; nobody's clips are that.
 _TEXT_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
-_PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails
+_COVER_IMAGES = Disposition.attached_pic | Disposition.timed_thumbnails
 
 
 @contextmanager
 def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The open file and its default, else first, video stream that is not a cover picture.
+    """Open a file and pick its default, else first, video stream that is not a cover image.
+
+    Yields:
+        The open container and the stream.
 
     Raises:
         VideoError: there is no such file, it may not be read, or it is not a video.
@@ -47,38 +51,50 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     head = _read_head(path)
     # FFmpeg decodes a frame to learn what a stream holds, and the decoder asks for the memory of
     # whatever the frame claims to be: both must know the limit.
-    limit = pixel_limits()
-    with _open_container(path, head, limit) as container:
+    options = pixel_limit_options()
+    with _open_container(path, head, options) as container:
         stream = _pick_stream(path, container)
-        check_size(path, stream.width, stream.height)
-        stream.codec_context.options = limit
+        require_frame_size(path, stream.width, stream.height)
+        stream.codec_context.options = options
         yield container, stream
 
 
 def max_pixels() -> int:
-    """The most pixels a frame may have: `VIDCLASS_MAX_PIXELS`, or `MAX_PIXELS`.
+    """Return the limit of the pixels of a frame: `VIDCLASS_MAX_PIXELS`, else `MAX_PIXELS`.
 
     Raises:
         ConfigError: the variable does not hold such a number.
     """
-    chosen = os.environ.get(MAX_PIXELS_VARIABLE, "")
-    if not chosen:
-        return MAX_PIXELS
-    if not (chosen.isdecimal() and 0 < int(chosen) <= _FFMPEG_MAX_PIXELS):
+    require_max_pixels()
+    return int(os.environ.get(MAX_PIXELS_VARIABLE) or MAX_PIXELS)
+
+
+def require_max_pixels() -> None:
+    """Require that `VIDCLASS_MAX_PIXELS`, if set, is a number of pixels.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    text = os.environ.get(MAX_PIXELS_VARIABLE, "")
+    if text and not (text.isdecimal() and 0 < int(text) <= _FFMPEG_MAX_PIXELS):
         raise ConfigError(
-            f"{MAX_PIXELS_VARIABLE}={chosen!r} must be a whole number of pixels from 1 to "
+            f"{MAX_PIXELS_VARIABLE}={text!r} must be a whole number of pixels from 1 to "
             f"{_FFMPEG_MAX_PIXELS}; without it, {MAX_PIXELS} is the limit"
         )
-    return int(chosen)
 
 
-def pixel_limits() -> dict[str, str]:
-    """`max_pixels()` as an option of FFmpeg's decoders, which count pixels at the edges too."""
+def decoder_version() -> str:
+    """Return the versions of PyAV and FFmpeg as JSON: another one may read more or fewer files."""
+    return json.dumps([av.__version__, av.library_versions], sort_keys=True)
+
+
+def pixel_limit_options() -> dict[str, str]:
+    """Return `max_pixels()` as option of FFmpeg's decoders, which count pixels at the edges too."""
     return {"max_pixels": str(max_pixels() * 9 // 8 + _EDGE_PIXELS)}
 
 
-def check_size(path: Path, width: int, height: int) -> None:
-    """Refuse frames beyond `max_pixels()`, and those that FFmpeg would not even measure.
+def require_frame_size(path: Path, width: int, height: int) -> None:
+    """Require that a frame has at most `max_pixels()`, and a size that FFmpeg can read.
 
     Raises:
         VideoError: the frame is too large.
@@ -99,15 +115,15 @@ def check_size(path: Path, width: int, height: int) -> None:
 
 
 def pixel_aspect(stream: VideoStream) -> Fraction:
-    """Width of a pixel as shown, over its height; 1 where the file does not say, or raves."""
-    stated = stream.sample_aspect_ratio
-    if not stated or not 1 / _MOST_ASPECT <= stated <= _MOST_ASPECT:
+    """Return a pixel's shown width over its height; 1 where the header has no plausible value."""
+    aspect = stream.sample_aspect_ratio
+    if not aspect or not 1 / _MAX_PIXEL_ASPECT <= aspect <= _MAX_PIXEL_ASPECT:
         return Fraction(1)
-    return stated
+    return aspect
 
 
-def packets_of(container: InputContainer, *streams: Stream) -> Iterator[Packet[VideoStream]]:
-    """All packets of these streams from here on, and empty ones at the end.
+def demux_packets(container: InputContainer, *streams: Stream) -> Iterator[Packet[VideoStream]]:
+    """Yield all packets of these streams from here on, and empty ones at the end.
 
     Raises:
         av.error.FFmpegError: the file cannot be read any further.
@@ -120,21 +136,24 @@ def packets_of(container: InputContainer, *streams: Stream) -> Iterator[Packet[V
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Say what the system's refusal to read a file means.
+def video_errors(path: Path) -> Iterator[None]:
+    """Turn the system's errors within the block, which reads `path`, into errors of the video.
 
     Raises:
-        VideoError: the block failed to read `path`.
+        VideoError: the block raised an OSError.
     """
     try:
         yield
     except FileNotFoundError as error:
         raise VideoError(
-            path, "no such file", hint="Check the path, or pass --root.", stage="probe"
+            path, "no such file", hint="Check the path, or set `root`.", stage="probe"
         ) from error
     except PermissionError as error:
         raise VideoError(
-            path, "may not be read (permission denied)", hint="Change its rights.", stage="probe"
+            path,
+            "may not be read (permission denied)",
+            hint="Change its permissions.",
+            stage="probe",
         ) from error
     except OSError as error:
         raise VideoError(
@@ -143,47 +162,45 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def file_stat(path: Path) -> os.stat_result:
-    """What the system knows of a file, without opening it.
+    """Return the status of a regular file, without opening it.
 
     Raises:
         VideoError: there is none, or it is a folder, or a pipe or a device, which might never end.
     """
-    with reading(path):
-        found = path.stat()
-    if stat.S_ISDIR(found.st_mode):
+    with video_errors(path):
+        status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
         raise VideoError(
             path, "is a folder, not a video", hint="Give the files in it.", stage="probe"
         )
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         raise VideoError(
             path,
             "is a pipe, a socket or a device, not a file",
             hint="Save the video as a file first.",
             stage="probe",
         )
-    return found
+    return status
 
 
 def _read_head(path: Path) -> bytes:
-    """The first bytes; proves that the file is there, is a file and may be read."""
-    file_stat(path)
-    with reading(path), path.open("rb") as file:
-        head = file.read(12)
-    if not head:
+    """Return the first bytes of a file that is not empty and may be read."""
+    if not file_stat(path).st_size:
         raise VideoError(
             path, "the file is empty (0 bytes)", hint="Copy or download it again.", stage="probe"
         )
-    return head
+    with video_errors(path), path.open("rb") as file:
+        return file.read(12)
 
 
-def _open_container(path: Path, head: bytes, limit: dict[str, str]) -> InputContainer:
+def _open_container(path: Path, head: bytes, options: dict[str, str]) -> InputContainer:
     try:
         # "file:" keeps a colon in a name from being read as a protocol; the whitelist keeps a
         # playlist from reaching out to the network; tags need not be UTF-8.
         container = av.open(
             f"file:{path}",
             metadata_errors="replace",
-            options={"protocol_whitelist": "file", **limit},
+            options={"protocol_whitelist": "file", **options},
         )
     except (av.error.FFmpegError, ValueError) as error:
         if head[4:8] == b"ftyp":
@@ -210,7 +227,7 @@ def _not_a_video(path: Path) -> VideoError:
 
 
 def _pick_stream(path: Path, container: InputContainer) -> VideoStream:
-    streams = [s for s in container.streams.video if not s.disposition & _PICTURES]
+    streams = [s for s in container.streams.video if not s.disposition & _COVER_IMAGES]
     if not streams:
         kinds = sorted({s.type for s in container.streams if s.type != "video"})
         raise VideoError(

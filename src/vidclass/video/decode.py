@@ -1,20 +1,21 @@
-"""The one decode function: training, prediction, live use and serving all come through here."""
+"""Decode the frames of a clip; training, prediction and the audit all use this one function."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from vidclass.config import GeometryConfig, SamplingConfig
 from vidclass.errors import VideoError
-from vidclass.types import FrameBatch, Span
-from vidclass.video.container import open_video, pixel_aspect
+from vidclass.types import FrameBatch, Span, UInt8Array
+from vidclass.video.container import open_video, pixel_aspect, require_frame_size
 from vidclass.video.frame_reader import (
     Damage,
     MismatchError,
@@ -22,12 +23,16 @@ from vidclass.video.frame_reader import (
     decode_all,
     read_by_order,
     read_by_pts,
-    read_shuffled,
+    read_in_any_order,
 )
-from vidclass.video.image import PictureMaker
-from vidclass.video.image_sequence import PictureFolder, refuse_rate
+from vidclass.video.image import FrameConverter
+from vidclass.video.image_sequence import ImageSequence, require_no_rate
 from vidclass.video.index import FrameIndex, build_index
 from vidclass.video.sampling import choose_frames
+
+COARSE_SIDE = 32
+"""Height and width, in pixels, of the images of `scan_video`."""
+_BLOCKS = 4  # FFmpeg brings each frame to so many times the side; blocks of that are averaged
 
 
 def decode_clip(
@@ -39,14 +44,14 @@ def decode_clip(
     fps: float | None = None,
     rng: np.random.Generator | None = None,
 ) -> FrameBatch:
-    """Chosen frames of a clip as upright square RGB pictures, each with its true time.
+    """Decode the sampled frames of a clip as upright square RGB images, each with its true time.
 
-    Only frames that the file really holds are returned: nothing is repeated, padded or put in
-    the place of what cannot be decoded.  A part of the span beyond the video's end is left out.
+    Only frames that the file really holds are returned: nothing is repeated or padded, and frames
+    that cannot be decoded are not replaced.  A part of the span beyond the video's end is left out.
     May be called from several threads at once.  Memory does not grow with the video's length,
     but for some tens of bytes a frame.
 
-    With `crop="centre"` the pictures equal those of OpenCV (every frame to RGB, the centred
+    With `crop="centre"` the images equal those of OpenCV (every frame to RGB, the centred
     square, bilinear `resize`) to within a mean of 0.7 (1.0 for odd heights) and a 99.9th
     percentile of 10 levels of 255.  That holds for 8-bit BT.601 video with square pixels whose
     short side is up to a seventh larger than `size`, or smaller.  These differences are meant:
@@ -56,12 +61,12 @@ def decode_clip(
     becomes black.
 
     Args:
-        path: The file, or a folder of numbered pictures.
+        path: The file, or the folder of an image sequence.
         span: The part of the video to use; times count from the first shown frame.
-        sampling: How many frames, and which.
+        sampling: Number of frames and policy.
         geometry: Crop and size.
-        fps: Pictures a second, for a folder alone.
-        rng: What the policy `random` draws from; see `vidclass.video.sampling.clip_generator`.
+        fps: Frame rate of an image sequence; None for a file.
+        rng: Source of the policy `random`; see `vidclass.video.sampling.clip_generator`.
 
     Returns:
         frames (n, size, size, 3) uint8, timestamps_s (n,), 1 <= n <= `sampling.total_frames`.
@@ -71,42 +76,71 @@ def decode_clip(
         ConfigError: the policy is `random`, and `rng` is not given.
     """
     # Drawn once, so that a second attempt to read chooses the same frames.
-    draw = None if rng is None else int(rng.integers(2**63))
+    seed = None if rng is None else int(rng.integers(2**63))
 
     def choose(times_s: NDArray[np.float64], end_s: float) -> Ranks:
         start_s, stop_s = _inside(path, span, end_s)
-        again = None if draw is None else np.random.default_rng(draw)
-        return choose_frames(sampling, times_s, start_s, stop_s, rng=again)
+        generator = None if seed is None else np.random.default_rng(seed)
+        return choose_frames(sampling, times_s, start_s, stop_s, rng=generator)
 
     if os.path.isdir(path):
-        folder = PictureFolder.of(path, fps)
-        ranks = choose(folder.times_s, folder.end_s)
-        maker = PictureMaker(path, geometry)
-        return _pictures(folder.read(ranks), maker, folder.times_s[ranks])
-    refuse_rate(path, fps)
+        sequence = ImageSequence.from_folder(path, fps)
+        ranks = choose(sequence.times_s, sequence.end_s)
+        converter = FrameConverter(path, geometry)
+        return _convert(sequence.read(ranks), converter, sequence.times_s[ranks])
+    require_no_rate(path, fps)
     with open_video(path) as (container, stream):
         index = build_index(path, container, stream)
-        maker = PictureMaker(path, geometry, pixel_aspect=pixel_aspect(stream))
+        converter = FrameConverter(path, geometry, pixel_aspect=pixel_aspect(stream))
     ranks = choose(index.times_s, index.end_s)
     for seek in (True, False) if index.by_pts else (False,):
         try:
-            return _pictures(_reader(path, index, ranks, seek), maker, index.times_s[ranks])
+            return _convert(_reader(path, index, ranks, seek), converter, index.times_s[ranks])
         except MismatchError:
             continue
     # Packets and frames disagree: find out what really comes out, then choose among that.
-    sound, damage = decode_all(path, index)
-    if damage is not None or not len(sound):
-        raise undecodable(path, damage or Damage(0, len(index), 0.0))
-    index = index.only(sound)
+    intact, damage = decode_all(path, index)
+    if damage is not None or not len(intact):
+        raise _undecodable(path, damage or Damage(0, len(index), 0.0))
+    index = index.subset(intact)
     ranks = choose(index.times_s, index.end_s)
     try:
-        return _pictures(read_shuffled(path, index, ranks), maker, index.times_s[ranks])
+        return _convert(read_in_any_order(path, index, ranks), converter, index.times_s[ranks])
     except MismatchError as error:
         raise VideoError(
             path,
             f"its frames do not agree with its packets ({error})",
             hint="Re-encode it, for example with ffmpeg.",
         ) from error
+
+
+def scan_video(path: Path, on_frame: Callable[[float, UInt8Array], None]) -> None:
+    """Decode a whole video, and pass each frame, small and grey, to `on_frame`.
+
+    Args:
+        path: The file; an image sequence is not read.
+        on_frame: Called with each frame's time in seconds and its lightness, (32,32) uint8.  One
+            frame is held at a time.
+
+    Raises:
+        VideoError: the file cannot be read, or frames of it cannot be decoded.
+    """
+    with open_video(path) as (container, stream):
+        index = build_index(path, container, stream)
+    reformatter = VideoReformatter()
+    side = COARSE_SIDE * _BLOCKS
+
+    def shrink(frame: VideoFrame) -> None:
+        require_frame_size(path, frame.width, frame.height)
+        stamp = -1 if frame.pts is None else frame.pts
+        rank = int(np.searchsorted(index.stamps, stamp, "right")) - 1
+        grey = reformatter.reformat(frame, side, side, "gray", interpolation="AREA").to_ndarray()
+        blocks = grey.reshape(COARSE_SIDE, _BLOCKS, COARSE_SIDE, _BLOCKS).mean((1, 3))
+        on_frame(float(index.times_s[max(rank, 0)]), blocks.round().astype(np.uint8))
+
+    ranks, damage = decode_all(path, index, shrink)
+    if damage is not None or not len(ranks):
+        raise _undecodable(path, damage or Damage(0, len(index), 0.0))
 
 
 def _reader(
@@ -117,22 +151,22 @@ def _reader(
     return read_by_order(path, index, ranks)
 
 
-def _pictures(
+def _convert(
     frames: Generator[tuple[int, VideoFrame], None, None],
-    maker: PictureMaker,
+    converter: FrameConverter,
     times_s: NDArray[np.float64],
 ) -> FrameBatch:
-    """A picture of each frame, at its place among the chosen ones."""
-    size = maker.size
-    pictures = np.empty((len(times_s), size, size, 3), np.uint8)
+    """Convert each frame to RGB at its position among the sampled ones."""
+    size = converter.size
+    images = np.empty((len(times_s), size, size, 3), np.uint8)
     with closing(frames):
-        for place, frame in frames:
-            pictures[place] = maker.rgb(frame)
-    return FrameBatch(frames=pictures, timestamps_s=times_s)
+        for position, frame in frames:
+            images[position] = converter.rgb(frame)
+    return FrameBatch(frames=images, timestamps_s=times_s)
 
 
 def _inside(path: Path, span: Span, end_s: float) -> tuple[float, float]:
-    """The span with its end cut to the video's."""
+    """Return start and end of the span in seconds, its end cut to the video's."""
     start_s, stop_s = span.start_s, end_s if span.stop_s is None else span.stop_s
     text = f"the span [{start_s} s, {'end' if span.stop_s is None else f'{stop_s} s'})"
     hint = "Correct start_s and stop_s in the manifest."
@@ -146,11 +180,10 @@ def _inside(path: Path, span: Span, end_s: float) -> tuple[float, float]:
     return start_s, min(stop_s, end_s)
 
 
-def undecodable(path: Path, damage: Damage) -> VideoError:
-    """The error for a video of which frames are lost."""
-    lost = "none is sound" if not damage.sound else f"the first loss is at {damage.first_s:.2f} s"
+def _undecodable(path: Path, damage: Damage) -> VideoError:
+    loss = "none is intact" if not damage.intact else f"the first loss is at {damage.first_s:.2f} s"
     return VideoError(
         path,
-        f"only {damage.sound} of its {damage.total} frames can be decoded ({lost})",
-        hint="Get the file again; nothing is put in the place of lost frames.",
+        f"only {damage.intact} of its {damage.total} frames can be decoded ({loss})",
+        hint="Get the file again; lost frames are not replaced.",
     )

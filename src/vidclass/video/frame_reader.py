@@ -1,8 +1,8 @@
-"""Decoded frames of one video by their rank: the order in which they are shown.
+"""Read decoded frames of one video by their rank: their number in the order of display.
 
-The index comes from packets; only the decoder knows what really comes out.  So every wanted
-frame is recognised by what the decoder stamped on it, and whatever does not fit raises
-`MismatchError` instead of passing for something else.
+The index comes from packets; only the decoder knows what really comes out.  So every requested
+frame is recognised by the time stamp that the decoder gives it, and any mismatch raises
+`MismatchError` instead of returning another frame.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from vidclass.errors import VideoError
-from vidclass.video.container import open_video, packets_of
+from vidclass.video.container import demux_packets, open_video
 from vidclass.video.index import FrameIndex
 
 Ranks = NDArray[np.int64]
 
-# Below this, starting threads costs about what they bring.
+# Below this, starting threads costs about as much time as they save.
 _THREADED_FROM_PIXELS = 1280 * 720
-# A seek costs a few frames' work: do it only where it saves more than this many.
+# A seek costs as much as decoding a few frames: seek only where it saves more than this many.
 _SEEK_SAVES_FRAMES = 12
-# The longest reordering of any codec is 16 frames; after twice that a frame is surely missing.
-_SURELY_MISSING_AFTER = 32
+# The longest reordering of any codec is 16 frames; after twice that a frame is certainly missing.
+_MISSING_AFTER_FRAMES = 32
 
 
 class MismatchError(Exception):
-    """The decoder's frames are not those of the index (for use inside this room)."""
+    """The decoder's frames are not those of the index; raised within this package only."""
 
 
 @dataclass(frozen=True)
 class Damage:
-    """What decoding everything showed: `sound` of `total` frames, the first loss at `first_s`."""
+    """Damage of a video: `intact` of `total` frames decode, the first loss is at `first_s`."""
 
-    sound: int
+    intact: int
     total: int
     first_s: float
 
@@ -50,11 +50,16 @@ class Damage:
 def read_by_pts(
     path: Path, index: FrameIndex, ranks: Ranks, *, seek: bool
 ) -> Generator[tuple[int, VideoFrame], None, None]:
-    """Frames of these rising ranks, each known by its own presentation time.
+    """Yield the frames of these rising ranks, each recognised by its own presentation time.
 
-    Each comes with its place in `ranks`.
+    Args:
+        path: The video.
+        index: Its frames.
+        ranks: The frames to read.
+        seek: Skip gaps between them from key frame to key frame.
 
-    With `seek`, gaps between them are jumped over from key frame to key frame.
+    Yields:
+        The position in `ranks` and the frame.
 
     Raises:
         MismatchError: a frame did not come out as the index says.
@@ -62,47 +67,45 @@ def read_by_pts(
     keys = np.flatnonzero(index.is_key)
     reached = -1
     with open_video(path) as (container, stream):
-        frames = _sound(container, stream, index)
-        for place, rank in enumerate(ranks.tolist()):
+        frames = _intact(container, stream, index)
+        for position, rank in enumerate(ranks.tolist()):
             key = int(keys[keys <= rank].max(initial=-1))
             if seek and key > reached + _SEEK_SAVES_FRAMES:
                 _seek(container, stream, int(index.seek_to[key]))
-                frames = _sound(container, stream, index)
-            yield place, _advance(frames, int(index.stamps[rank]))
+                frames = _intact(container, stream, index)
+            yield position, _advance(frames, int(index.stamps[rank]))
             reached = rank
 
 
 def read_by_order(
     path: Path, index: FrameIndex, ranks: Ranks
 ) -> Generator[tuple[int, VideoFrame], None, None]:
-    """Frames of these rising ranks, found by counting from the first one.
-
-    Each comes with its place in `ranks`.
+    """Yield the position in `ranks` and the frame of these rising ranks, counting from the first.
 
     Raises:
         MismatchError: a packet of the index gave no frame, or gave two.
     """
     reached = -1
     with open_video(path) as (container, stream):
-        audit = _Audit(index.stamps)
-        frames = map(audit.pass_on, _sound(container, stream, index))
-        for place, rank in enumerate(ranks.tolist()):
+        order = _PacketOrder(index.stamps)
+        frames = map(order.checked, _intact(container, stream, index))
+        for position, rank in enumerate(ranks.tolist()):
             frame = next(islice(frames, rank - reached - 1, None), None)
             if frame is None:
                 raise MismatchError(f"the frames end before number {rank}")
             reached = rank
-            yield place, frame
-        for _ in islice(frames, _SURELY_MISSING_AFTER):
-            if not audit.late:
+            yield position, frame
+        for _ in islice(frames, _MISSING_AFTER_FRAMES):
+            if not order.late:
                 break
-        if audit.late:
-            raise MismatchError(f"packets {sorted(audit.late)[:5]} gave no frame")
+        if order.late:
+            raise MismatchError(f"packets {sorted(order.late)[:5]} gave no frame")
 
 
-def read_shuffled(
+def read_in_any_order(
     path: Path, index: FrameIndex, ranks: Ranks
 ) -> Generator[tuple[int, VideoFrame], None, None]:
-    """Frames of these ranks in whatever order they are decoded; each with its place in `ranks`.
+    """Yield the position in `ranks` and the frame of these ranks, in the order of decoding.
 
     Raises:
         MismatchError: a frame did not come out.
@@ -110,58 +113,61 @@ def read_shuffled(
     if not index.by_pts:
         yield from read_by_order(path, index, ranks)
         return
-    missing = {int(index.stamps[rank]): place for place, rank in enumerate(ranks.tolist())}
+    missing = {int(index.stamps[rank]): position for position, rank in enumerate(ranks.tolist())}
     with open_video(path) as (container, stream):
-        for frame in _sound(container, stream, index):
-            place = missing.pop(-1 if frame.pts is None else frame.pts, None)
-            if place is not None:
-                yield place, frame
+        for frame in _intact(container, stream, index):
+            position = missing.pop(-1 if frame.pts is None else frame.pts, None)
+            if position is not None:
+                yield position, frame
             if not missing:
                 return
     raise MismatchError(f"the frames end before the one stamped {min(missing)}")
 
 
 def decode_all(
-    path: Path, index: FrameIndex, look: Callable[[VideoFrame], None] | None = None
+    path: Path, index: FrameIndex, on_frame: Callable[[VideoFrame], None] | None = None
 ) -> tuple[Ranks, Damage | None]:
-    """Decode the whole video: ranks of the frames that come out sound, and the damage, if any.
+    """Decode the whole video and return the ranks of its intact frames, and the damage, if any.
 
-    `look` is told of each frame that comes out.
+    Args:
+        path: The video.
+        index: Its frames.
+        on_frame: Called with each decoded frame.
     """
-    sound: set[int] = set()
+    intact: set[int] = set()
     corrupt: set[int] = set()
     errors: list[str] = []
     with open_video(path) as (container, stream):
         for frame in _decoded(container, stream, index, errors):
             stamp = -1 if frame.pts is None else frame.pts
-            (corrupt if frame.is_corrupt else sound).add(stamp)
-            if look is not None:
-                look(frame)
-    is_sound = np.isin(index.stamps, np.array(sorted(sound - corrupt), np.int64))
-    ranks = np.flatnonzero(is_sound)
-    lost = np.flatnonzero(~is_sound)
-    # A packet may give no frame by right, such as the hidden reference frames of VP8.
+            (corrupt if frame.is_corrupt else intact).add(stamp)
+            if on_frame is not None:
+                on_frame(frame)
+    is_intact = np.isin(index.stamps, np.array(sorted(intact - corrupt), np.int64))
+    ranks = np.flatnonzero(is_intact)
+    lost = np.flatnonzero(~is_intact)
+    # A packet may rightly give no frame, such as the hidden reference frames of VP8.
     if not len(lost) or not (corrupt or errors):
         return ranks, None
     return ranks, Damage(len(ranks), len(index), float(index.times_s[lost[0]]))
 
 
 def first_frame(path: Path, index: FrameIndex) -> VideoFrame | None:
-    """The first frame that decodes at all; None where none does."""
+    """Return the first frame that decodes at all; None where none does."""
     with open_video(path) as (container, stream):
         return next(_decoded(container, stream, index, []), None)
 
 
-class _Audit:
-    """Compares the packets whose frames have come out with those that should have."""
+class _PacketOrder:
+    """Compares the packets whose frames were decoded with those that should have been."""
 
     def __init__(self, expected: NDArray[np.int64]) -> None:
         self.late: set[int] = set()
         self._expected = expected
         self._position = 0
 
-    def pass_on(self, frame: VideoFrame) -> VideoFrame:
-        """Note the frame's packet; those before it that gave no frame yet are late."""
+    def checked(self, frame: VideoFrame) -> VideoFrame:
+        """Return the frame, noting its packet; those before it without a frame yet are late."""
         until = int(
             np.searchsorted(self._expected, -1 if frame.pts is None else frame.pts, "right")
         )
@@ -189,7 +195,7 @@ def _advance(frames: Iterator[VideoFrame], stamp: int) -> VideoFrame:
     raise MismatchError(f"the frames end before the one stamped {stamp}")
 
 
-def _sound(
+def _intact(
     container: InputContainer, stream: VideoStream, index: FrameIndex
 ) -> Iterator[VideoFrame]:
     for frame in _decoded(container, stream, index, None):
@@ -201,7 +207,7 @@ def _sound(
 def _decoded(
     container: InputContainer, stream: VideoStream, index: FrameIndex, errors: list[str] | None
 ) -> Iterator[VideoFrame]:
-    """All frames from here on; what cannot be decoded is noted in `errors`, or else raises.
+    """Yield all frames from here on; append decoding errors to `errors`, or raise if it is None.
 
     Where the index goes by order, a frame's `pts` becomes the number of its packet.
     """
@@ -228,9 +234,9 @@ def _decoded(
 def _packets(
     container: InputContainer, stream: VideoStream, errors: list[str] | None
 ) -> Iterator[Packet[VideoStream]]:
-    """All packets from here on.  They could all be read once: only a seek can have gone wrong."""
+    """Yield all packets from here on; all were read once, so only a seek can have gone wrong."""
     try:
-        yield from packets_of(container, stream)
+        yield from demux_packets(container, stream)
     except av.error.FFmpegError as error:
         if errors is None:
             raise MismatchError(f"a packet cannot be read: {error}") from error
@@ -240,7 +246,7 @@ def _packets(
 def _numbered(
     packets: Iterator[Packet[VideoStream]], index: FrameIndex
 ) -> Iterator[Packet[VideoStream] | None]:
-    """The packets that the index counts, those never shown, and None to flush the decoder."""
+    """Yield the packets of the index, those never shown, and None to flush the decoder."""
     number, started = 0, not index.starts_at_key
     for packet in packets:
         started = started or packet.is_keyframe

@@ -1,4 +1,4 @@
-"""High dynamic range to standard: PQ and HLG pictures as an ordinary screen would show them."""
+"""Tone mapping: PQ and HLG images as an SDR screen would show them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vidclass.types import UInt8Array
 PQ, HLG = 16, 18
 HDR_TRANSFERS = frozenset({PQ, HLG})
 
-# ITU-R BT.2408: what a white sheet of paper is graded to, which SDR shows as its white.
+# ITU-R BT.2408: the level of diffuse white, which SDR shows as its white.
 _WHITE_NITS = 203.0
 _HLG_PEAK_NITS, _HLG_GAMMA = 1000.0, 1.2
 _SCREEN_GAMMA = 2.4
@@ -26,18 +26,18 @@ _2020_TO_709 = np.array(
 _STEPS = 4096
 
 
-def to_sdr(picture: UInt8Array, transfer: int) -> UInt8Array:
-    """BT.2020 colours coded by PQ or HLG as BT.709 ones; (H,W,3) uint8 both.
+def to_sdr(image: UInt8Array, transfer: int) -> UInt8Array:
+    """Convert BT.2020 colours coded by PQ or HLG to BT.709; (H,W,3) uint8 both.
 
-    Light of 203 nits, the reference white of ITU-R BT.2408, becomes full white.  What is brighter
-    (lamps, glints) and what is more colourful than BT.709 is cut off; the rest keeps its
-    brightness.  HLG is first shown on its own reference screen of 1,000 nits.
+    Light of 203 nits, the reference white of ITU-R BT.2408, becomes full white.  Brighter light
+    (lamps, glints) and colours outside BT.709 are clipped; the rest keeps its brightness.
+    HLG is first shown on its own reference screen of 1,000 nits.
 
     Args:
-        picture: The coded colours.
+        image: The coded colours.
         transfer: FFmpeg's number of the transfer function, one of `HDR_TRANSFERS`.
     """
-    light = _light(transfer)[picture]
+    light = _light(transfer)[image]
     if transfer == HLG:
         luma = light @ _LUMA_2020
         light *= (luma ** (_HLG_GAMMA - 1))[..., None] * (_HLG_PEAK_NITS / _WHITE_NITS)
@@ -49,7 +49,7 @@ def to_sdr(picture: UInt8Array, transfer: int) -> UInt8Array:
 
 @cache
 def _light(transfer: int) -> NDArray[np.float32]:
-    """What each of the 256 codes stands for; (256,).
+    """Return the light that each of the 256 codes stands for; (256,).
 
     PQ: light as a multiple of the reference white.  HLG: light in the scene, at most 1.
     """
@@ -69,6 +69,6 @@ def _light(transfer: int) -> NDArray[np.float32]:
 
 @cache
 def _screen_codes() -> UInt8Array:
-    """The code of each root of light, for a screen as in ITU-R BT.1886; (4096,)."""
+    """Return the code of each square root of light, for a screen of ITU-R BT.1886; (4096,)."""
     light = np.linspace(0, 1, _STEPS) ** 2
     return np.rint(255 * light ** (1 / _SCREEN_GAMMA)).astype(np.uint8)

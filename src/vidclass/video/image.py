@@ -1,4 +1,4 @@
-"""From a decoded frame to an upright square RGB picture, by FFmpeg's filters."""
+"""Convert a decoded frame to an upright square RGB image with FFmpeg's filters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from av.video.frame import VideoFrame
 from vidclass.config import GeometryConfig
 from vidclass.errors import VideoError
 from vidclass.types import UInt8Array
-from vidclass.video.container import check_size
+from vidclass.video.container import require_frame_size
 from vidclass.video.hdr import HDR_TRANSFERS, to_sdr
 from vidclass.video.orientation import Orientation
 
@@ -21,25 +21,26 @@ from vidclass.video.orientation import Orientation
 _UNSPECIFIED_SPACE = 2
 
 
-class PictureMaker:
-    """Crop, convert, scale and turn frames; keeps FFmpeg's filters between frames alike.
+class FrameConverter:
+    """Crops, converts, scales and turns frames; keeps FFmpeg's filters between frames of a format.
 
-    `centre` gives the same picture as OpenCV's: RGB, a centred square and a bilinear `resize`,
-    within the tolerance stated in `vidclass.video.decode`.  What OpenCV ignores is put right:
+    `centre` gives the same image as OpenCV's RGB conversion, a centred square and a bilinear
+    `resize`, within the tolerance stated in `vidclass.video.decode`.  Four things that OpenCV
+    ignores are corrected:
 
     - The square is one as shown, also where pixels are not square (`pixel_aspect`).
     - A frame that is marked as interlaced holds two moments, line by line: only the lines of the
       first, the top field, are used.
-    - What is transparent becomes black.
+    - Transparent pixels become black.
     - High dynamic range (PQ, HLG) becomes standard range, see `vidclass.video.hdr`.
 
-    Not for several threads at once: make one for each clip.
+    Not thread-safe: create one for each clip.
     """
 
     def __init__(
         self, path: Path, geometry: GeometryConfig, *, pixel_aspect: Fraction = Fraction(1)
     ) -> None:
-        """Nothing is set up before the first frame shows its format.
+        """Store the settings; the filters are built when the first frame shows its format.
 
         Args:
             path: The video, for messages.
@@ -50,22 +51,23 @@ class PictureMaker:
         self._geometry = geometry
         self._pixel_aspect = pixel_aspect
         self._graph: Graph | None = None
-        self._made_for: tuple[object, ...] = ()
+        self._graph_key: tuple[object, ...] = ()
 
     @property
     def size(self) -> int:
-        """The side of the pictures."""
+        """Height and width of the images, in pixels."""
         return self._geometry.size
 
     def rgb(self, frame: VideoFrame) -> UInt8Array:
-        """The picture; (size, size, 3) uint8.
+        """Return the frame as an image; (size, size, 3) uint8.
 
         Raises:
-            VideoError: the frame is too large, or of a kind that has no colours to show.
+            VideoError: the frame is too large, or its pixel format cannot be converted.
         """
-        check_size(self._path, frame.width, frame.height)
-        turn = Orientation.of(frame)
-        kind = (
+        require_frame_size(self._path, frame.width, frame.height)
+        orientation = Orientation.from_frame(frame)
+        key = (
+            orientation,
             frame.width,
             frame.height,
             frame.format.name,
@@ -74,24 +76,24 @@ class PictureMaker:
             frame.interlaced_frame,
         )
         try:
-            if self._graph is None or self._made_for != (kind, turn):
-                self._graph, self._made_for = self._build(frame, turn), (kind, turn)
+            if self._graph is None or self._graph_key != key:
+                self._graph, self._graph_key = self._build(frame, orientation), key
             self._graph.vpush(frame)
-            picture = self._graph.vpull().to_ndarray().astype(np.uint8, copy=False)
+            image = self._graph.vpull().to_ndarray().astype(np.uint8, copy=False)
         except (av.error.FFmpegError, ValueError) as error:
             raise VideoError(
                 self._path,
-                f"its frames ({frame.width}x{frame.height}, {frame.format.name}) cannot be made "
-                f"into RGB pictures ({error})",
+                f"its frames ({frame.width}x{frame.height}, {frame.format.name}) cannot be "
+                f"converted to RGB ({error})",
                 hint="Convert it, for example to H.264.",
             ) from error
         if frame.color_trc in HDR_TRANSFERS:
-            picture = to_sdr(picture, frame.color_trc)
-        return turn.apply(picture)
+            image = to_sdr(image, frame.color_trc)
+        return orientation.apply(image)
 
-    def _build(self, frame: VideoFrame, turn: Orientation) -> Graph:
+    def _build(self, frame: VideoFrame, orientation: Orientation) -> Graph:
         size = self._geometry.size
-        x, y, width, height = self._window(frame, turn)
+        x, y, width, height = self._window(frame, orientation)
         space = "" if frame.colorspace == _UNSPECIFIED_SPACE else f":colorspace={frame.colorspace}"
         steps = [
             (
@@ -102,8 +104,8 @@ class PictureMaker:
             *([("field", "type=top")] if frame.interlaced_frame else []),
             # FFmpeg blends nothing while it looks colours up in a palette.
             *([("scale", ""), ("format", "rgba")] if frame.format.has_palette else []),
-            # RGB first and at full size, as OpenCV does it: colours scaled in YUV come out two
-            # to four times as far from it.
+            # RGB first and at full size, as OpenCV does it: colours scaled in YUV differ from
+            # it two to four times as much.
             ("scale", "flags=bicubic" + (":alphablend=uniform_color" if _has_alpha(frame) else "")),
             ("format", "rgb24"),
             ("crop", f"{width}:{height}:{x}:{y}"),
@@ -123,8 +125,8 @@ class PictureMaker:
         graph.configure()
         return graph
 
-    def _window(self, frame: VideoFrame, turn: Orientation) -> tuple[int, int, int, int]:
-        """The part of the stored frame, or of its field, to use: left, top, width, height."""
+    def _window(self, frame: VideoFrame, orientation: Orientation) -> tuple[int, int, int, int]:
+        """Return the part of the stored frame, or of its field: left, top, width, height."""
         width, height, aspect = frame.width, frame.height, self._pixel_aspect
         if frame.interlaced_frame:
             height, aspect = -(-height // 2), aspect / 2
@@ -136,8 +138,8 @@ class PictureMaker:
             side *= Fraction(self._geometry.size, self._geometry.short_side)
         across, down = max(1, round(side / aspect)), max(1, round(side))
         left, top = width // 2 - across // 2, height // 2 - down // 2
-        # The centre is a matter of the picture as shown; a flip moves it by the odd pixel.
-        flip_stored_x, flip_stored_y = turn.flips_of_stored()
+        # The centre is that of the image as shown; a flip moves it by the odd pixel.
+        flip_stored_x, flip_stored_y = orientation.flips_of_stored()
         if flip_stored_x:
             left = width - across - left
         if flip_stored_y:

@@ -1,7 +1,7 @@
-"""When each frame of a video is shown, learnt from its packets without decoding them.
+"""Index of the frames of a video and their times, from its packets without decoding them.
 
-A container is trusted with its presentation times (pts) where it really stores them, once for
-each frame.  Otherwise (AVI, raw streams, broken files) frames are known by their order alone:
+A container's presentation times (pts) are used where it really stores them, once for each
+frame.  Otherwise (AVI, raw streams, broken files) frames are identified by their order alone:
 the k-th frame that the decoder shows has the k-th smallest decoding time (dts), and where that
 is missing too, frames are counted at the average rate.
 """
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from vidclass.errors import VideoError
 from vidclass.types import BoolArray
-from vidclass.video.container import packets_of
+from vidclass.video.container import demux_packets
 
 _FALLBACK_RATE_HZ = 25.0
 
@@ -37,7 +37,7 @@ class FrameIndex:
         seek_to: (N,) int64, the tick to seek to in order to decode from this frame on.
         by_pts: The container gives each frame its own presentation time.
         starts_at_key: The first frame to decode is a key frame; packets before it are left out.
-        end_s: When the last frame has been shown.
+        end_s: Time at which the last frame has been shown.
     """
 
     times_s: NDArray[np.float64]
@@ -49,11 +49,11 @@ class FrameIndex:
     end_s: float
 
     def __len__(self) -> int:
-        """The number of frames."""
+        """Return the number of frames."""
         return len(self.times_s)
 
-    def only(self, ranks: NDArray[np.int64]) -> FrameIndex:
-        """The index of these frames alone; the first of them is shown at 0 s."""
+    def subset(self, ranks: NDArray[np.int64]) -> FrameIndex:
+        """Return the index of these frames alone; the first of them is shown at 0 s."""
         origin_s = self.times_s[ranks[0]]
         return FrameIndex(
             times_s=self.times_s[ranks] - origin_s,
@@ -68,18 +68,18 @@ class FrameIndex:
 
 @dataclass
 class _Scan:
-    """What the packets say, in the order of decoding."""
+    """Fields of the packets, in the order of decoding."""
 
     pts: list[int | None] = field(default_factory=list)
     dts: list[int | None] = field(default_factory=list)
     is_key: list[bool] = field(default_factory=list)
     duration: list[int] = field(default_factory=list)
     ends: dict[int, int] = field(default_factory=dict)
-    """When the data of each stream ends, in its ticks."""
+    """End of the data of each stream, in its ticks."""
 
 
 def build_index(path: Path, container: InputContainer, stream: VideoStream) -> FrameIndex:
-    """Read every packet of a freshly opened file, decode none.
+    """Return the index of a freshly opened file, all packets of which are read and none decoded.
 
     Raises:
         VideoError: there is no frame, the data cannot be read to its end, or it ends well before
@@ -102,7 +102,7 @@ def build_index(path: Path, container: InputContainer, stream: VideoStream) -> F
             stage="probe",
         )
     index = _index_of(scan, container, stream)
-    _check_whole(path, index, scan, container, stream)
+    _require_whole(path, index, scan, container, stream)
     return index
 
 
@@ -110,9 +110,9 @@ def _read_packets(container: InputContainer, stream: VideoStream) -> _Scan:
     scan, started = _Scan(), False
     # Matroska announces the length of its longest stream, so that all of them count there.
     streams = container.streams if _is_format(container, "matroska") else [stream]
-    for packet in packets_of(container, *streams):
+    for packet in demux_packets(container, *streams):
         if not packet.size:
-            # It repeats the picture before it.
+            # It repeats the frame before it.
             continue
         if packet.pts is not None:
             end = packet.pts + (packet.duration or 0)
@@ -162,14 +162,14 @@ def _index_of(scan: _Scan, container: InputContainer, stream: VideoStream) -> Fr
 
 
 def _last_period_s(packet_s: float, times_s: NDArray[np.float64], stream: VideoStream) -> float:
-    """How long the last frame is shown: as its packet says, else as the others are."""
+    """Return how long the last frame is shown: its packet's duration, else that of the others."""
     if packet_s > 0:
         return packet_s
     return float(np.median(np.diff(times_s))) if len(times_s) > 1 else 1 / rate_hz(stream)
 
 
 def rate_hz(stream: VideoStream) -> float:
-    """Frames a second as the header states them, else 25."""
+    """Return the frames per second of the header, else 25."""
     return float(stream.average_rate or stream.guessed_rate or _FALLBACK_RATE_HZ)
 
 
@@ -177,28 +177,28 @@ def _is_format(container: InputContainer, name: str) -> bool:
     return name in container.format.name.split(",")
 
 
-def _check_whole(
+def _require_whole(
     path: Path, index: FrameIndex, scan: _Scan, container: InputContainer, stream: VideoStream
 ) -> None:
-    """Compare with what the header announces; only these formats do, elsewhere FFmpeg guesses."""
+    """Compare with the length in the header; only these formats have one, FFmpeg guesses others."""
     tick_s = float(stream.time_base or 0)
     if _is_format(container, "avi"):
         # FFmpeg shortens the duration of a cut AVI, but not the number of frames.
-        announced_s, found_s = stream.frames * tick_s, index.end_s
+        announced_s, data_s = stream.frames * tick_s, index.end_s
     elif _is_format(container, "mov"):
-        announced_s, found_s = (stream.duration or 0) * tick_s, index.end_s
+        announced_s, data_s = (stream.duration or 0) * tick_s, index.end_s
     elif _is_format(container, "matroska"):
         announced_s = (container.duration or 0) / 1_000_000
         ends_s = [end * (container.streams[k].time_base or 0) for k, end in scan.ends.items()]
-        found_s = float(max(ends_s, default=0))
+        data_s = float(max(ends_s, default=0))
     else:
         return
     margin_s = max(3 * index.end_s / len(index), 0.05 * announced_s)
-    if announced_s - found_s > margin_s:
+    if announced_s - data_s > margin_s:
         raise VideoError(
             path,
             f"the file is truncated: its header announces {announced_s:.1f} s, "
-            f"the data ends at {found_s:.1f} s",
+            f"the data ends at {data_s:.1f} s",
             hint="Copy or download it again, or re-encode what is left of it.",
             stage="probe",
         )

@@ -1,4 +1,4 @@
-"""How a stored frame must be turned to stand upright: rotation metadata."""
+"""Rotation metadata: the turn that brings a stored frame upright."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vidclass.types import UInt8Array
 
 @dataclass(frozen=True)
 class Orientation:
-    """First swap the axes, then flip: all eight positions of a picture.
+    """First swap the axes, then flip: all eight orientations of an image.
 
     Angles other than quarter turns are taken as the nearest quarter turn.
     """
@@ -24,14 +24,14 @@ class Orientation:
     flip_y: bool = False
 
     @classmethod
-    def of(cls, frame: VideoFrame) -> Orientation:
-        """What the file's display matrix asks for; upright where it has none."""
+    def from_frame(cls, frame: VideoFrame) -> Orientation:
+        """Return the orientation of the frame's display matrix; upright where it has none."""
         try:
             data = cast("Buffer | None", frame.side_data.get("DISPLAYMATRIX"))
         except ValueError:
-            # PyAV lists no side data at all where it does not know the kind of one (EXIF, the
-            # views of stereo video).  The turn it still tells; a mirroring is lost.
-            return cls.turned(-frame.rotation)
+            # PyAV lists no side data at all where it does not know the type of one (EXIF, the
+            # views of stereo video).  It still gives the rotation; a mirroring is lost.
+            return cls.from_rotation(-frame.rotation)
         if data is None:
             return cls()
         # x' = a x + c y, y' = b x + d y; the third column is not about turning.
@@ -41,8 +41,8 @@ class Orientation:
         return cls(flip_x=a < 0, flip_y=d < 0)
 
     @classmethod
-    def turned(cls, clockwise_deg: int) -> Orientation:
-        """A turn without mirroring."""
+    def from_rotation(cls, clockwise_deg: int) -> Orientation:
+        """Return the orientation of a rotation without mirroring."""
         quarters = round(clockwise_deg / 90) % 4
         return cls(
             swap_axes=quarters in (1, 3), flip_x=quarters in (1, 2), flip_y=quarters in (2, 3)
@@ -50,21 +50,21 @@ class Orientation:
 
     @property
     def rotation_deg(self) -> int:
-        """The clockwise turn, in degrees, that it comes to (after a mirroring, if any)."""
+        """Clockwise rotation in degrees (after a mirroring, if any)."""
         if self.swap_axes:
             return 90 if self.flip_x else 270
         return 180 if self.flip_y else 0
 
     def flips_of_stored(self) -> tuple[bool, bool]:
-        """Whether the stored picture's own left and right, top and bottom change sides."""
+        """Return whether left and right, and top and bottom, of the stored image change sides."""
         return (self.flip_y, self.flip_x) if self.swap_axes else (self.flip_x, self.flip_y)
 
-    def apply(self, picture: UInt8Array) -> UInt8Array:
-        """Turn a picture (H,W,3) upright."""
+    def apply(self, image: UInt8Array) -> UInt8Array:
+        """Turn an image (H,W,3) upright."""
         if self.swap_axes:
-            picture = picture.swapaxes(0, 1)
+            image = image.swapaxes(0, 1)
         if self.flip_x:
-            picture = picture[:, ::-1]
+            image = image[:, ::-1]
         if self.flip_y:
-            picture = picture[::-1]
-        return picture
+            image = image[::-1]
+        return image

@@ -1,4 +1,4 @@
-"""What a video file holds: length, size, rate, codec."""
+"""Probe a video: length, frame size, frame rate, codec."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from numpy.typing import NDArray
 from vidclass.errors import VideoError
 from vidclass.video.container import open_video, pixel_aspect
 from vidclass.video.frame_reader import first_frame
-from vidclass.video.image_sequence import CODECS, PictureFolder, refuse_rate
+from vidclass.video.image_sequence import CODECS, ImageSequence, require_no_rate
 from vidclass.video.index import build_index, rate_hz
 from vidclass.video.orientation import Orientation
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """One video file.
+    """Properties of one video.
 
     Attributes:
-        path: The file, or the folder of pictures.
-        duration_s: From the first shown frame until the last one has been shown.
+        path: The file, or the folder of an image sequence.
+        duration_s: Seconds from the first shown frame until the last one has been shown.
         width: Pixels from left to right as shown, after rotation.
         height: Pixels from top to bottom as shown, after rotation.
-        rotation_deg: The clockwise turn that brings the stored frames upright: 0, 90, 180, 270.
-        fps: Mean frames a second.
-        frame_count: Frames in the file, by its packets.
+        rotation_deg: Clockwise rotation that brings the stored frames upright: 0, 90, 180, 270.
+        fps: Mean number of frames per second.
+        frame_count: Number of frames, by the packets of the file.
         codec: FFmpeg's name of the codec, such as `h264`.
         pixel_format: FFmpeg's name of the pixel format, such as `yuv420p`.
-        has_audio: There is a sound track.
-        variable_frame_rate: The time from frame to frame differs by more than rounding.
+        has_audio: Whether it has an audio stream.
+        variable_frame_rate: Whether the time between frames differs by more than rounding.
         pixel_aspect: Width of a pixel over its height, after rotation; 1 for square pixels.
-        interlaced: The first frame is marked as holding two fields.
+        interlaced: Whether the first frame is marked as two fields.
     """
 
     path: Path
@@ -53,17 +53,19 @@ class VideoInfo:
 
 
 def probe(path: Path, *, fps: float | None = None) -> VideoInfo:
-    """Look at a video: read all its packets, decode one frame.
+    """Return the properties of a video; reads all its packets and decodes one frame.
 
-    Of a folder of numbered pictures, all are decoded; `fps` is then their rate.
+    Args:
+        path: The file, or the folder of an image sequence, all images of which are decoded.
+        fps: Frame rate of an image sequence; None for a file.
 
     Raises:
-        VideoError: the file is missing, unreadable, truncated or not a video, or one of the
-            folder's pictures is; a rate is missing, or given for a file.
+        VideoError: the file, or an image of the sequence, is missing, unreadable, truncated or
+            not a video; the frame rate of a sequence is missing, or one is given for a file.
     """
     if os.path.isdir(path):
-        return _probe_folder(PictureFolder.of(path, fps))
-    refuse_rate(path, fps)
+        return _probe_sequence(ImageSequence.from_folder(path, fps))
+    require_no_rate(path, fps)
     with open_video(path) as (container, stream):
         index = build_index(path, container, stream)
         rate = rate_hz(stream)
@@ -79,42 +81,42 @@ def probe(path: Path, *, fps: float | None = None) -> VideoInfo:
             hint="Get the file again.",
             stage="probe",
         )
-    turn = Orientation.of(frame)
+    orientation = Orientation.from_frame(frame)
     width, height = frame.width, frame.height
     steps_s = np.diff(index.times_s)
     return VideoInfo(
         path=path,
         duration_s=index.end_s,
-        width=height if turn.swap_axes else width,
-        height=width if turn.swap_axes else height,
-        rotation_deg=turn.rotation_deg,
+        width=height if orientation.swap_axes else width,
+        height=width if orientation.swap_axes else height,
+        rotation_deg=orientation.rotation_deg,
         fps=round(float(len(steps_s) / index.times_s[-1]), 6) if index.times_s[-1] > 0 else rate,
         frame_count=len(index),
         codec=codec,
         pixel_format=frame.format.name,
         has_audio=has_audio,
         variable_frame_rate=_varies(steps_s, tick_s),
-        pixel_aspect=float(1 / aspect if turn.swap_axes else aspect),
+        pixel_aspect=float(1 / aspect if orientation.swap_axes else aspect),
         interlaced=frame.interlaced_frame,
     )
 
 
-def _probe_folder(folder: PictureFolder) -> VideoInfo:
-    # Every picture is looked at, and one of them kept.
-    frame = next(frame for _, frame in folder.read(np.array([0])))
-    for _ in folder.read(np.arange(len(folder.pictures))):
+def _probe_sequence(sequence: ImageSequence) -> VideoInfo:
+    # All images are decoded to check them; one frame is kept.
+    frame = next(frame for _, frame in sequence.read(np.array([0])))
+    for _ in sequence.read(np.arange(len(sequence.images))):
         pass
-    turn = Orientation.of(frame)
+    orientation = Orientation.from_frame(frame)
     width, height = frame.width, frame.height
     return VideoInfo(
-        path=folder.path,
-        duration_s=folder.end_s,
-        width=height if turn.swap_axes else width,
-        height=width if turn.swap_axes else height,
-        rotation_deg=turn.rotation_deg,
-        fps=folder.fps,
-        frame_count=len(folder.pictures),
-        codec=CODECS[folder.pictures[0].suffix.lower()],
+        path=sequence.path,
+        duration_s=sequence.end_s,
+        width=height if orientation.swap_axes else width,
+        height=width if orientation.swap_axes else height,
+        rotation_deg=orientation.rotation_deg,
+        fps=sequence.fps,
+        frame_count=len(sequence.images),
+        codec=CODECS[sequence.images[0].suffix.lower()],
         pixel_format=frame.format.name,
         has_audio=False,
         variable_frame_rate=False,

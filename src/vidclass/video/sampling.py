@@ -1,4 +1,4 @@
-"""Which frames of a clip are used: arithmetic on times, no files.
+"""Sample the frames of a clip: arithmetic on times, without any file.
 
 The frame at a time is the last one shown at or before it.
 
@@ -19,12 +19,12 @@ from vidclass.config import SamplingConfig
 from vidclass.errors import ConfigError
 
 Times = NDArray[np.float64]
-# Times come out of sums and products of fractions: below this, two of them are the same.
+# Times are sums and products of fractions: below this, two of them are the same.
 _SAME_S = 1e-6
 
 
 def uniform_timestamps_s(start_s: float, stop_s: float, count: int) -> Times:
-    """Mid-points of `count` equal parts of [start_s, stop_s); (count,) seconds.
+    """Return the mid-points of `count` equal parts of [start_s, stop_s); (count,) seconds.
 
     >>> uniform_timestamps_s(0.0, 4.0, 2).tolist()
     [1.0, 3.0]
@@ -36,15 +36,15 @@ def uniform_timestamps_s(start_s: float, stop_s: float, count: int) -> Times:
 def random_timestamps_s(
     start_s: float, stop_s: float, count: int, rng: np.random.Generator
 ) -> Times:
-    """One time drawn from each of `count` equal parts of [start_s, stop_s); (count,) seconds.
+    """Draw one time from each of `count` equal parts of [start_s, stop_s); (count,) seconds.
 
     The parts are those whose mid-points `uniform_timestamps_s` gives.
 
     Args:
         start_s: The beginning.
         stop_s: The end, after `start_s`.
-        count: How many parts.
-        rng: What draws; see `clip_generator`.
+        count: Number of parts.
+        rng: Random generator; see `clip_generator`.
     """
     part_s = (stop_s - start_s) / count
     times_s: Times = start_s + (np.arange(count) + rng.random(count)) * part_s
@@ -53,7 +53,7 @@ def random_timestamps_s(
 
 
 def views_timestamps_s(start_s: float, stop_s: float, count: int, views: int) -> Times:
-    """`views` sets of `count` evenly spaced times, each set a little later; (views,count) seconds.
+    """Return `views` sets of `count` evenly spaced times, each a little later; (views,count) s.
 
     Every view has one time in each of `count` equal parts of [start_s, stop_s).  One view is
     `uniform_timestamps_s`; all of them together are the mid-points of `count * views` parts.
@@ -65,14 +65,14 @@ def views_timestamps_s(start_s: float, stop_s: float, count: int, views: int) ->
 
 
 def clip_generator(seed: int, clip_key: str, *, epoch: int = 0) -> np.random.Generator:
-    """The generator of one clip in one epoch: the same three values always draw the same."""
+    """Return the random generator of one clip in one epoch, which depends on these values only."""
     text = json.dumps([seed, clip_key, epoch])
     digest = hashlib.sha256(text.encode()).digest()
     return np.random.default_rng(int.from_bytes(digest[:16], "big"))
 
 
 def stride_timestamps_s(start_s: float, stop_s: float, stride_s: float, count: int) -> Times:
-    """Every `stride_s` seconds from `start_s` on, before `stop_s`, at most `count`; seconds.
+    """Return every `stride_s` seconds from `start_s` on, before `stop_s`, at most `count`; seconds.
 
     >>> stride_timestamps_s(0.0, 1.0, 0.4, 20).tolist()
     [0.0, 0.4, 0.8]
@@ -91,7 +91,7 @@ def choose_frames(
     *,
     rng: np.random.Generator | None = None,
 ) -> NDArray[np.int64]:
-    """Numbers of the frames to use, strictly rising; (n,) with 1 <= n <= `total_frames`.
+    """Return the numbers of the sampled frames, strictly rising; (n,), 1 <= n <= `total_frames`.
 
     The span's frames are the one on show at `start_s` and all that follow before `stop_s`.
     Where they are no more than `sampling.total_frames`, every policy but `stride` gives each of
@@ -99,11 +99,11 @@ def choose_frames(
     rate) is given once.
 
     Args:
-        sampling: The policy, and how many frames at most.
+        sampling: The policy, and the maximum number of frames.
         frame_times_s: (N,) when each frame of the video is first shown, never falling.
         start_s: The beginning of the span, before the end of the video.
         stop_s: The end of the span, after `start_s`.
-        rng: What draws; only the policy `random` needs it.
+        rng: Random generator; only the policy `random` needs it.
 
     Raises:
         ConfigError: the policy is `random`, and `rng` is not given.
@@ -134,7 +134,7 @@ def _one_of_each_part(
     count: int,
     rng: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """A frame of each part, at a time drawn from it: one that begins in the part, if any does.
+    """Draw a frame from each part, one that begins in the part if any does.
 
     Without that condition, two parts could draw the frame on show at the border between them.
     """

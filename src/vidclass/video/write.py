@@ -1,4 +1,4 @@
-"""From frames to a video file."""
+"""Write frames to a video file."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def write_video(
 
     Args:
         path: The file; its suffix decides the container.
-        frames: The pictures in their order.
-        fps: Frames a second.
+        frames: The frames in their order.
+        fps: Frames per second.
         codec: A key of `CODEC_OPTIONS`.
-        key_every: One frame in so many is stored whole, the others as what has changed.  With 1
-            the frames are coded one by one, and none bears a trace of those before it.
+        key_every: Interval of key frames, which are stored whole, the others as differences.
+            With 1 all frames are coded one by one, and none depends on those before it.
 
     Returns:
         The number of frames written.
@@ -80,9 +80,9 @@ def _encode(
     for count, frame in enumerate(frames, start=1):
         if count == 1:
             stream.height, stream.width = frame.shape[:2]
-        picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
-        picture.pts, picture.time_base = count - 1, step_s
-        output.mux(stream.encode(picture))
+        video_frame = av.VideoFrame.from_ndarray(frame, format="rgb24")
+        video_frame.pts, video_frame.time_base = count - 1, step_s
+        output.mux(stream.encode(video_frame))
     if count == 0:
         raise ShapeError("frames has 0 frames; a video needs at least 1")
     output.mux(stream.encode(None))

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from reader_rows import HOSTILE, mutated, rows, touch, write
 from vidclass.data.readers import create_ml
-from vidclass.data.readers.options import ReadOptions
+from vidclass.data.readers.reader import ReadOptions
 from vidclass.data.rows import Rows
+from vidclass.data.sources import read_source
 from vidclass.errors import ManifestError
 
 PLAIN = ReadOptions()
@@ -65,8 +66,8 @@ def test_overlaps_stay_and_the_same_span_is_joined_on_demand(tmp_path: Path) -> 
     text = "video,label,start,end\na.mov,b,0,2\na.mov,a,0,2\na.mov,c,1,2\n"
     path = write(tmp_path, "x.csv", text)
     assert [row[1] for row in rows(create_ml.read(path, PLAIN), tmp_path)] == ["b", "a", "c"]
-    joined = create_ml.read(path, ReadOptions(multi_label=True))
-    assert rows(joined, tmp_path, *SPAN) == [("a.mov", "a|b", 0.0, 2.0), ("a.mov", "c", 1.0, 2.0)]
+    merged = read_source(path, multi_label=True)
+    assert rows(merged, tmp_path, *SPAN) == [("a.mov", "a|b", 0.0, 2.0), ("a.mov", "c", 1.0, 2.0)]
 
 
 @pytest.mark.parametrize(

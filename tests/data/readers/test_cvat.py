@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reader_rows import HOSTILE, mutated, rows, touch, write
 from vidclass.data.readers import cvat
-from vidclass.data.readers.options import ReadOptions
+from vidclass.data.readers.reader import ReadOptions
 from vidclass.data.rows import Rows
 from vidclass.errors import ManifestError
 
@@ -90,12 +90,12 @@ def test_the_video_is_looked_for(tmp_path: Path) -> None:
     path = write(tmp_path, "b.xml", xml(track((0, 0))))
     found = cvat.read(path, ReadOptions(fps=25, root=tmp_path / "away"))
     assert rows(found, tmp_path)[0][0] == "away/a.mp4"
-    assert found.notes == ("b.xml: seconds by 25 frames a second (--fps).",)
+    assert found.notes == ("b.xml: frame numbers are read with fps=25.",)
 
 
 def test_the_rate_must_be_given(tmp_path: Path) -> None:
     path = write(tmp_path, "a.xml", xml(track((0, 0))))
-    with pytest.raises(ManifestError, match=r"a\.xml counts frames and does not say .* --fps 25"):
+    with pytest.raises(ManifestError, match=r"a\.xml counts frames and does not say .* fps=25"):
         cvat.read(path, ReadOptions())
 
 

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from reader_rows import HOSTILE, mutated, rows, touch, write
 from vidclass.data.readers import label_studio
-from vidclass.data.readers.label_studio_tasks import video_names
-from vidclass.data.readers.options import ReadOptions
+from vidclass.data.readers.label_studio import video_names
+from vidclass.data.readers.reader import ReadOptions
 from vidclass.data.rows import Rows
+from vidclass.data.sources import read_source
 from vidclass.errors import ManifestError
 
 AT_10 = ReadOptions(fps=10)
@@ -62,8 +63,8 @@ def test_overlapping_regions_stay_apart(tmp_path: Path) -> None:
 def test_the_same_range_is_joined_on_demand(tmp_path: Path) -> None:
     entry = task(annotation(region(1, 10, "b"), region(1, 10, "a")))
     assert [row[1] for row in rows(read(tmp_path, entry), tmp_path)] == ["b", "a"]
-    found = read(tmp_path, entry, options=ReadOptions(fps=10, multi_label=True))
-    assert [row[1] for row in rows(found, tmp_path)] == ["a|b"]
+    merged = read_source(tmp_path / "x.json", fps=10, multi_label=True)
+    assert [row[1] for row in rows(merged, tmp_path)] == ["a|b"]
 
 
 def test_choices_are_labels_of_the_whole_video(tmp_path: Path) -> None:
@@ -91,7 +92,7 @@ def test_the_rate_of_the_task_comes_before_the_option(tmp_path: Path) -> None:
 
 
 def test_frames_without_a_rate_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ManifestError, match=r"x\.json, entry 1 counts frames .* 24 if .* --fps 25"):
+    with pytest.raises(ManifestError, match=r"x\.json, entry 1 counts frames .* 24 if .* fps=25"):
         read(tmp_path, task(annotation(region(1, 25, "Run"))), options=ReadOptions())
 
 

@@ -228,10 +228,10 @@ def test_a_format_can_be_forced_and_must_fit(ucf101: Path, write: Write) -> None
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"official_split": 2}, r"--official-split 2 means nothing for .*, read as folder: it is "),
+        ({"official_split": 2}, r"official_split=2 means nothing for .*, read as folder: it is "),
         (
             {"multi_label": True},
-            r"--multi-label True means nothing .* for label_studio, .*table",
+            r"multi_label=True means nothing .* for label_studio, .*table",
         ),
         ({"fps": 0.0}, r"fps=0\.0 must be more than 0 and at most 1000"),
     ],
@@ -246,5 +246,5 @@ def test_options_that_mean_nothing_are_refused(
 
 def test_files_of_options_must_exist(write: Write) -> None:
     root = write("clips/a/1.mp4", "x")
-    with pytest.raises(ManifestError, match=r"--labels 'no\.txt' is not a file"):
+    with pytest.raises(ManifestError, match=r"labels='no\.txt' is not a file"):
         Manifest.from_source(root / "clips", labels="no.txt")

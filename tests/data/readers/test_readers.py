@@ -95,7 +95,7 @@ def test_a_folder_without_videos_is_refused(touch: Touch) -> None:
 
 def test_root_has_no_meaning_for_a_class_folder(touch: Touch) -> None:
     root = touch("a/1.mp4")
-    with pytest.raises(ConfigError, match=r"--root .* read as folder: it is for .*table"):
+    with pytest.raises(ConfigError, match=r"root=.* read as folder: it is for .*table"):
         Manifest.from_source(root, root=root)
 
 
@@ -148,7 +148,7 @@ def test_one_video_or_a_stranger_is_no_source(touch: Touch) -> None:
 
 
 def test_root_must_be_a_folder(touch: Touch) -> None:
-    with pytest.raises(ManifestError, match=r"--root 'nowhere' is not a folder"):
+    with pytest.raises(ManifestError, match=r"root='nowhere' is not a folder"):
         Manifest.from_source(touch("a/1.mp4"), root="nowhere")
 
 

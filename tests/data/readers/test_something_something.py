@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 
 from reader_rows import HOSTILE, mutated, rows, touch, write
 from vidclass.data.readers import something_something as ss
-from vidclass.data.readers.options import ReadOptions
+from vidclass.data.readers.reader import ReadOptions
 from vidclass.data.rows import Rows
 from vidclass.errors import ManifestError
 
@@ -55,7 +55,7 @@ def test_version_1_has_csv_and_folders_of_pictures(tmp_path: Path) -> None:
     assert rows(found, tmp_path, "fps") == [
         ("20bn-something-something-v1/100218", "Folding something", 12.0)
     ]
-    with pytest.raises(ManifestError, match=r"v1-train\.csv are folders of frame pictures: .* --f"):
+    with pytest.raises(ManifestError, match=r"v1-train\.csv are image sequences: .* fps=25"):
         ss.read(path, PLAIN)
 
 
@@ -144,7 +144,7 @@ def test_json_is_read_strictly(tmp_path: Path, content: object, message: str) ->
 def test_a_file_that_is_too_large_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vidclass.data.readers.strict.MAX_BYTES", 10)
+    monkeypatch.setattr("vidclass.data.readers.text.MAX_BYTES", 10)
     with pytest.raises(ManifestError, match=r"x\.json has 0 MiB; at most 0 MiB .* Export it in"):
         ss.read(write(tmp_path, "x.json", [HOLDING]), PLAIN)
 

@@ -1,1 +1,1 @@
-"""One file per kind of source, each with a function from a path to `Rows`."""
+"""One file per format, each with a `READER` that `vidclass.data.sources` lists."""

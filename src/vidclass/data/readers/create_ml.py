@@ -1,4 +1,4 @@
-"""Create ML's annotations of actions in videos: a CSV or JSON with spans in seconds.
+"""Create ML annotations of actions in videos: a CSV or JSON with spans in seconds.
 
 ```
 video,label,start,end
@@ -24,17 +24,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from vidclass._core.text import listed, quoted
-from vidclass.data.readers.cells import Cells, read_cells
-from vidclass.data.readers.columns import NAMES
-from vidclass.data.readers.finding import Finder, Found, class_name, rows_of
-from vidclass.data.readers.options import ReadOptions
-from vidclass.data.readers.strict import (
+from vidclass.data.readers.locate import ClipRow, VideoLocator, class_name, rows_from_clips
+from vidclass.data.readers.reader import Reader, ReadOptions
+from vidclass.data.readers.table_cells import COLUMN_NAMES, DELIMITERS, TableCells, read_table
+from vidclass.data.readers.text import (
+    as_number,
     first_entry,
     first_line,
     load_entries,
-    number_in,
-    refuse,
-    shown,
+    require_valid,
+    short_repr,
 )
 from vidclass.data.rows import Rows
 from vidclass.errors import ManifestError
@@ -46,111 +45,111 @@ _TIME = re.compile(r"(?:(?:([0-9]{1,6}):)?([0-9]{1,6}):)?([0-9]{1,15}(?:\.[0-9]{
 
 
 def accepts(path: Path) -> bool:
-    """A CSV or JSON with a video, a label, `start` and `end`."""
+    """Return whether this is a CSV or JSON with a video, a label, `start` and `end`."""
     if path.suffix.lower() not in EXTENSIONS:
         return False
     if path.suffix.lower() == ".json":
-        return _is_whole(first_entry(path))
+        return _has_all_keys(first_entry(path))
     line = first_line(path)
     try:
-        headers = [next(csv.reader([line], delimiter=delimiter), []) for delimiter in ",;\t|"]
+        headers = [next(csv.reader([line], delimiter=delimiter), []) for delimiter in DELIMITERS]
     except csv.Error:
         return False
-    return any(_is_whole(dict.fromkeys(header)) for header in headers)
+    return any(_has_all_keys(dict.fromkeys(header)) for header in headers)
 
 
 def read(path: Path, options: ReadOptions) -> Rows:
-    """The annotated spans.
+    """Read the annotated spans.
 
     Raises:
         ManifestError: a row has no video or label, or its times are no span.
     """
     entries, notes = _entries(path)
-    finder = Finder.beside(path, options)
-    found: list[Found] = []
-    wrong: list[str] = []
+    locator = VideoLocator.beside(path, options)
+    clips: list[ClipRow] = []
+    invalid: list[str] = []
     for where, entry in entries:
         video, label = entry["video"], entry["label"]
         start_s, stop_s = _seconds(entry["start"], 0.0), _seconds(entry["end"], math.inf)
         if not (isinstance(video, str) and video.strip()):
-            wrong.append(f"{where} has the video {shown(video)}")
+            invalid.append(f"{where} has the video {short_repr(video)}")
         elif not isinstance(label, str):
-            wrong.append(f"{where} has the label {shown(label)}")
+            invalid.append(f"{where} has the label {short_repr(label)}")
         elif start_s is None or stop_s is None or not 0 <= start_s < stop_s:
-            times = f"start {shown(entry['start'])} and end {shown(entry['end'])}"
-            wrong.append(f"{where} has {times}")
+            times = f"start {short_repr(entry['start'])} and end {short_repr(entry['end'])}"
+            invalid.append(f"{where} has {times}")
         else:
             name = class_name(label, f"{path.name}, {where}")
-            place = finder.find(video.strip(), label=name)
+            located = locator.locate(video.strip(), label=name)
             stop = None if stop_s == math.inf else stop_s
-            found.append(Found(place, name, None, start_s, stop))
+            clips.append(ClipRow(located, name, None, start_s, stop))
     rule = "a row needs a video, a label and 0 <= start < end in seconds, or like 01:03.5"
-    refuse(path, rule, wrong)
-    return rows_of(found, options, notes)
+    require_valid(path, rule, invalid)
+    return rows_from_clips(clips, notes)
 
 
 def _entries(path: Path) -> tuple[list[tuple[str, dict[str, object]]], list[str]]:
-    """Each row as where it stands and what it says, and a note on what is not used."""
+    """Return location and values of each row, and a note on unused columns."""
     rows: list[tuple[str, Mapping[str, object]]]
     if path.suffix.lower() == ".json":
         entries = load_entries(path)
         rows = [(f"entry {number}", entry) for number, entry in enumerate(entries, start=1)]
         names = sorted({name for entry in entries for name in entry})
     else:
-        cells = _cells(path)
+        cells = _read_cells(path)
         rows = [
             (f"row {number}", dict(zip(cells.header, row, strict=True)))
             for number, row in zip(cells.numbers, cells.rows, strict=True)
         ]
         names = cells.header
-    found = []
+    values = []
     used: set[str] = set()
     for where, entry in rows:
         keys = _keys(entry)
-        missing = [meaning for meaning in ("video", "label") if meaning not in keys]
+        missing = [field for field in ("video", "label") if field not in keys]
         if missing:
             raise ManifestError(
                 f"{path.name}, {where} has no {missing[0]}; its names are {listed(quoted(entry))}."
             )
-        found.append((where, {meaning: entry.get(keys.get(meaning, "")) for meaning in _MEANINGS}))
+        values.append((where, {field: entry.get(keys.get(field, "")) for field in _FIELDS}))
         used.update(keys.values())
     unused = [name for name in names if name and name not in used]
-    return found, [f"{path.name}: columns not used: {listed(quoted(unused))}."] if unused else []
+    return values, [f"{path.name}: columns not used: {listed(quoted(unused))}."] if unused else []
 
 
-def _cells(path: Path) -> Cells:
+def _read_cells(path: Path) -> TableCells:
     if not os.path.isfile(path):
         raise ManifestError(f"{str(path)!r} cannot be read: it is no file.")
     try:
-        return read_cells(path)
+        return read_table(path)
     except csv.Error as error:
         raise ManifestError(f"{path.name} is not well-formed CSV: {error}.") from error
 
 
-_MEANINGS: Mapping[str, tuple[str, ...]] = {
-    "video": NAMES["video"],
-    "label": NAMES["label"],
+_FIELDS: Mapping[str, tuple[str, ...]] = {
+    "video": COLUMN_NAMES["video"],
+    "label": COLUMN_NAMES["label"],
     "start": ("start",),
     "end": ("end",),
 }
 
 
 def _keys(entry: Mapping[str, object]) -> dict[str, str]:
-    """Which of the names in an entry stands for what."""
-    places = {name.strip().lower(): name for name in entry}
+    """Return the key of each field in an entry."""
+    by_name = {key.strip().lower(): key for key in entry}
     return {
-        meaning: next(places[name] for name in names if name in places)
-        for meaning, names in _MEANINGS.items()
-        if any(name in places for name in names)
+        field: next(by_name[name] for name in names if name in by_name)
+        for field, names in _FIELDS.items()
+        if any(name in by_name for name in names)
     }
 
 
-def _is_whole(entry: Mapping[str, object]) -> bool:
-    return len(_keys(entry)) == len(_MEANINGS)
+def _has_all_keys(entry: Mapping[str, object]) -> bool:
+    return len(_keys(entry)) == len(_FIELDS)
 
 
 def _seconds(value: object, if_empty: float) -> float | None:
-    """Seconds, or None if the value is no time."""
+    """Return seconds, or None if the value is no time."""
     if value is None or value == "":
         return if_empty
     if isinstance(value, str):
@@ -159,4 +158,13 @@ def _seconds(value: object, if_empty: float) -> float | None:
             return None
         hours, minutes, seconds = (float(part or 0) for part in match.groups())
         return hours * 3600 + minutes * 60 + seconds
-    return number_in(value)
+    return as_number(value)
+
+
+READER = Reader(
+    "create_ml",
+    "annotations of Create ML (video, label, start, end)",
+    accepts,
+    read,
+    frozenset({"root", "multi_label"}),
+)

@@ -1,4 +1,4 @@
-"""CVAT's annotations of one video ("CVAT for video 1.1"): tracks of shapes become spans.
+"""CVAT annotations of one video ("CVAT for video 1.1"): tracks of shapes become spans.
 
 ```
 <annotations><version>1.1</version>
@@ -15,10 +15,10 @@ between key frames too; each such stretch of frames is one span [first / fps, (l
 Frames count from 0 in the video, also when the task shows only every n-th (`frame_filter`): then
 a frame stands for n of them.  Tags are taken where they are: CVAT writes them only into its format
 "CVAT for images 1.1", whose `<image name="frame_000010">` is read for them; tags of frames that
-follow one another are one span.  The export has no frame rate: `--fps` gives it.
+follow one another are one span.  The export has no frame rate: `fps` gives it.
 
 CVAT documents this under "XML annotation format".  The export of a project with several videos
-counts frames through all of them and is refused.  Document types and entities are refused before
+counts frames through all of them and is rejected.  Document types and entities are rejected before
 anything is parsed, for they can make a small file huge or name other files.
 """
 
@@ -30,9 +30,15 @@ from pathlib import Path
 from xml.etree import ElementTree  # noqa: S405  (see _parsed)
 
 from vidclass._core.text import counted, listed, quoted
-from vidclass.data.readers.finding import Finder, Found, class_name, given_fps, rows_of
-from vidclass.data.readers.options import ReadOptions
-from vidclass.data.readers.strict import head_of, read_text, refuse, shown
+from vidclass.data.readers.locate import (
+    ClipRow,
+    VideoLocator,
+    class_name,
+    required_fps,
+    rows_from_clips,
+)
+from vidclass.data.readers.reader import Reader, ReadOptions
+from vidclass.data.readers.text import read_head, read_text, require_valid, short_repr
 from vidclass.data.rows import Rows
 from vidclass.errors import ManifestError
 
@@ -45,19 +51,19 @@ Stretch = tuple[str, int, int]  # label, first frame, frame after the last
 
 
 def accepts(path: Path) -> bool:
-    """An XML file whose root is called like CVAT's."""
-    return path.suffix.lower() == ".xml" and _ROOT.search(head_of(path)) is not None
+    """Return whether this is an XML file with the root element of CVAT."""
+    return path.suffix.lower() == ".xml" and _ROOT.search(read_head(path)) is not None
 
 
 def read(path: Path, options: ReadOptions) -> Rows:
-    """A span per visible stretch of each track, and per run of tags.
+    """Read a span per visible stretch of each track, and per run of tagged frames.
 
     Raises:
-        ManifestError: this is no XML as CVAT writes it, has no annotations or is of several
-            videos, or no frame rate is given.
+        ManifestError: this is no XML as CVAT writes it, has no annotations or several videos, or
+            no frame rate is given.
     """
     root = _parsed(path)
-    video = _source(path, root)
+    video = _video_name(path, root)
     step = _step(root)
     stretches = [*_tracked(path, root, step), *_tagged(path, root, step)]
     if not stretches:
@@ -65,13 +71,13 @@ def read(path: Path, options: ReadOptions) -> Rows:
             f"{path.name} has no visible tracks and no tags. Tags are only in the export "
             "'CVAT for images 1.1'."
         )
-    fps = given_fps(options, f"{path.name} counts frames and does not say how fast they follow")
-    finder = Finder.beside(path, options)
-    found = [
-        Found(finder.find(video, label=label), label, None, first / fps, stop / fps)
+    fps = required_fps(options, f"{path.name} counts frames and does not say how fast they follow")
+    locator = VideoLocator.beside(path, options)
+    clips = [
+        ClipRow(locator.locate(video, label=label), label, None, first / fps, stop / fps)
         for label, first, stop in stretches
     ]
-    return rows_of(found, options, [f"{path.name}: seconds by {fps:g} frames a second (--fps)."])
+    return rows_from_clips(clips, [f"{path.name}: frame numbers are read with fps={fps:g}."])
 
 
 def _parsed(path: Path) -> ElementTree.Element:
@@ -88,15 +94,16 @@ def _parsed(path: Path) -> ElementTree.Element:
         raise ManifestError(f"{path.name} is not well-formed XML: {error}.") from error
     if root.tag != "annotations":
         raise ManifestError(
-            f"{path.name} is no export of CVAT: its root is {shown(root.tag)}, not 'annotations'."
+            f"{path.name} is no export of CVAT: its root is {short_repr(root.tag)}, "
+            "not 'annotations'."
         )
     return root
 
 
-def _source(path: Path, root: ElementTree.Element) -> str:
+def _video_name(path: Path, root: ElementTree.Element) -> str:
     meta = root.find("meta")
-    found = [] if meta is None else [(source.text or "").strip() for source in meta.iter("source")]
-    sources = list(dict.fromkeys(source for source in found if source))
+    texts = [] if meta is None else [(source.text or "").strip() for source in meta.iter("source")]
+    sources = list(dict.fromkeys(text for text in texts if text))
     if not sources:
         raise ManifestError(f"{path.name} has no <source> in its <meta> to name the video.")
     if len(sources) > 1:
@@ -113,23 +120,23 @@ def _step(root: ElementTree.Element) -> int:
 
 
 def _tracked(path: Path, root: ElementTree.Element, step: int) -> Iterator[Stretch]:
-    wrong: list[str] = []
+    invalid: list[str] = []
     for number, track in enumerate(root.iter("track"), start=1):
         label = class_name(track.get("label", ""), f"{path.name}, track {number}")
         shapes: dict[int, bool] = {}
         for shape in track:
             frame, outside = shape.get("frame", ""), shape.get("outside", "0")
             if not _FRAME.fullmatch(frame) or outside not in ("0", "1") or int(frame) in shapes:
-                place = f"frame={shown(frame)} outside={shown(outside)}"
-                wrong.append(f"track {number} has <{shown(shape.tag)[1:-1]} {place}>")
+                values = f"frame={short_repr(frame)} outside={short_repr(outside)}"
+                invalid.append(f"track {number} has <{short_repr(shape.tag)[1:-1]} {values}>")
             else:
                 shapes[int(frame)] = outside == "0"
         yield from ((label, first, stop) for first, stop in _stretches(shapes, step))
-    refuse(path, "a shape must have a frame from 0, each once, and outside 0 or 1", wrong)
+    require_valid(path, "a shape must have a frame from 0, each once, and outside 0 or 1", invalid)
 
 
 def _stretches(shapes: dict[int, bool], step: int) -> Iterator[tuple[int, int]]:
-    """First frame and frame after the last, for each stretch in which a track is visible."""
+    """Yield first frame and frame after the last of each stretch in which a track is visible."""
     first: int | None = None
     for frame, visible in sorted(shapes.items()):
         if visible and first is None:
@@ -143,20 +150,20 @@ def _stretches(shapes: dict[int, bool], step: int) -> Iterator[tuple[int, int]]:
 
 def _tagged(path: Path, root: ElementTree.Element, step: int) -> Iterator[Stretch]:
     frames: dict[str, set[int]] = {}
-    wrong: list[str] = []
+    invalid: list[str] = []
     for number, (frame, label) in enumerate(_tags(root), start=1):
         name = class_name(label, f"{path.name}, tag {number}")
         if _FRAME.fullmatch(frame):
             frames.setdefault(name, set()).add(int(frame))
         else:
-            wrong.append(f"tag {number} has {shown(frame)}")
-    refuse(path, "a tag must have the number of a frame of the video", wrong)
+            invalid.append(f"tag {number} has {short_repr(frame)}")
+    require_valid(path, "a tag must have the number of a frame of the video", invalid)
     for name, numbers in frames.items():
         yield from ((name, first, stop) for first, stop in _runs(sorted(numbers), step))
 
 
 def _tags(root: ElementTree.Element) -> Iterator[tuple[str, str]]:
-    """Frame and label of each tag, as text."""
+    """Yield frame and label of each tag, as text."""
     for tag in root.findall("tag"):
         yield tag.get("frame", ""), tag.get("label", "")
     for image in root.findall("image"):
@@ -166,6 +173,7 @@ def _tags(root: ElementTree.Element) -> Iterator[tuple[str, str]]:
 
 
 def _runs(frames: Iterable[int], step: int) -> Iterator[tuple[int, int]]:
+    """Yield first frame and frame after the last of each run of frames `step` apart."""
     first = last = -1
     for frame in frames:
         if first >= 0 and frame > last + step:
@@ -176,3 +184,12 @@ def _runs(frames: Iterable[int], step: int) -> Iterator[tuple[int, int]]:
         last = frame
     if first >= 0:
         yield first, last + step
+
+
+READER = Reader(
+    "cvat",
+    "an export of CVAT (video 1.1)",
+    accepts,
+    read,
+    frozenset({"root", "fps", "multi_label"}),
+)

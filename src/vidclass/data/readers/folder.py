@@ -12,72 +12,72 @@ from vidclass._core.text import counted, listed, quoted
 from vidclass.data.clip import clean_label
 from vidclass.data.media_files import VIDEO_EXTENSIONS, is_image_sequence
 from vidclass.data.readers import table
-from vidclass.data.readers.finding import rates_of
-from vidclass.data.readers.options import ReadOptions
+from vidclass.data.readers.locate import frame_rates
+from vidclass.data.readers.reader import Reader, ReadOptions
 from vidclass.data.rows import SPLIT_WORDS, Rows
 from vidclass.errors import ManifestError
 
 
 @dataclass
-class _Found:
-    """What the walk has met so far."""
+class _Scan:
+    """Videos and ignored files, collected while folders are scanned."""
 
     videos: list[Path] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
     splits: list[str | None] = field(default_factory=list)
-    passed_over: Counter[str] = field(default_factory=Counter)
+    ignored: Counter[str] = field(default_factory=Counter)
     empty: list[str] = field(default_factory=list)
-    loose: int = 0
+    videos_outside: int = 0
     tables: list[str] = field(default_factory=list)
 
     def notes(self) -> list[str]:
-        sentences = [f"{counted(n, what)} ignored." for what, n in self.passed_over.items() if n]
-        if self.loose:
-            sentences.append(f"{counted(self.loose, 'video')} outside class folders ignored.")
+        """Return a sentence for each kind of ignored file."""
+        notes = [
+            f"{counted(count, noun)} ignored." for noun, count in self.ignored.items() if count
+        ]
+        if self.videos_outside:
+            notes.append(f"{counted(self.videos_outside, 'video')} outside class folders ignored.")
         if self.empty:
-            sentences.append(f"folders without videos: {listed(quoted(sorted(self.empty)))}.")
+            notes.append(f"folders without videos: {listed(quoted(sorted(self.empty)))}.")
         if self.tables:
             names = listed(quoted(self.tables))
-            sentences.append(f"tables not read: {names}; to use one, give it as the source.")
-        return sentences
+            notes.append(f"tables not read: {names}; to use one, give it as the source.")
+        return notes
 
 
 def accepts(path: Path) -> bool:
-    """Any folder."""
+    """Return whether this is a folder."""
     return path.is_dir()
 
 
 def read(path: Path, options: ReadOptions) -> Rows:
-    """Labels are the names of the sub-folders, at any depth below which videos may lie.
-
-    A folder of numbered pictures below a class is a video, too.
+    """Read the videos and image sequences at any depth below each class folder.
 
     Raises:
-        ManifestError: there are no videos, or no sub-folders to name their classes.
-        ManifestError: a folder of frames has no rate.
+        ManifestError: there are no videos or no class folders, or an image sequence has no rate.
     """
-    found = _Found()
+    scan = _Scan()
     if _is_split_by_folders(path):
-        for part in _sub_folders(path):
-            _read_classes(part, found, split=SPLIT_WORDS.get(part.name.lower()))
+        for folder in _subfolders(path):
+            _scan_classes(folder, scan, split=SPLIT_WORDS.get(folder.name.lower()))
     else:
-        _read_classes(path, found, split=None)
-    videos = [str(video) for video in found.videos]
+        _scan_classes(path, scan, split=None)
+    if not scan.videos:
+        extensions = " ".join(sorted(VIDEO_EXTENSIONS))
+        raise ManifestError(f"no videos below {str(path)!r}. Known extensions: {extensions}.")
+    videos = [str(video) for video in scan.videos]
     columns: dict[str, Sequence[str | float | None]] = {
         "video": videos,
-        "label": found.labels,
-        "split": found.splits,
-        "fps": rates_of(videos, [None] * len(videos), options.fps),
+        "label": scan.labels,
+        "split": scan.splits,
+        "fps": frame_rates(videos, [None] * len(videos), options.fps),
     }
-    if not found.videos:
-        known = " ".join(sorted(VIDEO_EXTENSIONS))
-        raise ManifestError(f"no videos below {str(path)!r}. Known extensions: {known}.")
-    return Rows.from_columns(columns, found.notes())
+    return Rows.from_columns(columns, scan.notes())
 
 
 def _is_split_by_folders(path: Path) -> bool:
-    """Whether the sub-folders are splits; a class that is called `train` does not make it so."""
-    names = [folder.name for folder in _sub_folders(path) if _videos_below(folder, Counter())]
+    """Return whether the sub-folders are splits; one class called `train` does not make it so."""
+    names = [folder.name for folder in _subfolders(path) if _videos_below(folder, Counter())]
     splits = [name for name in names if name.lower() in SPLIT_WORDS]
     others = sorted(set(names) - set(splits))
     if others and len({SPLIT_WORDS[name.lower()] for name in splits}) > 1:
@@ -88,58 +88,58 @@ def _is_split_by_folders(path: Path) -> bool:
     return bool(splits) and not others
 
 
-def _read_classes(path: Path, found: _Found, *, split: str | None) -> None:
+def _scan_classes(path: Path, scan: _Scan, *, split: str | None) -> None:
     files = [entry for entry in _entries(path) if entry.is_file()]
-    loose = [file for file in files if _is_video(file)]
-    found.passed_over["other file"] += len(files) - len(loose)
-    found.tables += [file.name for file in files if file.suffix.lower() in table.EXTENSIONS]
-    folders = [(folder, _videos_below(folder, found.passed_over)) for folder in _sub_folders(path)]
-    if loose and not any(videos for _, videos in folders):
+    outside = [file for file in files if _is_video(file)]
+    scan.ignored["other file"] += len(files) - len(outside)
+    scan.tables += [file.name for file in files if file.suffix.lower() in table.EXTENSIONS]
+    folders = [(folder, _videos_below(folder, scan.ignored)) for folder in _subfolders(path)]
+    if outside and not any(videos for _, videos in folders):
         raise ManifestError(
-            f"{str(path)!r} has {counted(len(loose), 'video')} directly in it and no class "
+            f"{str(path)!r} has {counted(len(outside), 'video')} directly in it and no class "
             "sub-folders: put the videos of each class into a sub-folder named after the class, "
             "or list videos and labels in a CSV."
         )
-    found.loose += len(loose)
+    scan.videos_outside += len(outside)
     for folder, videos in folders:
         if not videos:
-            found.empty.append(folder.name)
-        found.videos += videos
+            scan.empty.append(folder.name)
+        scan.videos += videos
         label = clean_label(folder.name)
         if videos and not label:
             raise ManifestError(
                 f"the folder {str(folder)!r} names no class: a bar stands between classes. "
                 "Rename it."
             )
-        found.labels += [label] * len(videos)
-        found.splits += [split] * len(videos)
+        scan.labels += [label] * len(videos)
+        scan.splits += [split] * len(videos)
 
 
-def _videos_below(folder: Path, passed_over: Counter[str]) -> list[Path]:
-    """All videos at any depth, sorted; counts what is passed over."""
+def _videos_below(folder: Path, ignored: Counter[str]) -> list[Path]:
+    """Return all videos at any depth, sorted; count ignored files in `ignored`."""
     videos = []
-    for where, folders, names in os.walk(folder, onerror=_unreadable):
-        passed_over["hidden folder"] += sum(_is_hidden(name) for name in folders)
+    for parent, folders, names in os.walk(folder, onerror=_raise):
+        ignored["hidden folder"] += sum(_is_hidden(name) for name in folders)
         folders[:] = [name for name in folders if not _is_hidden(name)]
-        taken_apart = [name for name in folders if is_image_sequence(Path(where, name))]
-        videos += [Path(where, name) for name in taken_apart]
-        folders[:] = [name for name in folders if name not in taken_apart]
+        sequences = [name for name in folders if is_image_sequence(Path(parent, name))]
+        videos += [Path(parent, name) for name in sequences]
+        folders[:] = [name for name in folders if name not in sequences]
         for name in names:
-            file = Path(where, name)
+            file = Path(parent, name)
             if _is_hidden(name):
-                passed_over["hidden file"] += 1
+                ignored["hidden file"] += 1
             elif _is_video(file):
                 videos.append(file)
             else:
-                passed_over["other file"] += 1
+                ignored["other file"] += 1
     return sorted(videos)
 
 
-def _unreadable(error: OSError) -> None:
-    raise error  # os.walk would pass over the folder in silence
+def _raise(error: OSError) -> None:
+    raise error  # os.walk would silently skip the folder
 
 
-def _sub_folders(path: Path) -> list[Path]:
+def _subfolders(path: Path) -> list[Path]:
     return [entry for entry in _entries(path) if entry.is_dir()]
 
 
@@ -148,9 +148,19 @@ def _entries(path: Path) -> list[Path]:
 
 
 def _is_hidden(name: str) -> bool:
-    # __MACOSX is the shadow that macOS puts into archives.
+    # macOS puts __MACOSX, a copy of attributes, into archives.
     return name.startswith(".") or name == "__MACOSX"
 
 
 def _is_video(file: Path) -> bool:
     return file.suffix.lower() in VIDEO_EXTENSIONS
+
+
+READER = Reader(
+    "folder",
+    "a folder with one sub-folder per class",
+    accepts,
+    read,
+    frozenset({"fps"}),
+    general=True,
+)

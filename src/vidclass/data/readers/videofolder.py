@@ -8,48 +8,53 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import polars as pl
-
 from vidclass.data.readers import table
-from vidclass.data.readers.options import ReadOptions
+from vidclass.data.readers.reader import Reader, ReadOptions
 from vidclass.data.rows import SPLIT_WORDS, Rows
 from vidclass.errors import ManifestError
 
 
 def accepts(path: Path) -> bool:
-    """A folder with a metadata table, or whose split folders have one, or the table itself."""
+    """Return whether a folder, or one of its split folders, has a metadata table."""
     return bool(_tables(path))
 
 
 def read(path: Path, options: ReadOptions) -> Rows:
-    """The rows of all tables, each with the split that its folder is named after.
+    """Read all tables, each with the split that its folder is named after.
 
     Raises:
         ManifestError: a table cannot be used, or a folder has two of them.
     """
-    found = _tables(path)
-    folders = [file.parent for _, file in found]
+    tables = _tables(path)
+    folders = [file.parent for _, file in tables]
     twice = next((folder for folder in folders if folders.count(folder) > 1), None)
     if twice is not None:
-        names = " and ".join(file.name for _, file in found if file.parent == twice)
+        names = " and ".join(file.name for _, file in tables if file.parent == twice)
         raise ManifestError(f"{str(twice)!r} has two tables: {names}. Keep one.")
-    parts = [table.read(file, options, file_split=split) for split, file in found]
-    notes = [note for part in parts for note in part.notes]
-    return Rows(pl.concat([part.table for part in parts]), tuple(notes))
+    return Rows.concat([table.read(file, options, file_split=split) for split, file in tables])
 
 
 def _tables(path: Path) -> list[tuple[str | None, Path]]:
-    """Each metadata table with its split."""
+    """Return each metadata table with its split."""
     if not path.is_dir():
         return []
-    found: list[tuple[str | None, Path]] = [(None, file) for file in _metadata(path)]
+    tables: list[tuple[str | None, Path]] = [(None, file) for file in _metadata(path)]
     for folder in sorted(path.iterdir()):
         if folder.is_dir() and folder.name.lower() in SPLIT_WORDS:
             split = SPLIT_WORDS[folder.name.lower()]
-            found += [(split, file) for file in _metadata(folder)]
-    return found
+            tables += [(split, file) for file in _metadata(folder)]
+    return tables
 
 
 def _metadata(folder: Path) -> list[Path]:
     files = [folder / f"metadata{extension}" for extension in sorted(table.EXTENSIONS)]
     return [file for file in files if file.is_file()]
+
+
+READER = Reader(
+    "videofolder",
+    "a Hugging Face videofolder (metadata.csv with file_name)",
+    accepts,
+    read,
+    table.OPTIONS - {"root"},
+)

@@ -1,4 +1,4 @@
-"""Pictures that show a number, alone or as a folder of numbered files."""
+"""Images that show a number, alone or as an image sequence."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from PIL import Image
 BITS = 8
 
 
-def number_picture(number: int, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """A grey picture (H,W,3) with `number` as eight bands, the highest bit on top."""
+def number_image(number: int, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return a grey image (H,W,3) with `number` as eight bands, the highest bit on top."""
     width, height = size
     bits = (number >> np.arange(BITS)[::-1]) & 1
     rows = np.where(bits, 220, 30).astype(np.uint8)[np.arange(height) * BITS // height]
     return np.repeat(rows, width * 3).reshape(height, width, 3)
 
 
-def write_pictures(
+def write_images(
     folder: Path,
     *,
     name: str = "img_{:05}.jpg",
     numbers: Iterable[int] = range(1, 31),
     size: tuple[int, int] = (64, 48),
 ) -> Path:
-    """A folder in which the picture of each of these numbers shows that number."""
+    """Write an image sequence in which the image of each of these numbers shows that number."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in numbers:
-        Image.fromarray(number_picture(number, size)).save(folder / name.format(number))
+        Image.fromarray(number_image(number, size)).save(folder / name.format(number))
     return folder

@@ -1,3 +1,5 @@
+"""Differences between two classifiers, and their standard errors."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -5,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vidclass.training.significance import difference
+from vidclass.training.head_comparison import difference
 
 
 def test_a_constant_difference_is_certain() -> None:

@@ -12,9 +12,9 @@ from vidclass.data.manifest import Manifest
 from vidclass.data.rows import Rows
 from vidclass.features.extract import Extraction
 from vidclass.tasks.metrics import compute_metrics
-from vidclass.training.crossval import CrossValidation, FoldResult
+from vidclass.training.crossval import CrossValidation, SeedsResult, cross_validate_seeds
+from vidclass.training.out_of_fold import FoldResult
 from vidclass.training.presets import run_config
-from vidclass.training.seeds import SeedsResult, cross_validate_seeds
 
 MANIFEST = Manifest(Rows.from_columns({"video": ["/a.avi", "/b.avi"], "label": ["a", "b"]}).table)
 RIGHT = {5: (0.5, 0.7), 6: (0.7, 0.9), 7: (0.9, 0.9)}

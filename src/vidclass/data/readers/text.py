@@ -1,4 +1,4 @@
-"""Text and JSON that somebody else wrote, read strictly: errors say which file and which row."""
+"""Strict reading of text and JSON files of other tools; errors name the file and the row."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ MAX_BYTES = 1 << 29  # the largest annotations in use have some 100 MB; this sti
 _HEAD_BYTES = (1 << 16, 1 << 24)  # an entry with thousands of boxes does not fit into the first
 
 
-def refuse(path: Path, rule: str, cases: Sequence[str]) -> None:
-    """Raise what is wrong with which rows, if any is.
+def require_valid(path: Path, rule: str, problems: Sequence[str]) -> None:
+    """Require a list of problems to be empty.
 
     Raises:
-        ManifestError: there are cases.
+        ManifestError: it is not; the message has the rule and the first problems.
     """
-    if cases:
-        raise ManifestError(f"{path.name}: {rule}; {listed(cases)}.")
+    if problems:
+        raise ManifestError(f"{path.name}: {rule}; {listed(problems)}.")
 
 
-def shown(value: object) -> str:
-    """A value as it stands in a message: never long, whatever a file holds."""
+def short_repr(value: object) -> str:
+    """Return the repr of a value for a message, shortened whatever a file holds."""
     return reprlib.repr(value)
 
 
-def number_in(value: object) -> float | None:
-    """A finite number (no truth value, no text), else None."""
+def as_number(value: object) -> float | None:
+    """Return a finite number (not a bool, not text) as a float, else None."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     # A whole number beyond the range of floats would raise OverflowError.
     return float(value) if abs(value) < 2**53 else None
 
 
-def head_of(path: Path, size: int = _HEAD_BYTES[0]) -> str:
-    """The beginning of a file as text; nothing if there is no such file or it cannot be read."""
+def read_head(path: Path, size: int = _HEAD_BYTES[0]) -> str:
+    """Return the first `size` bytes of a file as text; "" if it cannot be read."""
     try:
         if not os.path.isfile(path):
             return ""
@@ -53,12 +53,12 @@ def head_of(path: Path, size: int = _HEAD_BYTES[0]) -> str:
 
 
 def first_line(path: Path) -> str:
-    """The first line that is not blank, without outer blanks; may be empty."""
-    return next((line.strip() for line in head_of(path).split("\n") if line.strip()), "")
+    """Return the first line that is not blank, stripped; "" if there is none."""
+    return next((line.strip() for line in read_head(path).split("\n") if line.strip()), "")
 
 
 def read_text(path: Path) -> str:
-    """The whole file.
+    """Return the text of a file.
 
     Raises:
         ManifestError: it is too large, not UTF-8 or cannot be read.
@@ -73,32 +73,54 @@ def read_text(path: Path) -> str:
         data = path.read_bytes()
     except OSError as error:
         raise ManifestError(f"{str(path)!r} cannot be read: {error.strerror}.") from error
+    return decode_text(path, data)
+
+
+def decode_text(path: Path, data: bytes) -> str:
+    """Decode the bytes of a file, without a byte order mark.
+
+    Raises:
+        ManifestError: they are not UTF-8, or contain NUL.
+    """
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        _not_text(path, data, error.start)
+        raise _not_text(path, data, error.start) from error
     if "\0" in text:
-        _not_text(path, data, data.index(b"\0"))
+        raise _not_text(path, data, data.index(b"\0"))
     return text
 
 
-def _not_text(path: Path, data: bytes, place: int) -> NoReturn:
-    row = data.count(b"\n", 0, place) + 1
-    raise ManifestError(
-        f"{path.name} is not UTF-8 text: byte 0x{data[place]:02x} in row {row}. Save it as UTF-8."
+def _not_text(path: Path, data: bytes, offset: int) -> ManifestError:
+    row = data.count(b"\n", 0, offset) + 1
+    return ManifestError(
+        f"{path.name} is not UTF-8 text: byte 0x{data[offset]:02x} in row {row}. Save it as UTF-8."
     )
 
 
-def load_json(path: Path) -> object:
-    """What a JSON file says; NaN, infinities and keys that come twice are refused.
+def text_lines(path: Path) -> list[tuple[int, str]]:
+    """Return the lines that are not blank, stripped, each with its number from 1.
 
     Raises:
-        ManifestError: it is not strict JSON; the line is named where there is one.
+        ManifestError: the file cannot be read as text, or has no such line.
+    """
+    text = read_text(path)
+    lines = [(n, line.strip()) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
+    if not lines:
+        raise ManifestError(f"{path.name} is empty: one line a clip is needed.")
+    return lines
+
+
+def load_json(path: Path) -> object:
+    """Parse a JSON file; NaN, infinities and duplicate keys are errors.
+
+    Raises:
+        ManifestError: it is not strict JSON; the message names the row if there is one.
     """
     text = read_text(path)
     try:
         value: object = json.loads(
-            text, parse_constant=_refuse_constant, object_pairs_hook=_unique, parse_float=_finite
+            text, parse_constant=_reject_constant, object_pairs_hook=_unique, parse_float=_finite
         )
     except json.JSONDecodeError as error:
         raise ManifestError(
@@ -113,31 +135,31 @@ def load_json(path: Path) -> object:
 
 
 def load_entries(path: Path) -> list[dict[str, object]]:
-    """A JSON file that is a list of objects, as all the exports are that we read.
+    """Parse a JSON file that is a list of objects.
 
     Raises:
         ManifestError: it is something else, or has no entries.
     """
     value = load_json(path)
     if not isinstance(value, list):
-        raise ManifestError(f"{path.name} must be a JSON list, received: {shown(value)}.")
+        raise ManifestError(f"{path.name} must be a JSON list, received: {short_repr(value)}.")
     if not value:
         raise ManifestError(f"{path.name} has no entries.")
     others = [
-        f"entry {number} is {shown(entry)}"
+        f"entry {number} is {short_repr(entry)}"
         for number, entry in enumerate(value, start=1)
         if not isinstance(entry, dict)
     ]
-    refuse(path, "every entry must be a JSON object", others)
+    require_valid(path, "every entry must be a JSON object", others)
     return value
 
 
 def first_entry(path: Path) -> dict[str, object]:
-    """The first object of a JSON list, without reading the rest; empty if there is none."""
+    """Parse the first object of a JSON list without reading the rest; {} if there is none."""
     if path.suffix.lower() != ".json":
         return {}
     for size in _HEAD_BYTES:
-        text = head_of(path, size).lstrip()
+        text = read_head(path, size).lstrip()
         if not text.startswith("["):
             return {}
         try:
@@ -148,20 +170,20 @@ def first_entry(path: Path) -> dict[str, object]:
     return {}
 
 
-def _refuse_constant(text: str) -> NoReturn:
+def _reject_constant(text: str) -> NoReturn:
     raise ValueError(f"{text} is no number")
 
 
 def _finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise ValueError(f"the number {shown(text)} is too large")
+        raise ValueError(f"the number {short_repr(text)} is too large")
     return number
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    unique = dict(pairs)
+    if len(unique) < len(pairs):
         name, _ = Counter(name for name, _ in pairs).most_common(1)[0]
-        raise ValueError(f"one object has the key {shown(name)} twice")
-    return found
+        raise ValueError(f"one object has the key {short_repr(name)} twice")
+    return unique

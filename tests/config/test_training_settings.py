@@ -1,12 +1,14 @@
+"""Texts of training settings, and the fields that they become."""
+
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
 
+from vidclass.config import parse_training_settings, training_setting_names
 from vidclass.errors import ConfigError
 from vidclass.training.presets import run_config
-from vidclass.training.settings import parse_settings, setting_names
 
 
 @pytest.mark.parametrize(
@@ -28,23 +30,23 @@ from vidclass.training.settings import parse_settings, setting_names
         (["augment.reverse_labels=all"], {"augment": {"reverse_labels": "all"}}),
     ],
 )
-def test_what_is_said(texts: list[str], expected: dict[str, Any]) -> None:
-    assert parse_settings(texts) == expected
+def test_texts_become_fields(texts: list[str], expected: dict[str, Any]) -> None:
+    assert parse_training_settings(texts) == expected
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("ema", r"--set 'ema' must be KEY=VALUE, as in --set ema=0\.99"),
-        ("=3", r"--set '=3' must be KEY=VALUE"),
-        ("emma=0.9", r"--set='emma' is not one of .* Did you mean 'ema'\?"),
+        ("ema", r"settings='ema' must be KEY=VALUE, as in ema=0\.99"),
+        ("=3", r"settings='=3' must be KEY=VALUE"),
+        ("emma=0.9", r"settings='emma' is not one of .* Did you mean 'ema'\?"),
         ("augment.mixupp=1", r"Did you mean 'augment\.mixup'\?"),
-        ("augment=1", r"--set='augment' is not one of"),
+        ("augment=1", r"settings='augment' is not one of"),
     ],
 )
-def test_what_cannot_be_said(text: str, message: str) -> None:
+def test_other_texts_are_refused(text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        parse_settings([text])
+        parse_training_settings([text])
 
 
 @pytest.mark.parametrize(
@@ -58,7 +60,7 @@ def test_what_cannot_be_said(text: str, message: str) -> None:
 )
 def test_a_wrong_value_is_named(text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        run_config(training=parse_settings([text]))
+        run_config(training=parse_training_settings([text]))
 
 
 def test_every_key_arrives() -> None:
@@ -67,8 +69,8 @@ def test_every_key_arrives() -> None:
              "balance_classes=false", "seed=4", "loss=focal", "focal_gamma=1", "ema=0.5",
              "monitor=macro_f1", "augment.mixup=0.1", "augment.frame_drop=0.1",
              "augment.jitter=0.1", "augment.reverse=0.1", "augment.reverse_labels=all"]  # fmt: skip
-    assert [text.split("=")[0] for text in texts] == setting_names()
-    training = run_config(training=parse_settings(texts)).training
+    assert [text.split("=")[0] for text in texts] == training_setting_names()
+    training = run_config(training=parse_training_settings(texts)).training
     dump = training.model_dump()
-    for name, value in parse_settings(texts).items():
+    for name, value in parse_training_settings(texts).items():
         assert dump[name] == value
