@@ -74,9 +74,7 @@ def find_duplicates(
         for pair in near_duplicates(distinct):
             rows = [*rows_by_key[str(keys[pair.first])], *rows_by_key[str(keys[pair.second])]]
             pair_rows = (pair.first, pair.second)
-            duplicates.append(
-                DuplicateSet(pair_rows, pair.similarity, False, _across(sides, rows))
-            )
+            duplicates.append(DuplicateSet(pair_rows, pair.similarity, False, _across(sides, rows)))
     return sorted(
         duplicates, key=lambda each: (_harm(each), not each.exact, -each.similarity, each.rows)
     )

@@ -134,9 +134,7 @@ def _clip_issue(
     return [Issue(kind, severity, f"{counted(len(rows), 'clip')} {title}", advice, rows, details)]
 
 
-def _spans_beyond_end(
-    manifest: Manifest, inspections: Sequence[ClipInspection]
-) -> dict[int, str]:
+def _spans_beyond_end(manifest: Manifest, inspections: Sequence[ClipInspection]) -> dict[int, str]:
     details_by_row = {}
     for row, (each, stop_s) in enumerate(zip(inspections, manifest.table["stop_s"], strict=True)):
         if each.failure is None and each.info is not None and stop_s is not None:
@@ -146,9 +144,7 @@ def _spans_beyond_end(
     return details_by_row
 
 
-def wrong_label_issues(
-    label_issues: Sequence[LabelIssue], agreement: float | None
-) -> list[Issue]:
+def wrong_label_issues(label_issues: Sequence[LabelIssue], agreement: float | None) -> list[Issue]:
     """Return one issue for all clips whose label may be wrong.
 
     Args:
