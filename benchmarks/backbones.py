@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from vidclass.backbones.registry import backbones, get_backbone
+from vidclass.backbones import backbone_names, get_backbone
 from vidclass.cli.backbones import measure
 from vidclass.config import FeatureConfig, GeometryConfig
 from vidclass.errors import RuntimeRouteError
@@ -32,11 +32,13 @@ def main() -> None:
     parser.add_argument("--most-pixels", type=int, default=4096, help="of a side")
     parser.add_argument("--again", action="store_true")
     arguments = parser.parse_args()
-    names = arguments.names or sorted(backbones, key=lambda name: backbones[name].parameters)
+    listed = backbone_names()
+    names = arguments.names or sorted(listed, key=lambda name: get_backbone(name).parameters)
     done = set() if arguments.again else {row["name"] for row in _rows(arguments.out)}
     for name in names:
-        if get_backbone(name).name not in done:
-            row = _measured(name, min(arguments.most_pixels, backbones[name].size))
+        backbone = get_backbone(name)
+        if backbone.name not in done:
+            row = _measured(name, min(arguments.most_pixels, backbone.size))
             print(row, file=sys.stderr, flush=True)
             with arguments.out.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
@@ -44,7 +46,7 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     slowest_first = sorted(_rows(arguments.out), key=lambda row: -row["ms"])
     rows = {row["name"]: row for row in slowest_first}
-    for name in backbones:
+    for name in listed:
         if name in rows:
             print(_line(rows[name]))
 
@@ -75,7 +77,7 @@ def _measured(name: str, size: int) -> dict[str, Any]:
 
 
 def _line(row: dict[str, Any]) -> str:
-    backbone = backbones[row["name"]]
+    backbone = get_backbone(row["name"])
     smaller = "" if row["size"] == backbone.size else f"measured at {row['size']}"
     parity = "" if row["parity"] is None else f"{row['parity']:.0e}"
     cells = [

@@ -73,7 +73,7 @@ def parse() -> argparse.Namespace:
 
 def step(options: argparse.Namespace) -> dict[str, float]:
     """What one setting takes, measured in this very process."""
-    from vidclass.backbones.registry import get_backbone
+    from vidclass.backbones import get_backbone
     from vidclass.config import FeatureConfig, FinetuneConfig, GeometryConfig, SamplingConfig
     from vidclass.finetuning.build import build_network, compile_joint
     from vidclass.finetuning.model import join, leaves, quick_twin, unfreeze

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageSequence
 
-from vidclass.backbones.i3d_weights import kinetics_labels, load_i3d
+from vidclass.backbones import load_i3d
+from vidclass.backbones.i3d.family import kinetics_labels
 from vidclass.errors import VidclassError
 
 TOP = 5

@@ -11,10 +11,17 @@ from typing import Any
 
 import pytest
 
-from vidclass.backbones import hub_files, timm_models
-from vidclass.backbones.hf_pictures import Pictures, own_side, read_pictures
-from vidclass.backbones.hub_files import identity, kept, located, read_json, weight_files
-from vidclass.backbones.registry import backbones, get_backbone
+from vidclass.backbones import Backbone, get_backbone, hub_files
+from vidclass.backbones.hub_files import (
+    cached_folder,
+    files_id,
+    model_folder,
+    read_json,
+    weight_files,
+)
+from vidclass.backbones.hugging_face.family import HuggingFace
+from vidclass.backbones.hugging_face.network import ImageInput, config_side, read_input
+from vidclass.backbones.timm import Timm
 from vidclass.errors import ConfigError, WeightsError
 
 COMMIT = "c0ffee"
@@ -25,7 +32,7 @@ TIMM = {"architecture": "a", "pretrained_cfg": {"input_size": [3, 32, 32], "mean
 ADVICE = (
     "Where there is a network, download config.json, preprocessor_config.json (if there is one) "
     "and model.safetensors of {} from the Hugging Face hub, put them into a folder, and give "
-    "--backbone {}:FOLDER"
+    "backbone='{}:FOLDER'"
 )
 
 
@@ -65,10 +72,10 @@ def without(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
 
 
 def test_what_was_fetched_is_found_without_the_library(hub: Path) -> None:
-    assert kept("org/tiny") is None
+    assert cached_folder("org/tiny") is None
     folder = keep(hub, "org/tiny", "config.json")
-    assert kept("org/tiny") == folder
-    assert located("org/tiny", name="hf:org/tiny") == folder
+    assert cached_folder("org/tiny") == folder
+    assert model_folder("org/tiny", name="hf:org/tiny") == folder
 
 
 @pytest.mark.parametrize("variable", ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"])
@@ -76,9 +83,9 @@ def test_the_cache_is_where_the_library_has_it(
     variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, str(tmp_path / "elsewhere"))
-    assert kept("org/tiny") is None
+    assert cached_folder("org/tiny") is None
     folder = keep(tmp_path / "elsewhere", "org/tiny", "config.json")
-    assert kept("org/tiny") == folder
+    assert cached_folder("org/tiny") == folder
 
 
 def test_without_settings_the_cache_is_the_users(
@@ -87,7 +94,7 @@ def test_without_settings_the_cache_is_the_users(
     monkeypatch.delenv("HF_HOME")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     folder = keep(tmp_path / "huggingface" / "hub", "org/tiny", "config.json")
-    assert kept("org/tiny") == folder
+    assert cached_folder("org/tiny") == folder
 
 
 def test_what_is_missing_is_fetched_at_the_commit_that_is_here(
@@ -101,8 +108,10 @@ def test_what_is_missing_is_fetched_at_the_commit_that_is_here(
         return str(write(folder, "model.safetensors"))
 
     fake_hub(monkeypatch, download)
-    assert located("org/tiny", name="hf:org/tiny", weights=True) == folder
-    assert located("org/tiny", name="hf:org/tiny", weights=True) == folder  # nothing is missing now
+    assert model_folder("org/tiny", name="hf:org/tiny", weights=True) == folder
+    assert (
+        model_folder("org/tiny", name="hf:org/tiny", weights=True) == folder
+    )  # nothing is missing now
     assert [(one["repository"], one["revision"], one["cache_dir"]) for one in asked] == [
         ("org/tiny", COMMIT, hub)
     ]
@@ -113,12 +122,12 @@ def test_settings_alone_do_not_bring_the_weights(
     hub: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def download(_: str, **options: Any) -> str:
-        assert options["allow_patterns"] == ["config.json", *hub_files.PICTURES]
+        assert options["allow_patterns"] == ["config.json", *hub_files.IMAGE_SETTINGS]
         assert "revision" not in options
         return str(keep(hub, "org/tiny", "config.json"))
 
     fake_hub(monkeypatch, download)
-    assert located("org/tiny", name="hf:org/tiny").name == COMMIT
+    assert model_folder("org/tiny", name="hf:org/tiny").name == COMMIT
 
 
 @pytest.mark.parametrize(
@@ -150,7 +159,7 @@ def test_a_part_that_the_library_is_content_with_is_not_enough(
     folder = keep(hub, "org/tiny", "config.json", "preprocessor_config.json")
     fake_hub(monkeypatch, lambda *_, **__: str(folder))
     with pytest.raises(WeightsError) as caught:
-        located("org/tiny", name="hf:org/tiny", weights=True)
+        model_folder("org/tiny", name="hf:org/tiny", weights=True)
     assert str(caught.value) == (
         f"the weights of hf:org/tiny are not in {folder}: there is no model.safetensors, and no "
         f"other format is read, or it was not fetched. {ADVICE.format('org/tiny', 'hf')}"
@@ -195,8 +204,8 @@ def test_what_is_neither_folder_nor_name_is_refused(place: str) -> None:
 def test_timm_names_have_a_tag() -> None:
     with pytest.raises(ConfigError, match=r"backbone='timm:resnet18' names no weights: .*a1_in1k"):
         get_backbone("timm:resnet18")
-    assert timm_models._place("timm:resnet18.a1_in1k") == "timm/resnet18.a1_in1k"
-    assert timm_models._place("timm:org/tiny") == "org/tiny"
+    assert Timm().location("timm:resnet18.a1_in1k") == "timm/resnet18.a1_in1k"
+    assert Timm().location("timm:org/tiny") == "org/tiny"
 
 
 def test_unknown_families_are_refused() -> None:
@@ -211,8 +220,8 @@ def test_a_folder_says_what_it_lacks(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"there is no preprocessor_config.json in .*normalised"):
         get_backbone(f"hf:{tmp_path}")
     with pytest.raises(WeightsError, match=r"there is no model.safetensors, and no other format"):
-        located(str(tmp_path), name="hf:x", weights=True)
-    with pytest.raises(WeightsError, match=r"input_size=None in .* is not that of square pictures"):
+        model_folder(str(tmp_path), name="hf:x", weights=True)
+    with pytest.raises(WeightsError, match=r"input_size=None in .* is not that of square images"):
         get_backbone(f"timm:{tmp_path}")
 
 
@@ -237,16 +246,16 @@ def test_weights_in_several_files_are_all_there_or_none(tmp_path: Path) -> None:
 def test_a_folder_is_known_by_its_files(tmp_path: Path) -> None:
     folder = write(tmp_path / "model", "config.json", "model.safetensors")
     place = str(folder)
-    both = {weights: identity(place, folder, weights=weights) for weights in (True, False)}
+    both = {weights: files_id(place, folder, weights=weights) for weights in (True, False)}
     (folder / "model.safetensors").write_text("other")
-    assert identity(place, folder, weights=True) != both[True]
-    assert identity(place, folder, weights=False) == both[False]
+    assert files_id(place, folder, weights=True) != both[True]
+    assert files_id(place, folder, weights=False) == both[False]
     (folder / "config.json").write_text("other")
-    assert identity(place, folder, weights=False) != both[False]
+    assert files_id(place, folder, weights=False) != both[False]
 
 
 def test_a_model_of_the_hub_is_known_by_its_commit(hub: Path) -> None:
-    alias = backbones["dinov2_small"]
+    alias = get_backbone("dinov2_small")
     assert alias.weights_state == "to be fetched"
     assert alias.weights_id("random") == "hf-1-random-facebook/dinov2-small"
     files = ("config.json", "preprocessor_config.json", "model.safetensors")
@@ -254,18 +263,13 @@ def test_a_model_of_the_hub_is_known_by_its_commit(hub: Path) -> None:
     assert alias.weights_state == "at hand"
     assert alias.weights_id("pretrained") == f"hf-1-{COMMIT}"
     assert alias.weights_id("random") == f"hf-1-random-{COMMIT}"
-    assert get_backbone("dinov2_small") is alias  # its facts need no file
 
 
 @pytest.mark.parametrize("family", ["hf", "timm"])
 def test_other_weights_are_refused(family: str, tmp_path: Path) -> None:
-    from vidclass.backbones.registry import Backbone
-
-    module = {"hf": "hugging_face", "timm": "timm_models"}[family]
-    model = Backbone(f"{family}:{tmp_path}", 32, 8, 9, f"vidclass.backbones.{module}")
-    message = (
-        rf"weights='mine.h5' of {family}:.* is neither 'pretrained'.*--backbone {family}:FOLDER"
-    )
+    families = {"hf": HuggingFace(), "timm": Timm()}
+    model = Backbone(f"{family}:{tmp_path}", families[family], 32, 8, 9)
+    message = rf"weights='mine.h5' of {family}:.* neither 'pretrained'.*backbone='{family}:FOLDER'"
     with pytest.raises(WeightsError, match=message):
         model.weights_id("mine.h5")
     assert model.weights_state == "to be fetched"
@@ -292,8 +296,8 @@ def test_pictures_are_as_the_model_wants_them(
 ) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"image_size": 48}))
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(CHANNELS | says))
-    found = read_pictures(tmp_path, "hf:x")
-    assert found == Pictures(size, [0.5] * 3, [0.2] * 3, 1 / 255 if scale is None else scale)
+    found = read_input(tmp_path, "hf:x")
+    assert found == ImageInput(size, [0.5] * 3, [0.2] * 3, 1 / 255 if scale is None else scale)
 
 
 @pytest.mark.parametrize(
@@ -310,22 +314,22 @@ def test_pictures_are_described_in_several_files(
     says = {nested: SAYS, "tokenizer": {"size": 7}} if nested else SAYS
     write(tmp_path, "config.json")
     (tmp_path / file).write_text(json.dumps(says))
-    assert read_pictures(tmp_path, "hf:x").size == 32
-    first = identity(str(tmp_path), tmp_path, weights=False)
+    assert read_input(tmp_path, "hf:x").size == 32
+    first = files_id(str(tmp_path), tmp_path, weights=False)
     (tmp_path / file).write_text(json.dumps(says | {"more": 1}))
-    assert identity(str(tmp_path), tmp_path, weights=False) != first
+    assert files_id(str(tmp_path), tmp_path, weights=False) != first
 
 
 def test_pictures_may_need_no_normalisation(tmp_path: Path) -> None:
     says = {"size": 32, "do_normalize": False}
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(says))
-    assert read_pictures(tmp_path, "hf:x") == Pictures(32, [0.0] * 3, [1.0] * 3, 1 / 255)
+    assert read_input(tmp_path, "hf:x") == ImageInput(32, [0.0] * 3, [1.0] * 3, 1 / 255)
 
 
 @pytest.mark.parametrize(
     ("says", "message"),
     [
-        ({"size": {"height": 32, "width": 64}}, r"names the size of square pictures: size=.*64"),
+        ({"size": {"height": 32, "width": 64}}, r"states the size of square images: size=.*64"),
         ({"size": 32, "image_std": [1, 2]}, r"image_std=\[1, 2\] in .* is not three numbers"),
         ({"size": 32, "image_mean": [1, 2, True]}, r"image_mean=.* is not three numbers"),
     ],
@@ -336,10 +340,10 @@ def test_pictures_that_cannot_be_made_are_refused(
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(CHANNELS | says))
     with pytest.raises(WeightsError, match=message):
-        read_pictures(tmp_path, "hf:x")
+        read_input(tmp_path, "hf:x")
 
 
-def test_a_vision_tower_has_its_own_side() -> None:
-    assert own_side({"image_size": 32}) == 32
-    assert own_side({"vision_config": {"image_size": 48}, "image_size": 32}) == 48
-    assert own_side({}) is None
+def test_a_vision_tower_has_its_config_side() -> None:
+    assert config_side({"image_size": 32}) == 32
+    assert config_side({"vision_config": {"image_size": 48}, "image_size": 32}) == 48
+    assert config_side({}) is None

@@ -1,133 +1,48 @@
-"""One contract for every backbone in the table."""
+"""Backbones by name, and families of one's own."""
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import keras
-import numpy as np
 import pytest
 
-from vidclass._core.files import sha256_of
-from vidclass.backbones import loading
-from vidclass.backbones.hugging_face import ALIASES
-from vidclass.backbones.keras_applications import APPLICATIONS
-from vidclass.backbones.lite_weights import LITES
-from vidclass.backbones.registry import backbones, build_backbone, get_backbone
-from vidclass.errors import ConfigError, WeightsError
-
-# One of each family but the largest, and those that are quickly built.
-BUILT = (
-    *LITES,
-    "ConvNeXtTiny",
-    "DenseNet121",
-    "EfficientNetB0",
-    "EfficientNetV2B0",
-    "InceptionV3",
-    "MobileNet",
-    "MobileNetV2",
-    "MobileNetV3Small",
-    "NASNetMobile",
-    "ResNet50",
-    "ResNet50V2",
-    "Xception",
+from vidclass.backbones import (
+    Backbone,
+    BackboneFamily,
+    backbone_names,
+    get_backbone,
+    register_backbone_family,
+    unregister_backbone_family,
 )
-# Under OpenVINO a network is built in a second; JAX compiles the making of every weight first.
-# Nothing is fetched: the builder only notes the name of the file that Keras would fetch.
-BUILDER = """
-import json, sys
-import vidclass.runtime.openvino_network
-from keras.src.models import Model
-from keras.src.utils import file_utils
-from vidclass.backbones.registry import build_backbone, get_backbone
-fetched = []
-file_utils.get_file = lambda name, *_, **__: fetched.append(name)
-Model.load_weights = lambda *_, **__: None
-for name in sys.argv[1:]:
-    fetched.clear()
-    model = build_backbone(name, get_backbone(name).size, "pretrained")
-    shapes = [model.input_shape, model.output_shape]
-    print(json.dumps([name, *shapes, model.count_params(), fetched]))
-"""
+from vidclass.backbones.family import load_family
+from vidclass.backbones.hugging_face.family import ALIASES
+from vidclass.backbones.keras_applications import APPLICATIONS
+from vidclass.backbones.lite.family import LITES
+from vidclass.backbones.registry import build_backbone
+from vidclass.config import FeatureConfig, GeometryConfig
+from vidclass.errors import ConfigError
+from vidclass.features.extractor import backbone_spec, feature_extractor
+from vidclass.runtime.ir import ensure_ir
+
+SUPPORT = Path(__file__).parents[1] / "support"
 
 
-def test_every_network_of_keras_applications_is_there() -> None:
-    found = {name for name in dir(keras.applications) if name[0].isupper()}
-    assert found == set(APPLICATIONS)
-    assert set(backbones) == {*LITES, *APPLICATIONS, *ALIASES, "i3d_rgb"}
+@pytest.fixture
+def own() -> Iterator[type[BackboneFamily]]:
+    """A registered family of the user's own."""
+    from own_backbones import OwnFamily
+
+    register_backbone_family(OwnFamily)
+    yield OwnFamily
+    unregister_backbone_family(OwnFamily)
 
 
-@pytest.mark.slow
-def test_built_networks_are_as_declared() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", BUILDER, *BUILT],
-        env=os.environ | {"KERAS_BACKEND": "openvino"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
-    declared = [get_backbone(name) for name in BUILT]
-    assert found == [
-        [
-            entry.name,
-            [None, entry.size, entry.size, 3],
-            [None, entry.width],
-            entry.parameters,
-            [APPLICATIONS[entry.name].weights_file] if entry.name in APPLICATIONS else [],
-        ]
-        for entry in declared
-    ]
-
-
-def test_weights_that_keras_has_fetched_are_at_hand(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    assert backbones["ResNet50"].weights_state == "to be fetched"
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models" / APPLICATIONS["ResNet50"].weights_file).touch()
-    assert backbones["ResNet50"].weights_state == "at hand"
-    assert backbones["ResNet101"].weights_state == "to be fetched"
-
-
-@pytest.fixture(scope="module")
-def small() -> Any:
-    return build_backbone("MobileNet", 32, "random")
-
-
-def inner(model: Any) -> Any:
-    """The network without its preprocessing."""
-    return next(layer for layer in model.layers if isinstance(layer, keras.Model))
-
-
-def test_preprocessing_is_inside(small: Any) -> None:
-    frames = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype("float32")
-    preprocess = keras.applications.mobilenet.preprocess_input
-    expected = inner(small).predict_on_batch(preprocess(frames.copy()))
-    np.testing.assert_allclose(small.predict_on_batch(frames), expected, rtol=1e-4, atol=1e-5)
-
-
-def test_random_weights_keep_signals_alive(small: Any) -> None:
-    frames = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype("float32")
-    assert 1e-3 < np.abs(small.predict_on_batch(frames)).max() < 1e4
-
-
-def test_random_weights_are_the_same_each_time(small: Any) -> None:
-    before = small.get_weights()
-    loading.randomise(small)
-    assert all(np.array_equal(a, b) for a, b in zip(before, small.get_weights(), strict=True))
-    # A kernel's spread hangs on how many numbers each of its outputs sums up.
-    kernels = [weight for weight in before if weight.ndim == 4 and weight.size > 50_000]
-    for kernel in kernels:
-        fan_in = np.prod(kernel.shape[:3])
-        assert kernel.std() == pytest.approx(np.sqrt(2 / fan_in), rel=0.05)
+def test_the_listed_backbones() -> None:
+    assert backbone_names() == [*LITES, *APPLICATIONS, "i3d_rgb", *ALIASES]
 
 
 def test_an_unknown_name_names_the_nearest() -> None:
@@ -136,125 +51,91 @@ def test_an_unknown_name_names_the_nearest() -> None:
         get_backbone("InceptionV4")
 
 
-@pytest.mark.parametrize("name", ["efficientnet_lite0", "MobileNet"])
-def test_a_missing_weights_file_is_named(name: str) -> None:
-    message = rf"weights='mine.h5' of {name} is neither 'pretrained' nor 'random' nor a file"
-    with pytest.raises(WeightsError, match=message):
-        get_backbone(name).weights_id("mine.h5")
+def test_own_backbones_are_found_by_name_and_by_prefix(own: type[BackboneFamily]) -> None:
+    assert backbone_names()[-2:] == ["own_frames", "own_windows"]
+    assert get_backbone("own_windows").window == 4
+    assert get_backbone("own:48").size == 48
+    unregister_backbone_family(own)
+    with pytest.raises(ConfigError, match="backbone='own_frames' is not one of"):
+        get_backbone("own_frames")
+    with pytest.raises(ConfigError, match="family of backbones='own' is not one of"):
+        get_backbone("own:48")
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize("content", ["no HDF5", "another network"])
-def test_a_weights_file_that_does_not_fit_is_named(content: str, tmp_path: Path) -> None:
-    file = tmp_path / "mine.weights.h5"
-    if content == "no HDF5":
-        file.write_text(content)
-    else:
-        inputs = keras.Input((4,))
-        keras.Model(inputs, keras.layers.Dense(3)(inputs)).save_weights(file)
-    with pytest.raises(WeightsError, match=r"mine.weights.h5 does not hold weights of MobileNet: "):
-        build_backbone("MobileNet", 32, str(file))
+@pytest.mark.parametrize("name", ["own_frames", "own_windows"])
+def test_own_backbones_are_built_in_child_processes(own: type[BackboneFamily], name: str) -> None:
+    geometry = GeometryConfig(size=32)
+    config = FeatureConfig(backbone=name, geometry=geometry, precision="f32")
+    assert ensure_ir(backbone_spec(config)).parity < 1e-4
+    extractor = feature_extractor(config)
+    assert extractor.open().route == "openvino"
+    assert (extractor.width, extractor.window) == (4, 4 if name == "own_windows" else 1)
 
 
-@pytest.mark.slow
-def test_own_weights_of_an_application_are_loaded(small: Any, tmp_path: Path) -> None:
-    file = tmp_path / "mine.weights.h5"
-    inner(small).save_weights(file)
-    loaded = build_backbone("MobileNet", 32, str(file))
-    for found, expected in zip(loaded.get_weights(), small.get_weights(), strict=True):
-        np.testing.assert_array_equal(found, expected)
-    assert get_backbone("MobileNet").weights_id(str(file)).endswith(sha256_of(file))
+def test_a_child_process_registers_nothing_by_itself(own: type[BackboneFamily]) -> None:
+    arguments = get_backbone("own_frames").build_arguments(size=32, weights="random")
+    assert arguments["family"] == "own_backbones:OwnFamily"
+    unregister_backbone_family(own)
+    assert build_backbone(**arguments).output_shape == (None, 4)
+    assert "family" not in get_backbone("MobileNet").build_arguments(size=32, weights="random")
 
 
-def test_a_missing_weights_file_is_named_by_the_loader_too(small: Any) -> None:
-    with pytest.raises(WeightsError, match=r"weights='mine.h5' of MobileNet is neither"):
-        loading.load_weights_file(small, "MobileNet", "mine.h5")
+def test_a_family_is_registered_once_under_free_names(own: type[BackboneFamily]) -> None:
+    register_backbone_family(own)
+    assert backbone_names().count("own_frames") == 1
+    from own_backbones import TakesMobileNet, TakesPrefix
+
+    with pytest.raises(ConfigError, match=r"'MobileNet' is a name of .*:KerasApplications'"):
+        register_backbone_family(TakesMobileNet)
+    with pytest.raises(ConfigError, match=r"'timm' is a name of 'vidclass.backbones.timm:Timm'"):
+        register_backbone_family(TakesPrefix)
 
 
-def raising(error: Exception) -> Callable[..., Any]:
-    def make(**_: Any) -> Any:
-        raise error
+def test_a_family_that_no_child_process_can_import_is_refused() -> None:
+    from own_backbones import OwnFamily
 
-    return make
+    class Local(OwnFamily):
+        """Defined inside a function."""
 
-
-URL = "https://files.test/inception_v3/inception_v3_notop.h5"
+    with pytest.raises(ConfigError, match="<locals>.Local' cannot be imported by child processes"):
+        register_backbone_family(Local)
+    script = (
+        f"import sys; sys.path.insert(0, {str(SUPPORT)!r})\n"
+        "from own_backbones import OwnFamily\n"
+        "from vidclass.backbones import register_backbone_family\n"
+        "class Mine(OwnFamily): ...\n"
+        "register_backbone_family(Mine)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert "'__main__:Mine' cannot be imported by child processes" in done.stderr
 
 
 @pytest.mark.parametrize(
-    "reason", ["None -- [Errno -2] Name or service not known", "404 -- Not Found"]
-)
-def test_weights_that_cannot_be_fetched_say_where_to_put_them(
-    reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # The words are those of keras.utils.get_file, which raises a bare Exception.
-    error = Exception(f"URL fetch failure on {URL}: {reason}")
-    monkeypatch.setattr(keras.applications, "InceptionV3", raising(error))
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    with pytest.raises(WeightsError) as caught:
-        build_backbone("InceptionV3", 299, "pretrained")
-    target = tmp_path / "models" / APPLICATIONS["InceptionV3"].weights_file
-    assert str(caught.value) == (
-        "the ImageNet weights of InceptionV3 are not on this machine and cannot be fetched: "
-        f"{error}. Download {URL} where there is a network and put it here: {target}"
-    )
-
-
-def test_keras_still_says_so_when_it_cannot_fetch(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The real path through Keras, with its download pointed at a port that nobody listens to."""
-    from keras.src.utils import file_utils
-
-    fetch = file_utils.urlretrieve
-    monkeypatch.setattr(
-        file_utils, "urlretrieve", lambda _, *rest: fetch("http://127.0.0.1:9/x.h5", *rest)
-    )
-    monkeypatch.setattr(file_utils.config, "keras_home", lambda: str(tmp_path))
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    message = (
-        r"the ImageNet weights of MobileNet are not on this machine .*Connection refused.* "
-        rf"put it here: {tmp_path}{os.sep}models{os.sep}mobilenet_1_0_224\S+\.h5$"
-    )
-    with pytest.raises(WeightsError, match=message):
-        build_backbone("MobileNet", 224, "pretrained")
-
-
-@pytest.mark.parametrize(
-    ("name", "url", "file"),
+    ("path", "message"),
     [
-        # Keras keeps NASNet's files under other names than they have where they come from.
-        ("NASNetMobile", "https://files.test/NASNet-mobile-no-top.h5", "nasnet_mobile_no_top.h5"),
-        ("MobileNet", "https://files.test/mobilenet_1_0_128.h5", "mobilenet_1_0_128.h5"),
+        ("nowhere_at_all:Family", "cannot be imported: No module named 'nowhere_at_all'"),
+        ("own_backbones:Missing", "cannot be imported: .* has no attribute 'Missing'"),
+        ("own_backbones:Backbone", "is no subclass of BackboneFamily"),
     ],
 )
-def test_the_place_of_weights_is_where_keras_looks(
-    name: str, url: str, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    error = Exception(f"URL fetch failure on {url}: 404 -- Not Found")
-    monkeypatch.setattr(keras.applications, name, raising(error))
-    with pytest.raises(WeightsError) as caught:
-        build_backbone(name, 128, "pretrained")
-    assert str(caught.value).endswith(f" put it here: {tmp_path / 'models' / file}")
-
-
-def test_a_corrupt_download_is_an_expected_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    error = ValueError("Incomplete or corrupted file detected. The md5 file hash does not match.")
-    monkeypatch.setattr(keras.applications, "InceptionV3", raising(error))
-    message = r"cannot be fetched: Incomplete or corrupted file detected.* Download its ImageNet"
-    with pytest.raises(WeightsError, match=message):
-        build_backbone("InceptionV3", 299, "pretrained")
-
-
-def test_pictures_too_small_for_a_network_are_refused() -> None:
-    message = r"size=32 is too small for InceptionV3: .*at least 75x75.* its own is 299"
+def test_a_path_to_no_family_is_refused(path: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        build_backbone("InceptionV3", 32, "random")
+        load_family(path)
 
 
-def test_other_errors_of_keras_are_raised_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keras.applications, "InceptionV3", raising(ValueError("a defect")))
-    with pytest.raises(ValueError, match="a defect"):
-        build_backbone("InceptionV3", 299, "random")
+def test_importing_the_contract_is_light() -> None:
+    heavy = ("jax", "keras", "openvino", "torch", "transformers", "timm", "keras_hub")
+    script = (
+        "import sys\nfrom vidclass.backbones import get_backbone\n"
+        "get_backbone('i3d_rgb').weights_state\n"
+        f"print([m for m in {heavy!r} if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_a_backbone_describes_itself() -> None:
+    backbone: Any = get_backbone("i3d_rgb")
+    assert isinstance(backbone, Backbone)
+    assert (backbone.framework, backbone.reference, backbone.window) == ("keras", "numpy", 64)

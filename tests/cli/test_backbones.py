@@ -11,7 +11,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from vidclass.backbones.registry import Backbone, backbones
+from vidclass.backbones import Backbone, backbone_names, get_backbone
 from vidclass.cli import backbones as module
 from vidclass.cli.backbones import measure, speed_config
 from vidclass.cli.main import app
@@ -76,7 +76,7 @@ def row(done: Result, name: str) -> list[str]:
 
 def test_every_backbone_has_a_row() -> None:
     done = run()
-    for backbone in backbones.values():
+    for backbone in map(get_backbone, backbone_names()):
         frames = f"{backbone.window}x" if backbone.window > 1 else ""
         assert row(done, backbone.name)[1] == f"{frames}{backbone.size}x{backbone.size}"
     assert row(done, LITE) == [LITE, "224x224", "1280", "3.4 M", "at hand", "Apache-2.0", "-"]
@@ -84,9 +84,9 @@ def test_every_backbone_has_a_row() -> None:
     assert done.stderr.splitlines() == [
         "note: a route of - is found out, in seconds to minutes, when the backbone is first used "
         "or measured",
-        "note: weights to be fetched: by Keras, when the backbone is first used, by vidclass, "
-        "when it is first used, by huggingface_hub (pip install 'vidclass[torch]'), when it is "
-        "first used",
+        "note: weights to be fetched: by Keras, when the backbone is first used, by vidclass "
+        "(pip install 'vidclass[i3d]'), when it is first used, by huggingface_hub (pip install "
+        "'vidclass[torch]'), when it is first used",
     ]
     licences = {name: row(done, name)[5] for name in ("VGG16", "ResNet50", "DenseNet121", LITE)}
     assert list(licences.values()) == ["CC-BY-4.0", "MIT", "BSD-3-Clause", "Apache-2.0"]
@@ -158,7 +158,7 @@ def test_json_says_the_same(opened: list[FeatureConfig], tmp_path: Path) -> None
     assert [entry["route"] for entry in value["backbones"]] == ["openvino", "keras", None]
     run("--json", str(tmp_path / "all.json"))
     value = json.loads((tmp_path / "all.json").read_text())
-    assert [entry["name"] for entry in value["backbones"]] == list(backbones)
+    assert [entry["name"] for entry in value["backbones"]] == backbone_names()
     assert {entry["frames_per_s"] for entry in value["backbones"]} == {None}
 
 

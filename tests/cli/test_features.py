@@ -120,7 +120,7 @@ def test_verify_names_damage_and_fails(store: Path) -> None:
     assert done.exit_code == 1
     assert done.stdout.splitlines() == [
         f"{FIRST}: 2 clips are whole",
-        f"  damaged: row 1, the clip {1:032x} of 1.avi: its checksum does not fit",
+        f"  damaged: row 1, the clip {1:032x} of 1.avi: its checksum does not match",
         f"{SECOND}: 2 clips are whole",
         "1 of 2 tables are whole",
         "`vidclass features prune --damaged` removes what is damaged: extract it again",

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from tiny_set import command
 from vidclass import __version__
-from vidclass.backbones.registry import backbones
+from vidclass.backbones import backbone_names, get_backbone
 from vidclass.cli import console
 from vidclass.cli.main import app
 from vidclass.heads.registry import heads
@@ -133,7 +133,8 @@ def test_a_defect_is_no_expected_error(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_lists(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     done = CliRunner().invoke(app, ["backbones"])
-    for name, backbone in backbones.items():
+    for name in backbone_names():
+        backbone = get_backbone(name)
         row = next(line for line in done.stdout.splitlines() if f" {name} " in line)
         assert f"{backbone.size}x{backbone.size}" in row
         assert f" {backbone.width} " in row

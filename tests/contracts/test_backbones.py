@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from vidclass.backbones.hugging_face import ALIASES
+from vidclass.backbones import backbone_names, get_backbone
+from vidclass.backbones.family import load_family
+from vidclass.backbones.hugging_face.family import ALIASES
 from vidclass.backbones.keras_applications import APPLICATIONS
-from vidclass.backbones.lite_weights import LITES
-from vidclass.backbones.registry import Backbone, backbones
+from vidclass.backbones.lite.family import LITES
 from vidclass.testing import check_backbone
 
 # One of each family, at a size that it can just take: benchmarks/backbones.py tries them all at
@@ -31,14 +31,14 @@ TRIED = {
 }
 
 
-@pytest.mark.parametrize("backbone", backbones.values(), ids=backbones)
-def test_an_entry_states_its_facts(backbone: Backbone) -> None:
-    assert backbones[backbone.name] is backbone
+@pytest.mark.parametrize("name", backbone_names())
+def test_an_entry_states_its_facts(name: str) -> None:
+    backbone = get_backbone(name)
+    assert backbone.name in backbone.family.names
     assert 32 <= backbone.size <= 1024
     assert 256 <= backbone.width <= 8192
     assert backbone.parameters > backbone.width
-    module = import_module(backbone.module)
-    assert callable(module.build)
+    assert type(load_family(backbone.family.import_path())) is type(backbone.family)
     assert backbone.weights_state in ("at hand", "to be installed", "to be fetched")
     assert backbone.weights_source.startswith("by ")
     assert backbone.licence
@@ -60,8 +60,9 @@ def fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("fetched")
-@pytest.mark.parametrize("backbone", backbones.values(), ids=backbones)
-def test_weights_are_identified_the_same_each_time(backbone: Backbone) -> None:
+@pytest.mark.parametrize("name", backbone_names())
+def test_weights_are_identified_the_same_each_time(name: str) -> None:
+    backbone = get_backbone(name)
     for weights in ("pretrained", "random"):
         assert backbone.weights_id(weights) == backbone.weights_id(weights)
     assert backbone.weights_id("random") != backbone.weights_id("pretrained")

@@ -1,4 +1,4 @@
-"""Groups from a column, names, a pattern or folders, and what joins them."""
+"""Groups from a column, names, a pattern or folders, and merging them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vidclass.data.groups import components, fill_groups, group_ids
+from vidclass.data.groups import components, fill_groups, group_ids, group_in_name
 from vidclass.data.manifest import Manifest
 from vidclass.data.rows import Rows
 from vidclass.errors import ConfigError, ManifestError
@@ -186,3 +186,16 @@ def test_the_order_of_rows_does_not_matter_to_what_goes_together(
         return dict(zip(places, merged.group_ids, strict=True))
 
     assert named(order) == named(sorted(order))
+
+
+@pytest.mark.parametrize(
+    ("name", "group"),
+    [
+        ("/x/v_Diving_g01_c03.avi", "v_Diving_g01"),
+        ("v_BounceLeft_g07_c02.mp4", "v_BounceLeft_g07"),
+        ("v_shooting_01_01.avi", None),
+        ("/a_g01_b/clip.mp4", None),
+    ],
+)
+def test_group_in_name(name: str, group: str | None) -> None:
+    assert group_in_name(name) == group

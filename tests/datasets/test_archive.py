@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from made_archives import MAKERS, TREE, refuse, special, tar_bytes, unpack
+from archive_files import MAKERS, TREE, refuse, special, tar_bytes, unpack
 from vidclass.datasets import archive
 from vidclass.datasets.archive import extract_archive, space_shortage, staging_beside
 from vidclass.errors import ArchiveError

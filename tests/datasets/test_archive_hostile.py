@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from made_archives import MAKERS, TREE, refuse, special, tar_bytes, unpack, zip_bytes
+from archive_files import MAKERS, TREE, refuse, special, tar_bytes, unpack, zip_bytes
 from vidclass.datasets.archive_members import ForwardReader
 from vidclass.errors import ArchiveError
 

@@ -13,8 +13,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from made_archives import zip_bytes
-from made_rars import need_rar_tool, rar_of
+from archive_files import zip_bytes
+from rar_files import rar_of, skip_without_rar_tool
 from served_mirror import Mirror, beside, content, serve_mirror
 from vidclass.datasets import get as module
 from vidclass.datasets import rar
@@ -62,7 +62,7 @@ def of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def mirror(tmp_path_factory: pytest.TempPathFactory, impatient: None) -> Iterator[Mirror]:
-    need_rar_tool()
+    skip_without_rar_tool()
     with serve_mirror(tmp_path_factory.mktemp("served"), SERVED) as mirror:
         yield mirror
 
@@ -159,7 +159,9 @@ def test_hashes_are_given_by_file(mirror: Mirror, tmp_path: Path) -> None:
     with pytest.raises(DownloadError, match=f"{names[1]} is not the file it should be: its SHA"):
         get_dataset("ucf101", tmp_path / "u", base_url=mirror.base_url, sha256=wrong)
     assert get_dataset("ucf101", tmp_path / "u", base_url=mirror.base_url, sha256=right).clips == 2
-    with pytest.raises(ConfigError, match=r"could be that of any of UCF101\.rar, .*: say FILE="):
+    with pytest.raises(
+        ConfigError, match=r"could be that of any of UCF101\.rar, .*: give it by file"
+    ):
         get_dataset("ucf101", tmp_path / "u", sha256="0" * 64)
 
 

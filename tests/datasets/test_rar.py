@@ -14,20 +14,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from made_archives import TREE, refuse, unpack
-from made_rars import (
+from archive_files import TREE, refuse, unpack
+from rar_files import (
     block4,
     block5,
     file4,
     file5,
     folder4,
-    need_rar_tool,
     number5,
     put_fake_tool,
     rar4,
     rar5,
     rar_of,
     record5,
+    skip_without_rar_tool,
 )
 from vidclass.datasets import archive, rar
 from vidclass.datasets.rar import RarEntry, rar_entries, rar_tools
@@ -54,7 +54,7 @@ def entries(tmp_path: Path, data: bytes) -> list[RarEntry]:
 def test_every_tool_that_is_here_unpacks_it(
     tmp_path: Path, version: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    need_rar_tool()
+    skip_without_rar_tool()
     path = tmp_path / "ä b.rar"
     path.write_bytes(rar_of(TREE, version=version))
     working = []
@@ -168,7 +168,7 @@ def test_hostile_archives_are_refused_before_any_tool_runs(
     if case != "folder only":
         monkeypatch.setattr(rar, "rar_tools", lambda: pytest.fail("too early"))
     else:
-        need_rar_tool()
+        skip_without_rar_tool()
     refuse(tmp_path, data, match)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from vidclass.backbones.registry import Backbone, backbones, build_backbone
+from vidclass.backbones import register_backbone_family, unregister_backbone_family
+from vidclass.backbones.registry import build_backbone
 from vidclass.config import FeatureConfig, SamplingConfig
 from vidclass.errors import ConfigError
 from vidclass.features.extractor import FeatureExtractor, backbone_spec, feature_extractor
@@ -73,19 +75,20 @@ def test_one_frame_at_a_time_is_no_window() -> None:
     assert network_times_s(batch, 1) is batch.timestamps_s
 
 
-def weights_id(name: str, weights: str) -> str:
-    """What a family's module has."""
-    return "made"
-
-
 @pytest.fixture
-def windowed(monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setitem(backbones, "windowed", Backbone("windowed", 16, 4, 100, __name__, window=4))
-    return "windowed"
+def own_family() -> Iterator[None]:
+    from own_backbones import OwnFamily
+
+    register_backbone_family(OwnFamily)
+    yield
+    unregister_backbone_family(OwnFamily)
 
 
-def test_what_is_made_of_a_windowed_backbone(windowed: str) -> None:
-    config = FeatureConfig(backbone=windowed, sampling=SamplingConfig(frames=10), precision="f32")
+@pytest.mark.usefixtures("own_family")
+def test_a_backbone_for_windows_gives_a_row_for_each_window() -> None:
+    config = FeatureConfig(
+        backbone="own_windows", sampling=SamplingConfig(frames=10), precision="f32"
+    )
     extractor = feature_extractor(config)
     assert (extractor.window, extractor.steps, extractor.width) == (4, 3, 4)
     spec = backbone_spec(config)
@@ -93,10 +96,10 @@ def test_what_is_made_of_a_windowed_backbone(windowed: str) -> None:
     assert probe_inputs(spec)["frames"].shape == (3, 4, 224, 224, 3)
     per_frame = backbone_spec(FeatureConfig(weights="random"))
     assert "window" not in per_frame.arguments  # fingerprints of before hold
-    with pytest.raises(ConfigError, match=r"precision='int8': windowed sees several frames"):
+    with pytest.raises(ConfigError, match=r"precision='int8': own_windows sees several frames"):
         feature_extractor(config.model_copy(update={"precision": "int8"}))
-    with pytest.raises(ConfigError, match="window=1: windowed sees 4 frames at once"):
-        build_backbone(windowed, 16, "random")
+    with pytest.raises(ConfigError, match="window=1: own_windows sees 4 frames at once"):
+        build_backbone("own_windows", 16, "random")
 
 
 def test_an_extractor_of_single_frames_has_a_step_for_each() -> None:

@@ -28,7 +28,6 @@ from vidclass.finetuning.build import TuneResult
 from vidclass.finetuning.checkpoint import TuneState
 from vidclass.finetuning.finetune import TuneJob, finetune, tuning_notes
 from vidclass.finetuning.source import open_run, require_finetunable
-from vidclass.finetuning.split import TunedSplit
 from vidclass.inference.classifier import Classifier
 from vidclass.training import run_folder as names
 from vidclass.training.run_folder import RunWriter
@@ -50,7 +49,9 @@ def tuned(
         # So small a picture gains nothing from layers that train quickly and compile slowly.
         patch.setattr(model, "quick_twin", lambda network: network)
         manifest = Manifest.from_source(clips)
-        return finetune(tiny_run, manifest, former, CONFIG, overwrite=True).folder
+        result = finetune(tiny_run, manifest, former, CONFIG, overwrite=True)
+        assert any("begins with the head before that" in note for note in result.notes)
+        return result.folder
 
 
 @pytest.mark.slow
@@ -235,27 +236,21 @@ def job(tiny_run: Path, folder: Path, policy: Literal["uniform", "first"] = "uni
     return TuneJob(run, writer, CONFIG, ExecutionOptions())
 
 
-def notes(
-    job: TuneJob, clips: Path, *, best_epoch: int = 1, devices: int = 1, shared: bool = False
-) -> list[str]:
-    split = TunedSplit(Manifest.from_source(clips), shared)
+def notes(job: TuneJob, *, best_epoch: int = 1, devices: int = 1) -> list[str]:
     state = TuneState("clips", epoch=3, best_epoch=best_epoch)
-    return tuning_notes(job, split, TuneResult(state, 1, 2, devices=devices))
+    return tuning_notes(job, TuneResult(state, 1, 2, devices=devices))
 
 
-def test_frames_that_cannot_be_drawn_and_a_head_before_its_refit_are_noted(
-    tiny_run: Path, tiny_set: Path, tmp_path: Path
-) -> None:
-    assert notes(job(tiny_run, tmp_path), tiny_set) == []
-    refit, frames = notes(job(tiny_run, tmp_path, "first"), tiny_set, shared=True)
-    assert "begins with the head before that" in refit
+def test_frames_that_cannot_be_drawn_are_noted(tiny_run: Path, tmp_path: Path) -> None:
+    assert notes(job(tiny_run, tmp_path)) == []
+    [frames] = notes(job(tiny_run, tmp_path, "first"))
     assert frames == "every epoch sees the same frames: policy='first' leaves none to draw."
 
 
 def test_training_without_a_better_epoch_and_its_devices_are_noted(
-    tiny_run: Path, tiny_set: Path, tmp_path: Path
+    tiny_run: Path, tmp_path: Path
 ) -> None:
-    useless, devices = notes(job(tiny_run, tmp_path), tiny_set, best_epoch=0, devices=2)
+    useless, devices = notes(job(tiny_run, tmp_path), best_epoch=0, devices=2)
     assert useless.startswith("no epoch was better on the validation clips than the weights that")
     assert useless.endswith(f"these are kept, so the backbone is that of {tiny_run}.")
     assert devices == "batches were spread over 2 devices."

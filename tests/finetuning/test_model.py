@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tune_child import tiny_network
-from vidclass.backbones.loading import weights_owner
+from vidclass.backbones.keras_weights import weights_owner
 from vidclass.config import FinetuneConfig
 from vidclass.errors import ConfigError
 from vidclass.finetuning.loop import rate_at

@@ -6,11 +6,17 @@ import struct
 from collections.abc import Mapping
 from pathlib import Path
 
+import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
-from vidclass.backbones.crc32c import crc32c, masked
-from vidclass.backbones.tf_checkpoint import DATA_SUFFIX
+from vidclass.backbones.i3d.tf_checkpoint import DATA_SUFFIX
+
+
+def masked(checksum: int) -> int:
+    """Return a checksum as LevelDB stores it: rotated by 15 bits, with a constant added."""
+    rotated = ((checksum >> 15) | (checksum << 17)) & 0xFFFFFFFF
+    return (rotated + 0xA282EAD8) & 0xFFFFFFFF
 
 
 def varint(value: int) -> bytes:
@@ -43,7 +49,7 @@ def block(items: list[tuple[bytes, bytes]], *, snappy: bool = False) -> bytes:
         import pyarrow as pa
 
         body, kind = pa.Codec("snappy").compress(body, asbytes=True), b"\1"
-    return body + kind + struct.pack("<I", masked(crc32c(body + kind)))
+    return body + kind + struct.pack("<I", masked(google_crc32c.value(body + kind)))
 
 
 def write_checkpoint(
@@ -59,7 +65,7 @@ def write_checkpoint(
         raw = np.ascontiguousarray(value, "<f4").tobytes()
         shape = b"".join(field(2, field(1, size)) for size in value.shape)
         entry = field(1, dtype) + field(2, shape) + field(4, len(data)) + field(5, len(raw))
-        entry += varint(6 << 3 | 5) + struct.pack("<I", masked(crc32c(raw)))
+        entry += varint(6 << 3 | 5) + struct.pack("<I", masked(google_crc32c.value(raw)))
         items.append((name.encode(), entry))
         data += raw
     first = block(items, snappy=snappy)

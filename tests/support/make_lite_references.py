@@ -3,7 +3,7 @@
 Run by hand, once; needs `torch` and `efficientnet_lite_pytorch` beside vidclass's own dependencies,
 and the folder of real clips beside the checkout:
 
-    python tests/backbones/make_lite_references.py efficientnet_lite1 efficientnet_lite2
+    python tests/support/make_lite_references.py efficientnet_lite1 efficientnet_lite2
 
 The files keep features, classes and the checksums of the pictures, never the pictures.
 """
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vidclass.backbones.lite_weights import LITES, checkpoint_file
+from vidclass.backbones.lite.family import LITES, checkpoint_file
 from vidclass.config import GeometryConfig, SamplingConfig
 from vidclass.types import Span
 from vidclass.video.decode import decode_clip
@@ -36,7 +36,7 @@ REAL_CLIPS = (
 
 def reference_file(name: str) -> Path:
     """Where the reference of a network is kept."""
-    return Path(__file__).parents[1] / "backbones" / f"{name}_reference.npz"
+    return Path(__file__).parents[1] / "backbones" / "lite" / f"{name}_reference.npz"
 
 
 def synthetic_pictures(size: int) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""What the tests of single readers share: files to read, rows to compare."""
+"""Shared by the tests of readers: files to read, rows to compare, mutated content."""
 
 from __future__ import annotations
 
@@ -45,17 +45,18 @@ def touch(folder: Path, *names: str) -> None:
         write(folder, name, b"")
 
 
-def rows(found: Rows, folder: Path, *columns: str) -> list[tuple[object, ...]]:
-    """The rows: the video relative to `folder`, the label, and further columns."""
-    picked = found.table.select("video", "label", *columns).rows()
-    return [(Path(row[0]).relative_to(folder).as_posix(), *row[1:]) for row in picked]
+def rows(clips: Rows, folder: Path, *columns: str) -> list[tuple[object, ...]]:
+    """Return the rows: the video relative to `folder`, the label, and further columns."""
+    values = clips.table.select("video", "label", *columns).rows()
+    return [(Path(row[0]).relative_to(folder).as_posix(), *row[1:]) for row in values]
 
 
 @st.composite
 def mutated(draw: st.DrawFn, content: bytes, words: tuple[bytes, ...] = ()) -> bytes:
-    """`content` with a few places overwritten, cut out or doubled."""
+    """Draw `content` with a few parts overwritten, cut out or doubled."""
     tokens = (b"", b"0", b"-1", b"1e999", b"NaN", b"null", b"[", b"{}", b'"', b"\xff", b"\0", b"|")
-    tokens += (b"..", b"/", b"99999999999999999999", b"true", b'""', b"\n", b",", *words)
+    tokens += (b"../", b"99999999999999999999", b"true", b'""', b"\n", b",", b";", b"\t", b"\r")
+    tokens += (b"[" * 2000, b"\xe2\x80\xa8", b"\\u0000", *words)
     for _ in range(draw(st.integers(1, 4))):
         start = draw(st.integers(0, len(content)))
         stop = min(len(content), start + draw(st.integers(0, 12)))

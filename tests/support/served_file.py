@@ -1,4 +1,4 @@
-"""A local server of one file that misbehaves as it is told."""
+"""A local server of one file that can be made to misbehave."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SHA256 = hashlib.sha256(DATA).hexdigest()
 
 @dataclass
 class Script:
-    """What the server does, and what it was asked for."""
+    """Behaviour of the server, and the requests it has received."""
 
     data: bytes = DATA
     etag: str | None = '"one"'

@@ -23,7 +23,7 @@ class Quiet(SimpleHTTPRequestHandler):
 
 
 class Mirror:
-    """A local server that has the archive below /mirror/."""
+    """A local server that has the archives below /mirror/."""
 
     def __init__(self, server: ThreadingHTTPServer) -> None:
         self.asked: list[str] = []

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from made_rows import point
-from vidclass.backbones.registry import Backbone, get_backbone
+from vidclass.backbones import Backbone, get_backbone
 from vidclass.errors import ConfigError
 from vidclass.sweeping.config import OWN, SweepConfig, SweepSpace, available_backbones, untried
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from vidclass.backbones.registry import backbones
+from vidclass.backbones import get_backbone
 from vidclass.config import GeometryConfig, RunConfig, SamplingConfig, TrainingConfig
 from vidclass.errors import ConfigError
 from vidclass.heads import heads
@@ -37,7 +37,7 @@ def test_the_default_is_lite0_and_the_head_that_suits_the_clips() -> None:
     config = run_config()
     assert config == PRESETS["default"]()
     assert (config.features.backbone, config.head) == (DEFAULT_BACKBONE, "auto")
-    assert config.features.geometry.size == backbones[DEFAULT_BACKBONE].size
+    assert config.features.geometry.size == get_backbone(DEFAULT_BACKBONE).size
     assert (config.more, config.flip, config.given) == ((), False, ())
 
 

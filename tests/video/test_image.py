@@ -1,10 +1,12 @@
-"""Crop, rotation, scale and colour."""
+"""Crop, rotation, scale and colour; pixel aspect, fields and transparency."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -15,7 +17,8 @@ from vidclass.training.views import mirror_image
 from vidclass.types import Span
 from vidclass.video import container
 from vidclass.video.decode import decode_clip
-from vidclass.video.orientation import Orientation
+from vidclass.video.image import FrameConverter
+from vidclass.video.probe import probe
 
 TinyVideo = Callable[..., Path]
 Number = Callable[[np.ndarray], int]
@@ -97,19 +100,6 @@ def test_the_centre_is_that_of_the_image_as_shown(rotation_deg: int, tiny_video:
     )
 
 
-@pytest.mark.parametrize("swap_axes", [False, True])
-@pytest.mark.parametrize("flip_x", [False, True])
-@pytest.mark.parametrize("flip_y", [False, True])
-def test_flips_of_the_stored_image(swap_axes: bool, flip_x: bool, flip_y: bool) -> None:
-    orientation = Orientation(swap_axes=swap_axes, flip_x=flip_x, flip_y=flip_y)
-    stored = np.arange(9, dtype=np.uint8).reshape(3, 3, 1)
-    flip_stored_x, flip_stored_y = orientation.flips_of_stored()
-    flipped = stored[:, ::-1] if flip_stored_x else stored
-    flipped = flipped[::-1] if flip_stored_y else flipped
-    expected = flipped.swapaxes(0, 1) if swap_axes else flipped
-    np.testing.assert_array_equal(orientation.apply(stored), expected)
-
-
 def test_rgb_survives_unharmed(tiny_video: TinyVideo) -> None:
     image = np.random.default_rng(1).integers(0, 256, (32, 32, 3), np.uint8)
     path = tiny_video("v.mkv", frames=[image], **LOSSLESS)
@@ -161,7 +151,6 @@ def test_frames_that_grow_too_large(tiny_video: TinyVideo, monkeypatch: pytest.M
 
 
 def test_full_range_bt709_is_converted_as_such(shared: Path) -> None:
-    av = pytest.importorskip("av")
     path = shared / "media" / "pytorch+torchcodec__bt709_full_range.mp4"
     with av.open(str(path)) as file:
         planes = next(file.decode(video=0)).to_ndarray()
@@ -215,3 +204,160 @@ def test_a_mirror_image_has_left_and_right_exchanged(tiny_video: TinyVideo) -> N
     plain, mirrored = (decode_for(each, path, Span()) for each in (config, mirror))
     np.testing.assert_array_equal(mirrored.frames, plain.frames[:, :, ::-1])
     np.testing.assert_array_equal(mirrored.timestamps_s, plain.timestamps_s)
+
+
+def convert(
+    frame: av.VideoFrame, *, size: int = 48, crop: str = "centre", aspect: Fraction = Fraction(1)
+) -> np.ndarray:
+    converter = FrameConverter(
+        Path("a video"), GeometryConfig(size=size, crop=crop), pixel_aspect=aspect
+    )
+    return converter.rgb(frame)
+
+
+def write_with_aspect(path: Path, image: np.ndarray, aspect: Fraction, turn_deg: int = 0) -> Path:
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("png", rate=25)
+        stream.height, stream.width = image.shape[:2]
+        stream.pix_fmt = "rgb24"
+        stream.sample_aspect_ratio = aspect
+        stream.codec_context.sample_aspect_ratio = aspect
+        if turn_deg:
+            stream.set_display_rotation(-turn_deg)
+        for k in range(3):
+            frame = av.VideoFrame.from_ndarray(image)
+            frame.pts, frame.time_base = k, Fraction(1, 25)
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    return path
+
+
+def disc(width: int, height: int, aspect: float) -> np.ndarray:
+    """Return an image that shows a white circle in its middle, half its height across."""
+    y, x = np.mgrid[:height, :width] + 0.5
+    shown_x, shown_y = (x - width / 2) * aspect, y - height / 2
+    side = min(width * aspect, height)
+    inside = np.hypot(shown_x, shown_y) < side / 4
+    return np.repeat(inside[..., None] * np.uint8(255), 3, axis=2)
+
+
+@pytest.mark.parametrize(
+    "aspect", [Fraction(64, 51), Fraction(16, 11), Fraction(8, 9), Fraction(1, 2), Fraction(2)]
+)
+@pytest.mark.parametrize("turn_deg", [0, 90])
+def test_circles_are_round(aspect: Fraction, turn_deg: int, tmp_path: Path) -> None:
+    path = write_with_aspect(
+        tmp_path / "v.mov", disc(180, 120, float(aspect)), aspect, turn_deg=turn_deg
+    )
+    image = decode_clip(
+        path, span=Span(), sampling=SamplingConfig(frames=1), geometry=GeometryConfig(size=96)
+    ).frames[0]
+    white = image[..., 0] > 128
+    # A circle of half the square's side, in the middle.
+    for axis in (0, 1):
+        across = np.flatnonzero(white.any(axis=axis))
+        assert abs(len(across) - 48) <= 2
+        assert abs(across.mean() - 47.5) <= 1
+    assert white.sum() == pytest.approx(np.pi * 24**2, rel=0.04)
+    info = probe(path)
+    assert info.pixel_aspect == pytest.approx(float(1 / aspect if turn_deg else aspect))
+    assert (info.width, info.height) == ((120, 180) if turn_deg else (180, 120))
+
+
+def test_the_whole_frame_does_not_depend_on_the_shape_of_pixels() -> None:
+    frame = av.VideoFrame.from_ndarray(disc(64, 48, 1.0))
+    np.testing.assert_array_equal(
+        convert(frame, crop="whole"), convert(frame, crop="whole", aspect=Fraction(4, 3))
+    )
+
+
+@pytest.mark.parametrize("aspect", [Fraction(1, 90), Fraction(90), Fraction(0)])
+def test_an_implausible_pixel_aspect_is_ignored(aspect: Fraction, tmp_path: Path) -> None:
+    path = write_with_aspect(tmp_path / "v.mov", disc(64, 48, 1.0), aspect)
+    assert probe(path).pixel_aspect == 1.0
+
+
+def test_extreme_sizes_keep_a_pixel() -> None:
+    thin = av.VideoFrame.from_ndarray(np.full((2, 64, 3), 200, np.uint8))
+    for aspect in (Fraction(1, 8), Fraction(8)):
+        assert (convert(thin, aspect=aspect) > 190).all()
+
+
+def interlaced(image: np.ndarray, path: Path) -> Path:
+    """Write MPEG-2 whose frames are marked as two fields."""
+    options = {"flags": "+ilme+ildct", "qmin": "1", "qmax": "1"}
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("mpeg2video", rate=25, options=options)
+        stream.height, stream.width = image.shape[:2]
+        stream.pix_fmt = "yuv422p"
+        for k in range(3):
+            frame = av.VideoFrame.from_ndarray(image).reformat(format="yuv422p")
+            frame.pts, frame.time_base = k, Fraction(1, 25)
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("crop", ["centre", "whole"])
+def test_interlaced_frames_show_one_moment(crop: str, tmp_path: Path) -> None:
+    # A bright bar moves from the left to the right between the two fields.
+    image = np.full((128, 160, 3), 30, np.uint8)
+    image[::2, 30:60] = 220
+    image[1::2, 100:130] = 220
+    path = interlaced(image, tmp_path / "v.mpg")
+    assert probe(path).interlaced
+    result = decode_clip(
+        path,
+        span=Span(),
+        sampling=SamplingConfig(frames=1),
+        geometry=GeometryConfig(size=128, crop=crop),
+    ).frames[0][8:-8]
+    level = result[..., 0].mean(axis=0)
+    # The part that is used begins at column 16 of 160, or is squeezed to 128 columns.
+    at = (lambda x: x - 16) if crop == "centre" else (lambda x: x * 128 // 160)
+    assert level[at(35) : at(55)].min() > 190, "the first field is there"
+    assert level[at(105) : at(125)].max() < 60, "the second is not"
+    assert result[:, at(45)].std() < 6, "and no comb"
+
+
+def test_progressive_frames_keep_all_lines(tiny_video: TinyVideo) -> None:
+    image = np.full((48, 48, 3), 30, np.uint8)
+    image[::2] = 220
+    path = tiny_video("v.mkv", codec="ffv1", pixel_format="bgr0", frames=[image])
+    assert not probe(path).interlaced
+    frames = decode_clip(
+        path, span=Span(), sampling=SamplingConfig(), geometry=GeometryConfig(size=48)
+    ).frames
+    np.testing.assert_array_equal(frames[0], image)
+
+
+@pytest.mark.parametrize("pixel_format", ["rgba", "yuva444p", "gbrap"])
+def test_transparent_pixels_are_black(pixel_format: str, tmp_path: Path) -> None:
+    image = np.zeros((48, 48, 4), np.uint8)
+    image[..., 0] = 200
+    image[:16, :, 3] = 255
+    image[16:32, :, 3] = 128
+    frame = av.VideoFrame.from_ndarray(image, format="rgba").reformat(format=pixel_format)
+    result = convert(frame)
+    np.testing.assert_allclose(result[8, 24], [200, 0, 0], atol=3)
+    np.testing.assert_allclose(result[24, 24], [100, 0, 0], atol=12)
+    np.testing.assert_allclose(result[40, 24], [0, 0, 0], atol=3)
+
+
+def test_a_palette_with_a_hole() -> None:
+    indices = np.array([[0, 1], [1, 0]], np.uint8).repeat(24, axis=0).repeat(24, axis=1)
+    palette = np.zeros((256, 4), np.uint8)
+    palette[0], palette[1] = (255, 250, 250, 250), (0, 250, 250, 250)
+    result = convert(av.VideoFrame.from_ndarray((indices, palette), format="pal8"))
+    np.testing.assert_allclose(result[12, 12], [250, 250, 250], atol=2)
+    np.testing.assert_allclose(result[12, 36], [0, 0, 0], atol=2)
+
+
+def test_full_range_ten_bits_are_not_stretched() -> None:
+    frame = av.VideoFrame(48, 48, "yuv420p10le")
+    for number, plane in enumerate(frame.planes):
+        levels = np.full((plane.height, plane.line_size // 2), 512 if number else 100, np.uint16)
+        plane.update(levels.tobytes())
+    for color_range, expected in ((2, 25), (1, 10)):
+        frame.color_range = color_range
+        assert convert(frame)[24, 24, 0] == pytest.approx(expected, abs=1.5)

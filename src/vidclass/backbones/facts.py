@@ -1,4 +1,4 @@
-"""What is known of a model that is in no table here: its settings say it, or making it does."""
+"""Width and parameters of networks that are in no table, kept once they are measured."""
 
 from __future__ import annotations
 
@@ -13,42 +13,33 @@ from vidclass._core.files import cache_folder, write_text
 
 @dataclass(frozen=True)
 class Facts:
-    """What a model's settings come to once it is made.
+    """Measured facts of a network.
 
     Attributes:
         width: D, the width of its features.
-        parameters: How many it has, as far as frames go through them.
+        parameters: Number of parameters that frames go through.
     """
 
     width: int
     parameters: int
 
 
-@dataclass(frozen=True)
-class Description:
-    """A model behind a prefix, as the table of backbones would have it.
+def cached_facts(key: list[Any], measure: Callable[[], Facts]) -> Facts:
+    """Return the facts stored under `key`, or measure and store them, which takes some seconds.
 
-    Attributes:
-        size: The side of its square input, in pixels.
-        facts: Its width and parameters.
-        licence: Of its weights, or where that is to be found.
-        window: How many successive frames it sees at once.
+    Args:
+        key: JSON values on which the facts depend.
+        measure: Builds the network and measures it.
+
+    Raises:
+        VidclassError: whatever `measure` raises.
     """
-
-    size: int
-    facts: Facts
-    licence: str
-    window: int = 1
-
-
-def cached_facts(key: list[Any], find: Callable[[], Facts]) -> Facts:
-    """The facts kept under `key`, or those that `find` finds now, which takes some seconds."""
     digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]
     file = cache_folder() / "backbones" / f"{digest}.json"
     try:
         return Facts(**json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
-        pass  # what `find` may raise has nothing to do with it
-    facts = find()
+        pass  # what `measure` may raise has nothing to do with it
+    facts = measure()
     write_text(file, json.dumps(asdict(facts)))
     return facts

@@ -1,4 +1,4 @@
-"""Every network of keras.applications as a backbone, with its own preprocessing inside."""
+"""The networks of keras.applications as backbones, with their preprocessing inside."""
 
 from __future__ import annotations
 
@@ -10,8 +10,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vidclass.backbones.initialisers import zero_initialisers
-from vidclass.backbones.loading import load_weights_file, named_weights_id, randomise
+from vidclass.backbones.family import Backbone, BackboneFamily, WeightsState
+from vidclass.backbones.keras_weights import (
+    file_or_random_id,
+    load_weights_file,
+    randomise,
+    zero_initialisers,
+)
 from vidclass.errors import ConfigError, WeightsError
 
 if TYPE_CHECKING:
@@ -23,14 +28,14 @@ _TF = "_weights_tf_dim_ordering_tf_kernels_notop.h5"
 
 @dataclass(frozen=True)
 class _App:
-    """One network.
+    """Facts of one network.
 
     Attributes:
         module: Its module in keras.applications.
-        size: The side of its own input, in pixels.
+        size: Side of its own input, in pixels.
         width: D, the width of its features.
-        parameters: How many it has without its classifier.
-        weights_file: What Keras calls its ImageNet weights for that size, once fetched.
+        parameters: Number of parameters without the classifier.
+        weights_file: Name of Keras's local copy of the ImageNet weights for that size.
     """
 
     module: str
@@ -108,67 +113,74 @@ _LICENCES = {
 }
 
 
-def licence(name: str) -> str:
-    """The licence of a network's ImageNet weights, where Keras names another than its own."""
-    return _LICENCES.get(APPLICATIONS[name].module, "Keras: Apache-2.0")
+class KerasApplications(BackboneFamily):
+    """The networks of keras.applications, without their classifiers, averaged over the image."""
+
+    names = tuple(APPLICATIONS)
+
+    def describe(self, name: str) -> Backbone:
+        """Return the facts from the table of networks."""
+        app = APPLICATIONS[name]
+        licence = _LICENCES.get(app.module, "Keras: Apache-2.0")
+        return Backbone(name, self, app.size, app.width, app.parameters, licence=licence)
+
+    def build(self, name: str, *, size: int, weights: str, window: int = 1) -> keras.Model:
+        """Build the network behind its own preprocessing.
+
+        Raises:
+            WeightsError: the weights cannot be fetched, or are not this network's.
+            ConfigError: the network cannot take images as small as `size`.
+        """
+        import keras
+
+        network = _create(name, size, published=weights == "pretrained")
+        inputs = keras.Input(network.input_shape[1:], name="frames")
+        module = import_module(f"keras.applications.{APPLICATIONS[name].module}")
+        model = keras.Model(inputs, network(module.preprocess_input(inputs)), name=name.lower())
+        if weights == "random":
+            randomise(model)
+        elif weights != "pretrained":
+            load_weights_file(network, name, weights)
+        return model
+
+    def weights_id(self, name: str, weights: str) -> str:
+        """Return Keras's version, which pins its weights, or the checksum of the file."""
+        own = weights == "pretrained"
+        return f"keras-{version('keras')}-{weights if own else file_or_random_id(name, weights)}"
+
+    def weights_state(self, name: str) -> WeightsState:
+        """Return whether Keras has fetched the weights for the network's own size."""
+        fetched = (_weights_folder() / APPLICATIONS[name].weights_file).is_file()
+        return "at hand" if fetched else "to be fetched"
+
+    def weights_source(self, name: str) -> str:
+        """Return that Keras fetches them."""
+        return "by Keras, when the backbone is first used"
 
 
-def build(name: str, *, size: int, weights: str) -> keras.Model:
-    """The network behind its preprocessing, without its classifier, averaged over the picture.
-
-    Input shape: (B, size, size, 3) RGB in [0, 255], or channels first.
-    Output shape: (B, D).
-
-    Raises:
-        WeightsError: the weights cannot be fetched, or are not this network's.
-        ConfigError: the network cannot take pictures as small as `size`.
-    """
+def _create(name: str, size: int, *, published: bool) -> keras.Model:
     import keras
 
-    app = APPLICATIONS[name]
-    first = keras.config.image_data_format() == "channels_first"
-    shape = (3, size, size) if first else (size, size, 3)
-    make = getattr(keras.applications, name)
-    published = "imagenet" if weights == "pretrained" else None
+    channels_first = keras.config.image_data_format() == "channels_first"
     try:
         with zero_initialisers():
-            network = make(include_top=False, weights=published, pooling="avg", input_shape=shape)
-    except Exception as error:  # Keras raises bare Exception and ValueError: only the words tell
+            network: keras.Model = getattr(keras.applications, name)(
+                include_top=False,
+                weights="imagenet" if published else None,
+                pooling="avg",
+                input_shape=(3, size, size) if channels_first else (size, size, 3),
+            )
+    except Exception as error:  # Keras raises bare Exception and ValueError: only the text tells
         text = str(error)
         if "URL fetch failure" in text or "Incomplete or corrupted file" in text:
             raise _cannot_fetch(name, text) from error
         if "Input size must be at least" in text:
             raise ConfigError(
-                f"size={size} is too small for {name}: {text}. Give a larger size; its own is "
-                f"{app.size}"
+                f"size={size} is too small for {name}: {text}. Give a larger size; its own "
+                f"is {APPLICATIONS[name].size}"
             ) from error
         raise
-    inputs = keras.Input(shape, name="frames")
-    preprocess = import_module(f"keras.applications.{app.module}").preprocess_input
-    model = keras.Model(inputs, network(preprocess(inputs)), name=name.lower())
-    if weights == "random":
-        randomise(model)
-    elif weights != "pretrained":
-        load_weights_file(network, name, weights)
-    return model
-
-
-def weights_id(name: str, weights: str) -> str:
-    """Keras pins the checksums of its weights, so its version names them."""
-    if weights == "pretrained":
-        return f"keras-{version('keras')}-pretrained"
-    return f"keras-{version('keras')}-{named_weights_id(name, weights)}"
-
-
-def weights_state(name: str) -> str:
-    """Whether Keras has fetched the ImageNet weights for the network's own size."""
-    fetched = (_weights_folder() / APPLICATIONS[name].weights_file).is_file()
-    return "at hand" if fetched else "to be fetched"
-
-
-def weights_source(_: str) -> str:
-    """How missing weights come to this machine."""
-    return "by Keras, when the backbone is first used"
+    return network
 
 
 def _weights_folder() -> Path:
@@ -176,10 +188,10 @@ def _weights_folder() -> Path:
 
 
 def _cannot_fetch(name: str, message: str) -> WeightsError:
-    found = re.search(r"https?://\S+?(?=:? |: None|$)", message)
-    url = found.group().rstrip(":") if found else "its ImageNet weights"
+    match = re.search(r"https?://\S+?(?=:? |: None|$)", message)
+    url = match.group().rstrip(":") if match else "its ImageNet weights"
     file = APPLICATIONS[name].weights_file
-    if found and APPLICATIONS[name].module.startswith("mobilenet"):  # a file for each input size
+    if match and APPLICATIONS[name].module.startswith("mobilenet"):  # a file for each input size
         file = url.rsplit("/", 1)[-1]
     return WeightsError(
         f"the ImageNet weights of {name} are not on this machine and cannot be fetched: {message}. "

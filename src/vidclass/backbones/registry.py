@@ -1,162 +1,96 @@
-"""The table of backbones: every pretrained network from frames to features, by public name."""
+"""The table of backbone families, and backbones by name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from importlib import import_module
-from typing import Any, Literal
+from typing import Any
 
-from vidclass.backbones import hugging_face, i3d_weights
-from vidclass.backbones.facts import Description
-from vidclass.backbones.keras_applications import APPLICATIONS, licence
-from vidclass.backbones.lite_weights import LITES
+from vidclass.backbones.family import Backbone, BackboneFamily, load_family
+from vidclass.backbones.hugging_face.family import HuggingFace
+from vidclass.backbones.i3d.family import I3D
+from vidclass.backbones.keras_applications import KerasApplications
+from vidclass.backbones.keras_hub.family import KerasHub
+from vidclass.backbones.lite.family import EfficientNetLite
+from vidclass.backbones.timm import Timm
 from vidclass.errors import ConfigError, require_choice
 
-Framework = Literal["keras", "torch"]
+# In the order in which backbones are listed.
+_families: list[BackboneFamily] = [
+    EfficientNetLite(),
+    KerasApplications(),
+    I3D(),
+    HuggingFace(),
+    Timm(),
+    KerasHub(),
+]
 
 
-@dataclass(frozen=True)
-class Backbone:
-    """A network from RGB frames in [0, 255] to features.
+def register_backbone_family(family: type[BackboneFamily]) -> type[BackboneFamily]:
+    """Make the backbones of a family available by name; usable as a class decorator.
 
-    Attributes:
-        name: Its public name.
-        size: The side of its square input, in pixels, that its weights were trained for.
-        width: D, the width of its features.
-        parameters: The number of its parameters, without a classifier.
-        module: The module whose function `build(name, size, weights)` makes the model, whose
-            `weights_id(name, weights)` tells one set of weights from another, and whose
-            `weights_state(name)` and `weights_source(name)` tell of its published weights,
-            which are called `pretrained` for every network.
-        window: How many successive frames it sees at once.  For more than one its input is
-            (B,window,H,W,3), and `build` is given `window` too.
-        licence: Of its published weights, as far as their source states it.
-        framework: Whose model it is: `keras`, or `torch` for a module that takes uint8 frames.
-        reference: The back end of Keras that its other forms are compared with.
+    Networks are built in child processes, which import the class by module and name: it must stand
+    at the top level of a module that is not the running script itself.
+
+    Raises:
+        ConfigError: the class cannot be imported by name, or one of its names is taken.
     """
-
-    name: str
-    size: int
-    width: int
-    parameters: int
-    module: str
-    window: int = 1
-    licence: str = ""
-    framework: Framework = "keras"
-    reference: Literal["numpy", "jax"] = "numpy"
-
-    def build(self, *, size: int, weights: str) -> Any:
-        """The model with its weights; one of Keras in Keras's current image data format.
-
-        Raises:
-            WeightsError: the weights are missing or not this network's.
-        """
-        build: Callable[..., Any] = import_module(self.module).build
-        more = {"window": self.window} if self.window > 1 else {}
-        return build(self.name, size=size, weights=weights, **more)
-
-    def weights_id(self, weights: str) -> str:
-        """A short text that changes when the numbers in the weights change."""
-        identify: Callable[[str, str], str] = import_module(self.module).weights_id
-        return identify(self.name, weights)
-
-    @property
-    def weights_state(self) -> str:
-        """Of its published weights: `at hand`, `to be installed` or `to be fetched`."""
-        state: Callable[[str], str] = import_module(self.module).weights_state
-        return state(self.name)
-
-    @property
-    def weights_source(self) -> str:
-        """How its published weights come to this machine, in a few words."""
-        source: Callable[[str], str] = import_module(self.module).weights_source
-        return source(self.name)
-
-
-def _table() -> dict[str, Backbone]:
-    families: dict[str, Mapping[str, Any]] = {
-        "lite_weights": LITES,
-        "keras_applications": APPLICATIONS,
-        "i3d_weights": i3d_weights.BACKBONES,
-    }
-    keras = {
-        name: Backbone(
-            name,
-            facts.size,
-            facts.width,
-            facts.parameters,
-            f"vidclass.backbones.{module}",
-            window=i3d_weights.WINDOW if module == "i3d_weights" else 1,
-            licence=licence(name) if module == "keras_applications" else "Apache-2.0",
+    path = family.import_path()
+    if path.startswith("__main__:") or "<locals>" in path:
+        raise ConfigError(
+            f"the backbone family {path!r} cannot be imported by child processes: define it at the "
+            "top level of a module of its own."
         )
-        for module, family in families.items()
-        for name, facts in family.items()
-    }
-    torch = {
-        name: Backbone(
-            name,
-            alias.size,
-            alias.width,
-            alias.parameters,
-            hugging_face.__name__,
-            window=alias.window,
-            licence=alias.licence,
-            framework="torch",
-        )
-        for name, alias in hugging_face.ALIASES.items()
-    }
-    return keras | torch
+    others = [other for other in _families if other.import_path() != path]
+    for other in others:
+        taken = {*other.names, other.prefix} & {*family.names, family.prefix} - {""}
+        if taken:
+            raise ConfigError(
+                f"the backbone family {path!r} cannot be registered: {min(taken)!r} is a name of "
+                f"{other.import_path()!r}."
+            )
+    _families[:] = [*others, family()]
+    return family
 
 
-backbones: dict[str, Backbone] = _table()
+def unregister_backbone_family(family: type[BackboneFamily]) -> None:
+    """Remove a family from the registry: in tests, or before registering another of that name."""
+    _families[:] = [other for other in _families if type(other) is not family]
 
-# What stands before a colon, the module of these models, and whose models they are.
-PREFIXES: dict[str, tuple[str, Framework]] = {
-    "hf": ("vidclass.backbones.hugging_face", "torch"),
-    "timm": ("vidclass.backbones.timm_models", "torch"),
-    "hub": ("vidclass.backbones.keras_hub_models", "keras"),
-}
+
+def backbone_names() -> list[str]:
+    """Return the names of all listed backbones, of registered families too."""
+    return [name for family in _families for name in family.names]
 
 
 def get_backbone(name: str) -> Backbone:
-    """The backbone of that name, or the one behind `hf:`, `timm:` or `hub:` and where to find it.
+    """Return the backbone of that name, listed or `PREFIX:...` as in `timm:resnet18.a1_in1k`.
 
     Raises:
-        ConfigError: there is none; the message names the nearest.  Or a library is missing.
-        WeightsError: the settings of a model behind a prefix cannot be had.
+        ConfigError: there is none, with the nearest name; or a library is missing.
+        WeightsError: the settings of a network behind a prefix cannot be read or fetched.
     """
-    family, colon, place = name.partition(":")
-    if colon and place:
-        return _behind_prefix(require_choice("family of backbones", family, PREFIXES), name)
-    return backbones[require_choice("backbone", name, backbones)]
+    prefix, colon, rest = name.partition(":")
+    if colon and rest:
+        by_prefix = {family.prefix: family for family in _families if family.prefix}
+        return by_prefix[require_choice("family of backbones", prefix, by_prefix)].describe(name)
+    by_name = {listed: family for family in _families for listed in family.names}
+    return by_name[require_choice("backbone", name, by_name)].describe(name)
 
 
-def _behind_prefix(family: str, name: str) -> Backbone:
-    module, framework = PREFIXES[family]
-    describe: Callable[[str], Description] = import_module(module).describe
-    described = describe(name)
-    return Backbone(
-        name,
-        described.size,
-        described.facts.width,
-        described.facts.parameters,
-        module,
-        window=described.window,
-        licence=described.licence,
-        framework=framework,
-        # To learn the shapes of KerasHub's layers, Keras runs them on 83 pictures under NumPy.
-        reference="jax" if framework == "keras" else "numpy",
-    )
+def build_backbone(name: str, size: int, weights: str, window: int = 1, family: str = "") -> Any:
+    """Build a backbone from plain values, as a child process is told to.
 
-
-def build_backbone(name: str, size: int, weights: str, window: int = 1) -> Any:
-    """The model of a backbone; the form in which a child process is told to build it.
+    Args:
+        name: Name of the backbone.
+        size: Side of the input in pixels.
+        weights: `pretrained`, `random` or a file.
+        window: Number of frames per feature vector; must be the backbone's own.
+        family: `module:Class` of a family that is not one of vidclass's.
 
     Raises:
         ConfigError: there is no such backbone, or it has another window.
+        WeightsError: the weights are missing or not this network's.
     """
-    backbone = get_backbone(name)
+    backbone = load_family(family).describe(name) if family else get_backbone(name)
     if window != backbone.window:
         raise ConfigError(f"window={window}: {name} sees {backbone.window} frames at once")
     return backbone.build(size=size, weights=weights)

@@ -14,7 +14,7 @@ from vidclass.cli.options import Json
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from vidclass.backbones.registry import Backbone
+    from vidclass.backbones import Backbone
     from vidclass.config import FeatureConfig
     from vidclass.types import FloatArray, UInt8Array
 
@@ -53,10 +53,10 @@ def backbones_command(
     json_file: Json = None,
 ) -> None:
     """List the pretrained networks that extract features from frames."""
-    from vidclass.backbones.registry import backbones, get_backbone
+    from vidclass.backbones import backbone_names, get_backbone
     from vidclass.cli.console import print_notes, show, write_json
 
-    chosen = [get_backbone(name) for name in dict.fromkeys(names or backbones)]
+    chosen = [get_backbone(name) for name in dict.fromkeys(names or backbone_names())]
     speeds = _measure_all(chosen) if measure else {}
     rows = [_row(backbone, speeds.get(backbone.name)) for backbone in chosen]
     if json_file is not None:
@@ -175,7 +175,7 @@ def speed_config(name: str, *, size: int | None = None) -> FeatureConfig:
     Raises:
         ConfigError: There is no such backbone.
     """
-    from vidclass.backbones.registry import get_backbone
+    from vidclass.backbones import get_backbone
     from vidclass.config import FeatureConfig, GeometryConfig
 
     backbone = get_backbone(name)
@@ -195,7 +195,7 @@ def measure(config: FeatureConfig) -> Speed:
     import numpy as np
 
     from vidclass._core.parallel import run_each
-    from vidclass.backbones.registry import get_backbone
+    from vidclass.backbones import get_backbone
     from vidclass.features.extractor import open_backbone
 
     opened = open_backbone(config)

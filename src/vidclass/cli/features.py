@@ -40,7 +40,7 @@ def verify_command(store_folder: StoreFolder = None) -> None:
     checks = _check(tables)
     for check in checks:
         more = f" ({check.duplicates} stored twice)" if check.duplicates else ""
-        say(f"{check.table.settings}: {check.sound} clips are whole{more}")
+        say(f"{check.table.settings}: {check.intact} clips are whole{more}")
         for problem in check.problems:
             say(f"  damaged: {problem}")
     for table in tables:
@@ -87,7 +87,7 @@ def prune_command(
         remove,
         size_of,
         stored_tables,
-        with_settings,
+        tables_of_settings,
     )
 
     if older_than is None and not settings and not damaged:
@@ -96,7 +96,9 @@ def prune_command(
         )
     folder = _store(store_folder)
     tables = stored_tables(folder)
-    chosen = {table.path: table for name in settings or () for table in with_settings(tables, name)}
+    chosen = {
+        table.path: table for name in settings or () for table in tables_of_settings(tables, name)
+    }
     if older_than is not None:
         until = datetime.now(UTC) - timedelta(days=older_than)
         chosen |= {table.path: table for table in tables if table.last_used <= until}
@@ -126,10 +128,10 @@ def _store(store_folder: Path | None) -> Path:
 
 def _check(tables: list[StoredTable]) -> list[TableCheck]:
     from vidclass.cli.console import progress_bars
-    from vidclass.features.store.maintenance import check_table
+    from vidclass.features.store.maintenance import verify_table
 
     with progress_bars() as progress:
-        return [check_table(table, progress) for table in tables if table.current]
+        return [verify_table(table, progress) for table in tables if table.current]
 
 
 def _show(tables: list[StoredTable]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import polars as pl
@@ -18,9 +18,9 @@ from vidclass.data.balance import (
     complete_split,
 )
 from vidclass.data.checks import require_known_labels, require_no_leaks
-from vidclass.data.clip import LABEL_SEPARATOR
+from vidclass.data.clip import LABEL_SEPARATOR, labels_in
 from vidclass.data.manifest import Manifest
-from vidclass.errors import ConfigError, SplitError
+from vidclass.errors import ConfigError, LeakError, SplitError
 
 
 def split_clips(
@@ -55,7 +55,7 @@ def split_clips(
     require_fraction("test_fraction", test_fraction)
     require_fraction("validation_fraction", validation_fraction)
     require_seed(seed)
-    require_two_classes(manifest)
+    require_two_classes(manifest.table["label"])
     require_known_labels(manifest.table)
     if allow_leak:
         group_ids = [str(row) for row in range(len(manifest))]
@@ -69,16 +69,14 @@ def split_clips(
             f"no clips are left to train on: all {len(manifest)} are given for "
             f"{' or '.join(sorted(filter(None, set(splits))))}."
         )
-    shares = _shares(
-        test=0.0 if "test" in splits else test_fraction,
-        validation=0.0 if "validation" in splits else validation_fraction,
-    )
     labels = manifest.table["label"].to_list()
-    groups = GroupClasses.from_labels(
-        [labels[row] for row in free], [group_ids[row] for row in free]
+    names, notes = assign_splits(
+        [labels[row] for row in free],
+        [group_ids[row] for row in free],
+        test_fraction=0.0 if "test" in splits else test_fraction,
+        validation_fraction=0.0 if "validation" in splits else validation_fraction,
+        seed=seed,
     )
-    noun = "clip" if allow_leak else _group_noun(manifest)
-    names, notes = _assign(groups, shares, seed=seed, noun=noun)
     for row, name in zip(free, names, strict=True):
         splits[row] = name
     if allow_leak:
@@ -86,25 +84,42 @@ def split_clips(
     return manifest.with_splits(splits).with_notes(*notes)
 
 
-def _shares(*, test: float, validation: float) -> dict[str, float]:
-    """Return the share of each split that gets clips."""
-    shares = {
-        "train": (1 - test) * (1 - validation),
-        "validation": (1 - test) * validation,
-        "test": test,
-    }
-    return {name: share for name, share in shares.items() if share > 0}
-
-
-def _assign(
-    groups: GroupClasses, shares: dict[str, float], *, seed: int, noun: str
+def assign_splits(
+    labels: Sequence[str],
+    group_ids: Sequence[str],
+    *,
+    test_fraction: float,
+    validation_fraction: float,
+    seed: int,
 ) -> tuple[list[str], list[str]]:
-    """Return the split of each clip, (N,), and notes."""
+    """Return the split of each of N clips, and notes; see `split_clips`.
+
+    Args:
+        labels: Label of each clip.
+        group_ids: Group of each clip, as `Manifest.group_ids`; groups stay whole.
+        test_fraction: Share of the clips for test; 0 gives none.
+        validation_fraction: Share of the remaining clips for validation; 0 gives none.
+        seed: Seed of the assignment.
+
+    Raises:
+        SplitError: a class has too few groups to be in every split.
+    """
+    shares = {
+        "train": (1 - test_fraction) * (1 - validation_fraction),
+        "validation": (1 - test_fraction) * validation_fraction,
+        "test": test_fraction,
+    }
+    shares = {name: share for name, share in shares.items() if share > 0}
     names, sizes = list(shares), list(shares.values())
+    groups = GroupClasses.from_labels(labels, group_ids)
     several = len(groups.classes) < len(groups.group_of_clip)  # else no group can be divided
     hint = ", or split inside groups with allow_leak=True" if several else ""
     require_groups(
-        groups, len(names), noun, ", ".join(names), f"Add recordings, drop the class{hint}."
+        groups,
+        len(names),
+        _group_noun(group_ids),
+        ", ".join(names),
+        f"Add recordings, drop the class{hint}.",
     )
     assignment = best_assignment(
         groups, len(names), seed=seed, draw=lambda rng: assign_by_shares(groups, sizes, rng)
@@ -131,8 +146,10 @@ def _given_splits(given: pl.Series, group_ids: Sequence[str]) -> list[str | None
     return [split_of_group.get(group_id) for group_id in group_ids]
 
 
-def _group_noun(manifest: Manifest) -> str:
-    return "group" if manifest.table["group"].is_not_null().any() else "video"
+def _group_noun(group_ids: Sequence[str]) -> str:
+    """Return the word for a group in messages: `group`, or `video` or `clip` if there are none."""
+    prefixes = {group_id.partition(": ")[0] for group_id in group_ids}
+    return next((noun for noun in ("group", "video") if noun in prefixes), "clip")
 
 
 def tail_validation(manifest: Manifest, fraction: float) -> Manifest:
@@ -207,12 +224,42 @@ def fold_assignments(manifest: Manifest, *, folds: int, seed: int) -> IntArray:
         LeakError: the given folds share groups.
         SplitError: a class has fewer groups than folds, or would be in one fold only.
     """
-    if manifest.table["fold"].null_count() < len(manifest):
-        assigned = _given_folds(manifest)
+    require_no_leaks(manifest.table, manifest.group_ids, column="fold")
+    labels, group_ids, given = (
+        series.to_list()
+        for series in (manifest.table["label"], manifest.group_ids, manifest.table["fold"])
+    )
+    return assign_folds(labels, group_ids, given, folds=folds, seed=seed)
+
+
+def assign_folds(
+    labels: Sequence[str],
+    group_ids: Sequence[str],
+    given: Sequence[int | None],
+    *,
+    folds: int,
+    seed: int,
+) -> IntArray:
+    """Return the test fold of each of N clips; see `fold_assignments`.
+
+    Args:
+        labels: Label of each clip.
+        group_ids: Group of each clip, as `Manifest.group_ids`; groups stay whole.
+        given: Given fold of each clip, or None for all.
+        folds: K, at least 2; without effect if folds are given.
+        seed: Seed of the assignment.
+
+    Raises:
+        ConfigError: `folds` or the seed is out of range.
+        LeakError: the given folds share groups.
+        SplitError: a class has fewer groups than folds, or would be in one fold only.
+    """
+    if any(fold is not None for fold in given):
+        assigned = _given_folds(group_ids, given)
     else:
-        assigned = _drawn_folds(manifest, folds, seed)
-    table = manifest.table.select(
-        pl.col("label").str.split(LABEL_SEPARATOR), pl.Series("fold", assigned)
+        assigned = _drawn_folds(labels, group_ids, folds, seed)
+    table = pl.DataFrame({"label": labels, "fold": assigned}).with_columns(
+        pl.col("label").str.split(LABEL_SEPARATOR)
     )
     by_class = table.explode("label").group_by("label").agg(pl.col("fold").unique()).sort("label")
     in_one_fold = by_class.filter(pl.col("fold").list.len() == 1)
@@ -225,34 +272,38 @@ def fold_assignments(manifest: Manifest, *, folds: int, seed: int) -> IntArray:
     return assigned
 
 
-def _given_folds(manifest: Manifest) -> IntArray:
-    missing = manifest.table["fold"].null_count()
+def _given_folds(group_ids: Sequence[str], given: Sequence[int | None]) -> IntArray:
+    missing = sum(fold is None for fold in given)
     if missing:
         raise SplitError(
-            f"{missing} of {len(manifest)} clips have no fold: fill the column or drop it."
+            f"{missing} of {len(given)} clips have no fold: fill the column or drop it."
         )
-    require_no_leaks(manifest.table, manifest.group_ids, column="fold")
-    return manifest.table["fold"].to_numpy().astype(np.int64)
+    fold_of_group = dict(zip(group_ids, given, strict=True))
+    leaks = {g for g, fold in zip(group_ids, given, strict=True) if fold_of_group[g] != fold}
+    if leaks:
+        raise LeakError(f"a leak: the given folds divide {listed(sorted(leaks))}.")
+    return np.array(given, np.int64)
 
 
-def _drawn_folds(manifest: Manifest, folds: int, seed: int) -> IntArray:
+def _drawn_folds(
+    labels: Sequence[str], group_ids: Sequence[str], folds: int, seed: int
+) -> IntArray:
     if folds < 2:
         raise ConfigError(f"folds={folds}: at least 2 are needed.")
     require_seed(seed)
-    require_two_classes(manifest)
-    groups = GroupClasses.from_labels(
-        manifest.table["label"].to_list(), manifest.group_ids.to_list()
-    )
+    require_two_classes(labels)
+    groups = GroupClasses.from_labels(labels, group_ids)
     most = int(groups.groups_per_class().min())
     advice = f"Use folds={most}, add" if most > 1 else "Add"
     require_groups(
         groups,
         folds,
-        _group_noun(manifest),
+        _group_noun(group_ids),
         f"{folds} folds",
         f"{advice} recordings or drop the class.",
     )
-    draw = _draw_by_shares if manifest.multi_label else _draw_stratified
+    multi_label = any(LABEL_SEPARATOR in label for label in labels)
+    draw = _draw_by_shares if multi_label else _draw_stratified
     assignment = best_assignment(groups, folds, seed=seed, draw=draw(groups, folds))
     return assignment[groups.group_of_clip]
 
@@ -302,17 +353,18 @@ def require_seed(seed: int) -> None:
         raise ConfigError(f"seed={seed} must not be negative.")
 
 
-def require_two_classes(manifest: Manifest) -> None:
+def require_two_classes(labels: Iterable[str]) -> None:
     """Require clips of at least two classes.
 
     Raises:
         SplitError: there are fewer.
     """
-    if len(manifest.labels) < 2:
+    classes = sorted({name for label in set(labels) for name in labels_in(label)})
+    if len(classes) < 2:
         raise SplitError(
-            f"only one class, {manifest.labels}: a classifier needs at least two. Was the folder "
-            "above the classes meant?"
-            if len(manifest)
+            f"only one class, {classes}: a classifier needs at least two. Was the folder above the "
+            "classes meant?"
+            if classes
             else "the manifest has no clips: there is nothing to split."
         )
 

@@ -111,7 +111,8 @@ def _expected_hashes(data_set: DataSet, given: str | Mapping[str, str] | None) -
     if isinstance(given, str):
         if len(names) > 1:
             raise ConfigError(
-                f"sha256={given!r} could be that of any of {', '.join(names)}: say FILE=HASH."
+                f"sha256={given!r} could be that of any of {', '.join(names)}: give it by file "
+                "name."
             )
         given = {names[0]: given}
     for name in given or {}:

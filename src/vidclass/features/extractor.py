@@ -171,12 +171,9 @@ def backbone_spec(config: FeatureConfig) -> NetworkSpec:
         WeightsError: its weights are missing.
     """
     backbone = get_backbone(config.backbone)
-    arguments = {"name": backbone.name, "size": config.geometry.size, "weights": config.weights}
-    if backbone.window > 1:
-        arguments["window"] = backbone.window
     return NetworkSpec(
         "vidclass.backbones.registry:build_backbone",
-        arguments,
+        backbone.build_arguments(size=config.geometry.size, weights=config.weights),
         identity=backbone.weights_id(config.weights),
         frames=True,
         framework=backbone.framework,

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from vidclass.backbones.loading import weights_owner
+from vidclass.backbones.keras_weights import weights_owner
 from vidclass.backbones.registry import get_backbone
 from vidclass.config import FeatureConfig, FinetuneConfig
 from vidclass.errors import ConfigError, RunError

@@ -101,12 +101,11 @@ def finetune(
     manifest, split = _prepare(job, manifest, overwrite=overwrite)
     extraction = extract_features(manifest, source.bundle.extractor(), execution)
     writer.write_ledger(extraction.failures)
-    split = _readable_split(job, split, extraction)
-    start, head = _start(job, extraction, split)
-    readable = [key for key in extraction.keys if key is not None]
+    clips, split = _readable_clips(job, manifest, split, extraction)
+    start, head = _start(job, extraction, clips, split)
     data = tune_data(
-        split.manifest.clips(),
-        readable,
+        clips.clips(),
+        [key for key in extraction.keys if key is not None],
         source.bundle.labels,
         features=source.features,
         config=job.config,
@@ -116,7 +115,7 @@ def finetune(
         source.features, head, data, job.config, writer=writer, start=start, progress=progress
     )
     extraction = _with_failures(extraction, result.state.failures)
-    return _finish(job, extraction, split, result, started_s=started_s)
+    return _finish(job, extraction, clips, result, started_s=started_s)
 
 
 def _prepare(job: TuneJob, manifest: Manifest, *, overwrite: bool) -> tuple[Manifest, TunedSplit]:
@@ -157,40 +156,55 @@ def _read_json(path: Path) -> object:
 
 
 def _split(job: TuneJob, manifest: Manifest) -> TunedSplit:
-    source = job.source
-    return split_for_tuning(manifest, source.clips, source.config.split, seed=job.config.seed)
+    return split_for_tuning(
+        manifest.table,
+        manifest.group_ids.to_list(),
+        job.source.clips,
+        job.source.config.split,
+        seed=job.config.seed,
+    )
 
 
-def _readable_split(job: TuneJob, split: TunedSplit, extraction: Extraction) -> TunedSplit:
-    """Split the readable clips, and write the split and those of the runs before."""
+def _readable_clips(
+    job: TuneJob, manifest: Manifest, split: TunedSplit, extraction: Extraction
+) -> tuple[Manifest, TunedSplit]:
+    """Return the readable clips with their splits; writes these and those of the runs before."""
     config, earlier = job.source.config, job.source.clips
     if extraction.failures or config.split.groups == "near-duplicates":
-        split = _split(job, grouped_manifest(extraction, config.split))
-    job.writer.write_table(names.SPLIT, split.manifest.table)
-    if config.training.refit and not job.starts_before_refit(split):
+        manifest = grouped_manifest(extraction, config.split)
+        split = _split(job, manifest)
+    clips = manifest.with_splits(split.splits).with_notes(*split.notes)
+    before_refit = job.starts_before_refit(split)
+    if before_refit:
+        clips = clips.with_notes(
+            "the run's head had been refitted on its validation clips: fine-tuning begins with the "
+            "head before that, so that validation means something."
+        )
+    job.writer.write_table(names.SPLIT, clips.table)
+    if config.training.refit and not before_refit:
         earlier = earlier.with_columns(pl.col("split").replace("validation", "train"))
     job.writer.write_table(names.EARLIER_SPLITS, earlier)
-    return split
+    return clips, split
 
 
 def _start(
-    job: TuneJob, extraction: Extraction, split: TunedSplit
+    job: TuneJob, extraction: Extraction, clips: Manifest, split: TunedSplit
 ) -> tuple[TuneState | Checkpoint, HeadStart]:
     """Return the checkpoint to resume from, or a new state; and the head."""
-    source, clips = job.source, split.manifest.fingerprint
+    source = job.source
     head = HeadStart(source.bundle.info.head, len(source.bundle.labels), None)
     path = job.writer.path(names.FINETUNE_CHECKPOINT)
     checkpoint = read_checkpoint(path)
     if checkpoint is not None:
-        require_same_clips(checkpoint.state, clips, path)
+        require_same_clips(checkpoint.state, clips.fingerprint, path)
         return checkpoint, head
     require_same_backbone(source.features, extraction, job.config)
     if job.starts_before_refit(split):
-        splits = split.manifest.table["split"].to_list()
-        weights = source.weights_before_refit(extraction, splits, progress=job.execution.progress)
+        progress = job.execution.progress
+        weights = source.weights_before_refit(extraction, split.splits, progress=progress)
     else:
         weights = source.weights_of_head()
-    return TuneState(clips), replace(head, weights=weights)
+    return TuneState(clips.fingerprint), replace(head, weights=weights)
 
 
 def _with_failures(extraction: Extraction, failures: dict[str, Failure]) -> Extraction:
@@ -204,13 +218,13 @@ def _with_failures(extraction: Extraction, failures: dict[str, Failure]) -> Extr
 def _finish(
     job: TuneJob,
     extraction: Extraction,
-    split: TunedSplit,
+    clips: Manifest,
     tuned: TuneResult,
     *,
     started_s: float,
 ) -> RunResult:
     """Write everything about a fine-tuned run; the file that marks it as finished comes last."""
-    writer, source, clips = job.writer, job.source, split.manifest
+    writer, source = job.writer, job.source
     writer.write_ledger(extraction.failures)
     writer.write_history(tuned.state.history, tuned.state.best_epoch)
     splits = clips.table["split"].to_list()
@@ -225,7 +239,7 @@ def _finish(
     )
     writer.remove_former()
     notes = [*clips.notes, *extraction.notes, *extraction.failure_counts().notes()]
-    notes += tuning_notes(job, split, tuned)
+    notes += tuning_notes(job, tuned)
     weights = writer.path(names.BACKBONE_WEIGHTS)
     if info.route == "keras":
         notes.append(
@@ -254,14 +268,9 @@ def _finish(
     return result
 
 
-def tuning_notes(job: TuneJob, split: TunedSplit, tuned: TuneResult) -> list[str]:
+def tuning_notes(job: TuneJob, tuned: TuneResult) -> list[str]:
     """Return sentences about the training for the user."""
     notes = []
-    if job.starts_before_refit(split):
-        notes.append(
-            "the run's head had been refitted on its validation clips: fine-tuning begins with the "
-            "head before that, so that validation means something."
-        )
     sampling = job.source.features.sampling
     if job.config.jitter and not can_jitter(sampling):
         notes.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
@@ -12,8 +12,7 @@ import polars as pl
 from vidclass._core.text import counted, listed
 from vidclass.config import SplitConfig
 from vidclass.data.checks import require_no_leaks
-from vidclass.data.manifest import Manifest
-from vidclass.data.splits import split_clips
+from vidclass.data.splits import assign_splits, require_two_classes
 from vidclass.errors import LeakError, SplitError
 from vidclass.features.identity import identify
 
@@ -26,16 +25,23 @@ class TunedSplit:
     """The split, and its relation to that of the run.
 
     Attributes:
-        manifest: The clips, with their splits.
+        splits: Split of each clip, (N,).
         shares_validation: True if a validation clip was a validation clip of the run, too.
+        notes: Sentences for the user.
     """
 
-    manifest: Manifest
+    splits: list[str]
     shares_validation: bool
+    notes: tuple[str, ...] = ()
 
 
 def split_for_tuning(
-    manifest: Manifest, earlier: pl.DataFrame, config: SplitConfig, *, seed: int
+    clips: pl.DataFrame,
+    group_ids: Sequence[str],
+    earlier: pl.DataFrame,
+    config: SplitConfig,
+    *,
+    seed: int,
 ) -> TunedSplit:
     """Keep the run's split for its own clips, and split the others anew.
 
@@ -44,8 +50,9 @@ def split_for_tuning(
     was trained on.
 
     Args:
-        manifest: The clips.
-        earlier: The clips of the run and of the runs before it, with their splits.
+        clips: Table of the clips.
+        group_ids: Group of each clip, as `Manifest.group_ids`.
+        earlier: Table of the clips of the run and of the runs before it, with their splits.
         config: Fractions of test and validation, for clips that are new.
         seed: Seed of their split.
 
@@ -53,35 +60,34 @@ def split_for_tuning(
         LeakError: A given split holds out clips that the run was trained on.
         SplitError: No clip is left to train on, or the new clips cannot be split.
     """
-    units = manifest.group_ids.to_list()
-    before = _split_by_unit(units, _earlier_splits(manifest.table, earlier))
+    before = _split_by_group(group_ids, _earlier_splits(clips, earlier))
     given = {
-        unit: split
-        for unit, split in zip(units, manifest.table["split"], strict=True)
+        group_id: split
+        for group_id, split in zip(group_ids, clips["split"], strict=True)
         if split is not None
     }
-    _require_unseen(manifest.table, units, given, before)
+    _require_unseen(clips, group_ids, given, before)
     fixed = before | given
-    splits, notes = _split_new(manifest, [fixed.get(unit) for unit in units], config, seed=seed)
+    known = [fixed.get(group_id) for group_id in group_ids]
+    splits, notes = _split_new(clips, group_ids, known, config, seed=seed)
     if "train" not in splits:
-        held_out = listed(sorted({split for split in splits if split}))
         raise SplitError(
             f"none of the {len(splits)} clips is left to train on: the run holds them out for "
-            f"{held_out}. Name clips that it may be trained on."
+            f"{listed(sorted(set(splits)))}. Name clips that it may be trained on."
         )
-    kept = sum(unit in before and unit not in given for unit in units)
+    kept = sum(group_id in before and group_id not in given for group_id in group_ids)
     if kept:
-        notes.append(f"{counted(kept, 'clip')} of {len(units)} keep the split of the run.")
-    result = manifest.with_splits(splits).with_notes(*notes, *_missing_splits(splits))
-    require_no_leaks(result.table, result.group_ids)
+        notes.append(f"{counted(kept, 'clip')} of {len(group_ids)} keep the split of the run.")
+    filled = clips.with_columns(pl.Series("split", splits, dtype=pl.String))
+    require_no_leaks(filled, pl.Series(group_ids))
     shares_validation = any(
-        split == "validation" and before.get(unit) == "validation"
-        for unit, split in zip(units, splits, strict=True)
+        split == "validation" and before.get(group_id) == "validation"
+        for group_id, split in zip(group_ids, splits, strict=True)
     )
-    return TunedSplit(result, shares_validation)
+    return TunedSplit(splits, shares_validation, (*notes, *_missing_splits(splits)))
 
 
-def _missing_splits(splits: list[str | None]) -> list[str]:
+def _missing_splits(splits: list[str]) -> list[str]:
     texts = {
         "validation": "there are no validation clips: the last epoch is kept.",
         "test": "there are no test clips: nothing measures this run.",
@@ -90,30 +96,42 @@ def _missing_splits(splits: list[str | None]) -> list[str]:
 
 
 def _split_new(
-    manifest: Manifest, splits: list[str | None], config: SplitConfig, *, seed: int
-) -> tuple[list[str | None], list[str]]:
+    clips: pl.DataFrame,
+    group_ids: Sequence[str],
+    splits: Sequence[str | None],
+    config: SplitConfig,
+    *,
+    seed: int,
+) -> tuple[list[str], list[str]]:
     """Fill in the new clips: they give the test and validation clips that the others lack."""
-    free = [row for row, split in enumerate(splits) if split is None]
+    new = [row for row, split in enumerate(splits) if split is None]
     test = 0.0 if "test" in splits else config.test_fraction
     validation = 0.0 if "validation" in splits else config.validation_fraction
     filled = ["train" if split is None else split for split in splits]
-    if not free or not (test or validation):
-        return list(filled), []
-    new = Manifest(manifest.table[free]).with_splits([None] * len(free))
+    if not new or not (test or validation):
+        return filled, []
+    labels = clips["label"].gather(new).to_list()
     try:
-        cut = split_clips(new, test_fraction=test, validation_fraction=validation, seed=seed)
+        require_two_classes(labels)
+        assigned, notes = assign_splits(
+            labels,
+            [group_ids[row] for row in new],
+            test_fraction=test,
+            validation_fraction=validation,
+            seed=seed,
+        )
     except SplitError as error:
         raise SplitError(
-            f"of the {counted(len(free), 'clip')} that the run does not know: {error} Or give "
+            f"of the {counted(len(new), 'clip')} that the run does not know: {error} Or give "
             "them a `split`."
         ) from error
-    for row, split in zip(free, cut.table["split"], strict=True):
+    for row, split in zip(new, assigned, strict=True):
         filled[row] = split
-    return list(filled), list(cut.notes)
+    return filled, notes
 
 
 def _require_unseen(
-    table: pl.DataFrame, units: list[str], given: dict[str, str], before: dict[str, str]
+    clips: pl.DataFrame, group_ids: Sequence[str], given: dict[str, str], before: dict[str, str]
 ) -> None:
     """Refuse given splits that hold out a clip that the head, or the choice of an epoch, has seen.
 
@@ -121,11 +139,11 @@ def _require_unseen(
         LeakError: They do.
     """
     leaks = [
-        f"{PurePath(video).name!r} ({split}, was {before[unit]})"
-        for video, unit, split in zip(table["video"], units, table["split"], strict=True)
+        f"{PurePath(video).name!r} ({split}, was {before[group_id]})"
+        for video, group_id, split in zip(clips["video"], group_ids, clips["split"], strict=True)
         if split is not None
-        and unit in before
-        and _SPLITS.index(before[unit]) < _SPLITS.index(given[unit])
+        and group_id in before
+        and _SPLITS.index(before[group_id]) < _SPLITS.index(given[group_id])
     ]
     if leaks:
         raise LeakError(
@@ -135,12 +153,12 @@ def _require_unseen(
         )
 
 
-def _split_by_unit(units: list[str], splits: list[str | None]) -> dict[str, str]:
-    by_unit: dict[str, str] = {}
-    for unit, split in zip(units, splits, strict=True):
+def _split_by_group(group_ids: Sequence[str], splits: list[str | None]) -> dict[str, str]:
+    by_group: dict[str, str] = {}
+    for group_id, split in zip(group_ids, splits, strict=True):
         if split is not None:
-            by_unit[unit] = _most_seen([split, *filter(None, [by_unit.get(unit)])])
-    return by_unit
+            by_group[group_id] = _most_seen([split, *filter(None, [by_group.get(group_id)])])
+    return by_group
 
 
 def _earlier_splits(table: pl.DataFrame, earlier: pl.DataFrame) -> list[str | None]:

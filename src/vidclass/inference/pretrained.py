@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from vidclass._core.files import cache_folder
-from vidclass.backbones.i3d_weights import classifier_weights, kinetics_labels
+from vidclass.backbones.i3d.family import classifier_weights, kinetics_labels
 from vidclass.bundle.write import TrainedMember, write_bundle
 from vidclass.config import FeatureConfig, GeometryConfig, SamplingConfig
 from vidclass.errors import require_choice

@@ -56,9 +56,9 @@ def decode_clip(
     percentile of 10 levels of 255.  That holds for 8-bit BT.601 video with square pixels whose
     short side is up to a seventh larger than `size`, or smaller.  These differences are meant:
     greater reductions are antialiased, where OpenCV skips pixels; BT.709 video and high dynamic
-    range are converted as what they are; the square is one as shown, also where pixels are not
-    square (sample aspect ratio); of interlaced frames one field is used; what is transparent
-    becomes black.
+    range are converted as such; the square is one as shown, also where pixels are not
+    square (sample aspect ratio); of interlaced frames one field is used; transparent pixels
+    become black.
 
     Args:
         path: The file, or the folder of an image sequence.

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from reader_rows import HOSTILE, mutated, rows, touch, write
+from reader_rows import rows, touch, write
 from vidclass.data.readers import create_ml
 from vidclass.data.readers.reader import ReadOptions
-from vidclass.data.rows import Rows
 from vidclass.data.sources import read_source
 from vidclass.errors import ManifestError
 
@@ -141,35 +139,6 @@ def test_a_file_that_is_gone_is_named(tmp_path: Path) -> None:
     for name in ("x.csv", "x.json"):
         with pytest.raises(ManifestError, match=rf"{name}' cannot be read"):
             create_ml.read(tmp_path / name, PLAIN)
-
-
-@pytest.mark.parametrize("name", ["x.json", "x.csv"])
-@pytest.mark.parametrize("content", HOSTILE)
-def test_hostile_files_give_no_other_error(tmp_path: Path, content: bytes, name: str) -> None:
-    path = write(tmp_path, name, content)
-    assert not create_ml.accepts(path)
-    with pytest.raises(ManifestError, match=r"x\."):
-        create_ml.read(path, PLAIN)
-
-
-@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    form=st.sampled_from(["x.csv", "x.json"]).flatmap(
-        lambda name: st.tuples(
-            st.just(name),
-            mutated(CSV.encode() if name == "x.csv" else json.dumps(ENTRIES).encode()),
-        )
-    )
-)
-def test_mutated_files_give_rows_or_a_manifest_error(
-    tmp_path: Path, form: tuple[str, bytes]
-) -> None:
-    path = write(tmp_path, *form)
-    assert create_ml.accepts(path) in (True, False)
-    try:
-        assert isinstance(create_ml.read(path, PLAIN), Rows)
-    except ManifestError as error:
-        assert str(error)
 
 
 @given(seconds=st.floats(0, 1e6), length=st.floats(0.01, 100))

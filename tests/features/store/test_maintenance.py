@@ -1,4 +1,4 @@
-"""Looking after the store: lists are true, damage is found, only what is chosen is removed."""
+"""Maintenance lists stored tables, finds damage, and removes only what is chosen."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from vidclass.features.store import maintenance
 from vidclass.features.store import table as table_module
 from vidclass.features.store.maintenance import (
     StoredTable,
-    check_table,
     leftovers,
     remove,
     size_of,
     stored_tables,
-    with_settings,
+    tables_of_settings,
+    verify_table,
 )
 from vidclass.features.store.store import FeatureStore
 from vidclass.features.store.table import STORE_FORMAT
@@ -54,7 +54,7 @@ def only(folder: Path) -> StoredTable:
     return table
 
 
-def test_a_list_of_what_there_is(tmp_path: Path) -> None:
+def test_tables_are_listed(tmp_path: Path) -> None:
     fill(tmp_path, FIRST)
     fill(tmp_path, SECOND, clips=2)
     for settings, age_s in ((FIRST, 100), (SECOND, 5000)):
@@ -70,7 +70,7 @@ def test_a_list_of_what_there_is(tmp_path: Path) -> None:
     assert timedelta(seconds=4999) < datetime.now(UTC) - second.last_used < timedelta(seconds=5100)
 
 
-def test_what_is_none_of_ours_is_not_listed(tmp_path: Path) -> None:
+def test_other_files_are_not_listed(tmp_path: Path) -> None:
     fill(tmp_path)
     for name in ("other.lance", f"{SECOND}.v2.lance.old", f".{SECOND}.v2.lance.x", "c" * 32):
         (tmp_path / name).mkdir()
@@ -96,21 +96,23 @@ def test_settings_that_cannot_be_read_are_left_out(tmp_path: Path, text: str) ->
 def test_there_may_be_no_folder_but_no_file_in_its_place(tmp_path: Path) -> None:
     assert stored_tables(tmp_path / "none") == leftovers(tmp_path / "none") == []
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match=r"cannot look into the store .*file: Not a dir.* --store"):
+    with pytest.raises(
+        StoreError, match=r"cannot list the feature store .*file: Not a dir.*`store_folder`"
+    ):
         stored_tables(tmp_path / "file")
 
 
-def test_a_whole_table(tmp_path: Path) -> None:
+def test_an_intact_table(tmp_path: Path) -> None:
     fill(tmp_path, clips=100)
     fill(tmp_path, clips=2)
-    told: list[tuple[str, int, int]] = []
-    check = check_table(only(tmp_path), lambda *step: told.append(step))
-    assert (check.sound, check.duplicates, check.problems) == (100, 2, ())
-    assert told == [("verify", 64, 102), ("verify", 102, 102)]
+    reports: list[tuple[str, int, int]] = []
+    check = verify_table(only(tmp_path), lambda *step: reports.append(step))
+    assert (check.intact, check.duplicates, check.problems) == (100, 2, ())
+    assert reports == [("verify", 64, 102), ("verify", 102, 102)]
 
 
 def put(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    """One more row, its values changed, its checksum made to fit unless that was changed."""
+    """Append a row with changed values, and a matching checksum unless that was changed."""
     fill(folder, clips=1)
     row = lance.dataset(str(path_of(folder))).take([0]).to_pylist()[0]
     row["key"] = key(9)
@@ -130,37 +132,40 @@ def put(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        (lambda row: row.update(key="no key"), "row 1, the clip no key of 0.avi: its key is none"),
-        (lambda row: row.update(checksum=7), "row 1, .*: its checksum does not fit"),
+        (
+            lambda row: row.update(key="no key"),
+            "row 1, the clip no key of 0.avi: its key is not",
+        ),
+        (lambda row: row.update(checksum=7), "row 1, .*: its checksum does not match"),
         (lambda row: row["features"][2].__setitem__(1, np.nan), "its features are not all finite"),
-        (lambda row: row["timestamps_s"].__setitem__(1, 9.0), "its times do not rise"),
-        (lambda row: row["timestamps_s"].__setitem__(1, np.nan), "its times do not rise"),
+        (lambda row: row["timestamps_s"].__setitem__(1, 9.0), "its times do not increase"),
+        (lambda row: row["timestamps_s"].__setitem__(1, np.nan), "its times do not increase"),
         (lambda row: row["timestamps_s"].pop(), "row 1 is damaged: 5 features but timestamps"),
         (lambda row: row.update(features=None), "row 1 is damaged: "),
     ],
 )
 def test_every_kind_of_damage_is_found(tmp_path: Path, change: Any, problem: str) -> None:
     put(tmp_path, change)
-    check = check_table(only(tmp_path))
-    assert (check.sound, check.duplicates, len(check.problems)) == (1, 0, 1)
+    check = verify_table(only(tmp_path))
+    assert (check.intact, check.duplicates, len(check.problems)) == (1, 0, 1)
     with pytest.raises(AssertionError, match=problem):
         raise AssertionError(check.problems[0])
 
 
-def test_a_lost_data_file_costs_only_its_clips(tmp_path: Path) -> None:
+def test_a_missing_data_file_costs_only_its_clips(tmp_path: Path) -> None:
     fill(tmp_path, clips=3)
     sorted((path_of(tmp_path) / "data").iterdir())[0].unlink()
-    check = check_table(only(tmp_path))
-    assert check.sound == 0
+    check = verify_table(only(tmp_path))
+    assert check.intact == 0
     assert check.problems[0].startswith("rows 0 to 2 cannot be read: ")
     assert "\n" not in check.problems[0]
     assert ".rs:" not in check.problems[0]
 
 
-def test_the_first_problems_are_told_and_the_others_counted(tmp_path: Path) -> None:
+def test_the_first_problems_are_listed_and_the_others_counted(tmp_path: Path) -> None:
     for _ in range(7):
         put(tmp_path, lambda row: row.update(checksum=1))
-    check = check_table(only(tmp_path))
+    check = verify_table(only(tmp_path))
     assert len(check.problems) == 6
     assert check.problems[-1] == "... and 2 more problems"
 
@@ -172,8 +177,8 @@ def test_what_cannot_be_opened_is_a_problem(tmp_path: Path, names: str) -> None:
         os.truncate(file, 5)
     table = only(tmp_path)
     assert table.clips == (None if names == "_versions" else 3)
-    check = check_table(table)
-    assert check.sound == 0
+    check = verify_table(table)
+    assert check.intact == 0
     assert "cannot " in check.problems[0]
 
 
@@ -188,13 +193,13 @@ def test_ctrl_c_goes_through(
     table = only(tmp_path)
     monkeypatch.setattr(maintenance if function == "take" else lance, function, interrupt)
     with pytest.raises(KeyboardInterrupt):
-        check_table(table)
+        verify_table(table)
     if function == "dataset":
         with pytest.raises(KeyboardInterrupt):
             stored_tables(tmp_path)
 
 
-def test_leftovers_are_ours_and_a_day_old(tmp_path: Path) -> None:
+def test_leftovers_are_the_stores_and_a_day_old(tmp_path: Path) -> None:
     fill(tmp_path)
     ours = [f".{FIRST}.v2.lance.x1y2", f".{SECOND}.lance.77", f".{FIRST}.v2.123.tmp.json"]
     for name in [*ours, ".git", ".x.lance.y", f".{FIRST}.json"]:
@@ -204,22 +209,22 @@ def test_leftovers_are_ours_and_a_day_old(tmp_path: Path) -> None:
     assert sorted(path.name for path in leftovers(tmp_path, now=later)) == sorted(ours)
 
 
-def test_a_setting_is_known_by_its_beginning(tmp_path: Path) -> None:
+def test_a_setting_is_chosen_by_the_start_of_its_fingerprint(tmp_path: Path) -> None:
     other = FIRST[:-1] + "c"
     for settings in (FIRST, SECOND, other):
         fill(tmp_path, settings, clips=1)
     (tmp_path / f"{SECOND}.lance").mkdir()
     tables = stored_tables(tmp_path)
-    assert [table.settings for table in with_settings(tables, FIRST)] == [FIRST]
-    assert [table.format for table in with_settings(tables, "b")].count(1) == 1
+    assert [table.settings for table in tables_of_settings(tables, FIRST)] == [FIRST]
+    assert [table.format for table in tables_of_settings(tables, "b")].count(1) == 1
     for wrong, count in (("aa", 2), ("d", 0), ("", 3)):
         message = (
             f"settings='{wrong}' fits {count} of the stored settings; there are {FIRST}, {other}"
         )
         with pytest.raises(ConfigError, match=message):
-            with_settings(tables, wrong)
+            tables_of_settings(tables, wrong)
     with pytest.raises(ConfigError, match="there are none"):
-        with_settings([], "a")
+        tables_of_settings([], "a")
 
 
 def test_removing(tmp_path: Path) -> None:

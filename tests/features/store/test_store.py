@@ -1,4 +1,4 @@
-"""The store: what was appended is read, whoever writes at the same time or dies on the way."""
+"""The store reads what was appended, with concurrent writers and killed ones."""
 
 from __future__ import annotations
 
@@ -22,15 +22,28 @@ from hypothesis.extra import numpy as arrays
 
 from vidclass.errors import ShapeError, StoreError
 from vidclass.features.store import store as store_module
-from vidclass.features.store.store import FeatureStore, default_store_folder
+from vidclass.features.store.store import (
+    DEFAULT_COMPACTION,
+    Compaction,
+    FeatureStore,
+    default_store_folder,
+)
 from vidclass.features.store.table import schema_of
 from vidclass.types import ClipFeatures
 
 WIDTH = 5
 
 
-def open_store(folder: Path, width: int = WIDTH) -> FeatureStore:
-    return FeatureStore(folder, settings="settings", width=width, description='{"a": 1}')
+def open_store(
+    folder: Path, width: int = WIDTH, compaction: Compaction = DEFAULT_COMPACTION
+) -> FeatureStore:
+    return FeatureStore(
+        folder,
+        settings="settings",
+        width=width,
+        description='{"a": 1}',
+        compaction=compaction,
+    )
 
 
 def clip(number: float, frames: int = 3, width: int = WIDTH) -> ClipFeatures:
@@ -38,27 +51,27 @@ def clip(number: float, frames: int = 3, width: int = WIDTH) -> ClipFeatures:
     return ClipFeatures(features, np.arange(frames) / 3 + number)
 
 
-def same(found: ClipFeatures, expected: ClipFeatures) -> bool:
+def same(clip: ClipFeatures, expected: ClipFeatures) -> bool:
     return (
-        found.features.tobytes() == expected.features.tobytes()
-        and found.features.shape == expected.features.shape
-        and found.timestamps_s.tobytes() == expected.timestamps_s.tobytes()
+        clip.features.tobytes() == expected.features.tobytes()
+        and clip.features.shape == expected.features.shape
+        and clip.timestamps_s.tobytes() == expected.timestamps_s.tobytes()
     )
 
 
 @st.composite
 def clips(draw: st.DrawFn) -> tuple[int, dict[str, tuple[str, ClipFeatures]]]:
-    """A width, and clips of that width with any finite float16 numbers."""
+    """Draw a width, and clips of that width with any finite float16 values."""
     width = draw(st.integers(1, 9))
     keys = draw(st.lists(st.text("0123456789abcdef", min_size=1), unique=True, max_size=4))
-    made = {}
+    clips_by_key = {}
     for key in keys:
         frames = draw(st.integers(0, 5))
         numbers = st.floats(-65504, 65504, width=16)
         features = draw(arrays.arrays(np.float16, (frames, width), elements=numbers))
         times = draw(arrays.arrays(np.float64, frames, elements=st.floats(0, 1e6)))
-        made[key] = (f"{key}.avi", ClipFeatures(features, times))
-    return width, made
+        clips_by_key[key] = (f"{key}.avi", ClipFeatures(features, times))
+    return width, clips_by_key
 
 
 @given(drawn=clips())
@@ -66,12 +79,12 @@ def clips(draw: st.DrawFn) -> tuple[int, dict[str, tuple[str, ClipFeatures]]]:
 def test_what_was_appended_is_read_to_the_bit(
     tmp_path_factory: pytest.TempPathFactory, drawn: tuple[int, Any]
 ) -> None:
-    width, made = drawn
+    width, clips_by_key = drawn
     folder = tmp_path_factory.mktemp("store")
-    open_store(folder, width).append(made)
-    found = open_store(folder, width).read(list(made))
-    assert found.keys() == made.keys()
-    assert all(same(found[key], made[key][1]) for key in made)
+    open_store(folder, width).append(clips_by_key)
+    found = open_store(folder, width).read(list(clips_by_key))
+    assert found.keys() == clips_by_key.keys()
+    assert all(same(found[key], clips_by_key[key][1]) for key in clips_by_key)
 
 
 def test_an_empty_store_misses_everything(tmp_path: Path) -> None:
@@ -108,7 +121,7 @@ def test_a_key_appended_twice_counts_once(tmp_path: Path) -> None:
     assert same(store.read(["a"])["a"], clip(2))
 
 
-def test_the_settings_lie_beside_the_table(tmp_path: Path) -> None:
+def test_the_description_is_written_beside_the_table(tmp_path: Path) -> None:
     open_store(tmp_path / "new").append({"a": ("a.avi", clip(1))})
     assert json.loads((tmp_path / "new" / "settings.v2.json").read_text()) == {"a": 1}
 
@@ -117,7 +130,7 @@ def test_the_default_folder_is_in_the_cache(session_cache: Path) -> None:
     assert default_store_folder() == session_cache / "features"
 
 
-def test_many_small_appends_are_joined(tmp_path: Path) -> None:
+def test_many_small_appends_are_merged(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     uri = str(tmp_path / "settings.v2.lance")
     for number in range(9):
@@ -127,10 +140,9 @@ def test_many_small_appends_are_joined(tmp_path: Path) -> None:
     assert all(same(store.read([f"clip{k}"])[f"clip{k}"], clip(k)) for k in range(9))
 
 
-def test_a_long_run_joins_as_it_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "_JOIN_EVERY_APPENDS", 5)
-    monkeypatch.setattr(store_module, "_JOIN_STEPS", ((4, 3), (20, 3)))
-    store = open_store(tmp_path)
+def test_a_long_run_merges_files_as_it_goes(tmp_path: Path) -> None:
+    compaction = Compaction(every_appends=5, steps=((4, 3), (20, 3)))
+    store = open_store(tmp_path, compaction=compaction)
     for number in range(100):
         store.append({f"clip{number}": ("a.avi", clip(number))})
         assert len(lance.dataset(str(tmp_path / "settings.v2.lance")).get_fragments()) <= 16
@@ -138,7 +150,7 @@ def test_a_long_run_joins_as_it_goes(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert all(same(found[f"clip{k}"], clip(k)) for k in range(100))
 
 
-def test_joining_what_another_process_has_joined_is_no_error(
+def test_merging_what_another_process_has_merged_is_no_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = open_store(tmp_path)
@@ -162,20 +174,20 @@ def test_a_damaged_table_says_what_to_do(tmp_path: Path) -> None:
     store.append({"a": ("a.avi", clip(1))})
     for manifest in (tmp_path / "settings.v2.lance" / "_versions").glob("*.manifest"):
         manifest.write_bytes(b"damaged")
-    message = r"cannot read the features in .*v2.lance: .* can be made again: move that folder away"
+    message = r"cannot read the features in .*v2.lance: .* can be extracted again: move that"
     with pytest.raises(StoreError, match=message):
         open_store(tmp_path).missing(["a"])
     with pytest.raises(StoreError, match=message):
         open_store(tmp_path).read(["a"])
 
 
-def test_lost_data_says_what_to_do(tmp_path: Path) -> None:
+def test_missing_data_says_what_to_do(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     store.append({"a": ("a.avi", clip(1))})
     assert store.missing(["a"]) == set()
     for data in (tmp_path / "settings.v2.lance" / "data").iterdir():
         data.unlink()
-    with pytest.raises(StoreError, match=r"cannot read the features in .* Features can be made"):
+    with pytest.raises(StoreError, match=r"cannot read the features in .* Features can be"):
         store.read(["a"])
 
 
@@ -185,14 +197,14 @@ def test_a_manifest_that_was_cut_off_says_what_to_do(tmp_path: Path, cut: float)
     store.append({"a": ("a.avi", clip(1))})
     for manifest in (tmp_path / "settings.v2.lance" / "_versions").iterdir():
         os.truncate(manifest, int(cut if cut != 0.5 else manifest.stat().st_size / 2))
-    with pytest.raises(StoreError, match=r"cannot read the features in .* Features can be made"):
+    with pytest.raises(StoreError, match=r"cannot read the features in .* Features can be"):
         open_store(tmp_path).missing(["a"])
-    with pytest.raises(StoreError, match=r"cannot read the features in .* Features can be made"):
+    with pytest.raises(StoreError, match=r"cannot read the features in .* Features can be"):
         open_store(tmp_path).append({"b": ("b.avi", clip(1))})
     open_store(tmp_path).compact()
 
 
-def test_a_flipped_bit_is_noticed(tmp_path: Path) -> None:
+def test_a_flipped_bit_is_detected(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     marked = clip(1, frames=50)
     marked.features[7] = 1234
@@ -209,7 +221,7 @@ def test_a_flipped_bit_is_noticed(tmp_path: Path) -> None:
 
 
 class PanicException(BaseException):
-    """What Lance raises over some kinds of damage looks like this."""
+    """Stands in for the error that Lance raises over some kinds of damage."""
 
 
 def test_a_panic_of_lance_is_an_error_like_others(
@@ -245,8 +257,8 @@ def test_ctrl_c_goes_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             work()
 
 
-def place(folder: Path, schema: pa.Schema) -> None:
-    """An empty table of some other kind, under the name of ours."""
+def create(folder: Path, schema: pa.Schema) -> None:
+    """Create an empty table of another kind under the name of the store's table."""
     lance.write_dataset(schema.empty_table(), str(folder / "settings.v2.lance"), mode="create")
 
 
@@ -264,14 +276,14 @@ def refused(folder: Path, message: str) -> None:
 @pytest.mark.parametrize(("mark", "found"), [("3", "3"), (None, "1"), ("x", "x")])
 def test_a_table_of_another_format_is_refused(tmp_path: Path, mark: str | None, found: str) -> None:
     metadata = None if mark is None else {"vidclass_store_format": mark}
-    place(tmp_path, schema_of(WIDTH).with_metadata(metadata))
+    create(tmp_path, schema_of(WIDTH).with_metadata(metadata))
     message = f"v2.lance are in store format {found}; this version of vidclass reads format 2"
     refused(tmp_path, message)
 
 
 def test_a_table_of_something_else_is_refused(tmp_path: Path) -> None:
     columns = pa.schema([pa.field("names", pa.string())], schema_of(WIDTH).metadata)
-    place(tmp_path, columns)
+    create(tmp_path, columns)
     refused(tmp_path, r"v2.lance has other columns than a table of features: \['names'\]\. Move it")
     lance.write_dataset(
         pa.schema([pa.field("features", pa.string())], columns.metadata).empty_table(),
@@ -282,11 +294,11 @@ def test_a_table_of_something_else_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_table_of_another_width_is_refused(tmp_path: Path) -> None:
-    place(tmp_path, schema_of(WIDTH + 1))
+    create(tmp_path, schema_of(WIDTH + 1))
     refused(tmp_path, r"the features in .*v2.lance are 6 wide, not 5\. Move that folder away")
 
 
-def test_two_formats_lie_side_by_side(tmp_path: Path) -> None:
+def test_two_formats_exist_side_by_side(tmp_path: Path) -> None:
     (tmp_path / "settings.lance").mkdir()
     store = open_store(tmp_path)
     store.append({"a": ("a.avi", clip(1))})
@@ -304,7 +316,7 @@ def test_a_begun_table_is_empty(tmp_path: Path) -> None:
     assert store.missing(["a"]) == set()
 
 
-def test_reading_notes_the_use(tmp_path: Path) -> None:
+def test_reading_records_the_use(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     store.append({"a": ("a.avi", clip(1))})
     note = tmp_path / "settings.v2.json"
@@ -319,19 +331,19 @@ def test_reading_notes_the_use(tmp_path: Path) -> None:
     assert note.exists()
 
 
-def test_a_reader_whose_files_were_joined_and_removed_begins_again(
+def test_a_reader_whose_files_were_merged_and_removed_reads_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reader, writer = open_store(tmp_path), open_store(tmp_path)
+    reader = open_store(tmp_path)
+    writer = open_store(tmp_path, compaction=Compaction(keep_merged=timedelta(0)))
     for number in range(9):
         writer.append({f"clip{number}": ("a.avi", clip(number))})
     real = store_module.take
 
     def late(*arguments: Any) -> Any:
-        """Between the keys and the features everything moves."""
+        """Merge files between the read of the keys and that of the features."""
         if len(arguments) == 2:
             monkeypatch.setattr(store_module, "take", real)
-            monkeypatch.setattr(store_module, "_KEEP_JOINED", timedelta(0))
             writer.compact()
             assert len(list((tmp_path / "settings.v2.lance" / "data").iterdir())) == 1
         return real(*arguments)
@@ -357,13 +369,13 @@ def test_a_folder_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("a file")
     message = (
-        r"cannot write features to .*settings.v2.lance: .*free some disk space, or name another"
+        r"cannot write features to .*settings.v2.lance: .*free some disk space, or choose another"
     )
     with pytest.raises(StoreError, match=message):
         open_store(tmp_path / "file").append({"a": ("a.avi", clip(1))})
 
 
-def test_a_file_in_the_place_of_the_table_is_named(tmp_path: Path) -> None:
+def test_a_file_instead_of_the_table_is_named(tmp_path: Path) -> None:
     (tmp_path / "settings.v2.lance").write_text("a file")
     with pytest.raises(StoreError, match=r"cannot read the features in .*settings.v2.lance: "):
         open_store(tmp_path).append({"a": ("a.avi", clip(1))})

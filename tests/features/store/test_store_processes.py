@@ -117,7 +117,7 @@ def test_what_fits_no_more_is_told_and_the_rest_is_kept(tmp_path: Path) -> None:
     told = finished(run(FULL, tmp_path))
     assert told.startswith(f"cannot write features to {tmp_path / 'settings.v2.lance'}: ")
     assert "File too large" in told
-    assert "What was stored before is kept; free some disk space, or name another folder" in told
+    assert "What was stored before is kept; free some disk space, or choose another" in told
     assert len(told.splitlines()) == 1
     store = open_store(tmp_path, 1000)
     assert store.missing(["a", "b", "c", "d"]) == {"b", "c"}

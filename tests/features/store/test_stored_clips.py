@@ -1,4 +1,4 @@
-"""Clips that are read as they are needed."""
+"""Stored clips are read in blocks when needed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ D = 4
 
 
 class Counting:
-    """A source that counts what is read of it; clip k is all k."""
+    """A source that counts the clips read from it; all features of clip k are k."""
 
     def __init__(self, count: int) -> None:
         self.clips = {f"k{n}": clip(n) for n in range(count)}

@@ -1,4 +1,4 @@
-"""Look after stored features: what there is, whether it is whole, what may go."""
+"""Maintenance of the feature store: list tables, verify them, remove them."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ from vidclass.features.store.table import (
 )
 from vidclass.types import Progress, no_progress
 
-# What the store makes, and nothing else: the folder may hold other things.
+# Only names that the store writes: the folder may hold other things.
 _TABLE = re.compile(r"(?P<settings>[0-9a-f]{32})(\.v(?P<format>\d+))?\.lance")
 _LEFTOVER = re.compile(r"\.[0-9a-f]{32}(\.v\d+)?\.(lance\..+|\d+\.tmp\.json)")
-_LEFT_FOR_GOOD = timedelta(days=1)
+_LEFTOVER_AGE = timedelta(days=1)
 _KEY = re.compile(r"[0-9a-f]{32}")
-_CLIPS_AT_A_TIME = 64
-_MOST_PROBLEMS = 5
+_BLOCK_CLIPS = 64
+_MAX_PROBLEMS = 5
 
 
 @dataclass(frozen=True)
 class StoredTable:
-    """The features of one setting.
+    """Stored features of one feature setting.
 
     Attributes:
         path: The table.
-        settings: The fingerprint of all that changes the features of a clip.
-        format: The store format.
-        config: Backbone, sampling and so on; empty where they are not known.
-        clips: How many there are; None where the table cannot be opened.
-        size_bytes: On disk.
-        last_used: When clips were last read or added.
+        settings: Fingerprint of everything that changes the features of a clip.
+        format: Store format.
+        config: Backbone, sampling and so on; empty if unknown.
+        clips: Number of clips; None if the table cannot be opened.
+        size_bytes: Size on disk.
+        last_used: Time when clips were last read or added.
     """
 
     path: Path
@@ -61,70 +61,70 @@ class StoredTable:
 
     @property
     def current(self) -> bool:
-        """This version of vidclass reads it."""
+        """Whether this version of vidclass reads the table."""
         return self.format == STORE_FORMAT
 
 
 @dataclass(frozen=True)
 class TableCheck:
-    """What a look at every clip of a table showed.
+    """Result of reading every clip of a table.
 
     Attributes:
         table: The table.
-        sound: How many different clips are whole.
-        duplicates: How many more rows there are of them, which is no damage.
-        problems: What is wrong, a sentence each; the first few.
+        intact: Number of different intact clips.
+        duplicates: Number of further rows of these clips, which do no harm.
+        problems: The first problems, a sentence each.
     """
 
     table: StoredTable
-    sound: int
+    intact: int
     duplicates: int
     problems: tuple[str, ...]
 
 
 def stored_tables(folder: Path) -> list[StoredTable]:
-    """Every table in a folder, the one used last first.
+    """Return every table in a folder, the last used first.
 
     Raises:
         StoreError: the folder cannot be listed.
     """
-    found = []
+    tables = []
     for path in _entries(folder):
         name = _TABLE.fullmatch(path.name)
         if name and path.is_dir():
-            found.append(_look_at(path, name["settings"], int(name["format"] or 1)))
-    return sorted(found, key=lambda table: table.last_used, reverse=True)
+            tables.append(_read_table(path, name["settings"], int(name["format"] or 1)))
+    return sorted(tables, key=lambda table: table.last_used, reverse=True)
 
 
 def leftovers(folder: Path, *, now: datetime | None = None) -> list[Path]:
-    """What killed processes left behind, if it is a day old: until then one may be at work.
+    """Return what killed processes left at least a day ago, so that no process still uses it.
 
-    Remembered failures whose table is gone count too.
+    Failure records without a table count too.
 
     Raises:
         StoreError: the folder cannot be listed.
     """
-    until = ((now or datetime.now(UTC)) - _LEFT_FOR_GOOD).timestamp()
+    until = ((now or datetime.now(UTC)) - _LEFTOVER_AGE).timestamp()
     entries = _entries(folder)
     tables = {name["settings"] for path in entries if (name := _TABLE.fullmatch(path.name))}
 
-    def is_left(name: str) -> bool:
+    def is_leftover(name: str) -> bool:
         record = RECORD_FILE.fullmatch(name)
         return record["settings"] not in tables if record else bool(_LEFTOVER.fullmatch(name))
 
-    return [path for path in entries if is_left(path.name) and path.lstat().st_mtime < until]
+    return [path for path in entries if is_leftover(path.name) and path.lstat().st_mtime < until]
 
 
-def check_table(table: StoredTable, progress: Progress = no_progress) -> TableCheck:
+def verify_table(table: StoredTable, progress: Progress = no_progress) -> TableCheck:
     """Read every clip of a table.
 
     Args:
-        table: One of this store format.
-        progress: Told of the stage `verify`, in clips.
+        table: A table of this store format.
+        progress: Callback; reports stage `verify`, in clips.
     """
     try:
-        opened = open_table(table.path)
-        count = opened.count_rows()
+        dataset = open_table(table.path)
+        count = dataset.count_rows()
     except BaseException as error:
         if not (from_lance(error) or isinstance(error, StoreError)):
             raise
@@ -132,40 +132,40 @@ def check_table(table: StoredTable, progress: Progress = no_progress) -> TableCh
     keys: set[str] = set()
     problems: list[str] = []
     duplicates = 0
-    for start in range(0, count, _CLIPS_AT_A_TIME):
-        stop = min(start + _CLIPS_AT_A_TIME, count)
-        for found in _clips(opened, range(start, stop)):
-            if isinstance(found, str):
-                problems.append(found)
-            elif found.key in keys:
+    for start in range(0, count, _BLOCK_CLIPS):
+        stop = min(start + _BLOCK_CLIPS, count)
+        for clip in _clips_or_problems(dataset, range(start, stop)):
+            if isinstance(clip, str):
+                problems.append(clip)
+            elif clip.key in keys:
                 duplicates += 1
             else:
-                keys.add(found.key)
+                keys.add(clip.key)
         progress("verify", stop, count)
-    told = problems[:_MOST_PROBLEMS]
-    if len(problems) > len(told):
-        told.append(f"... and {len(problems) - len(told)} more problems")
-    return TableCheck(table, len(keys), duplicates, tuple(told))
+    shown = problems[:_MAX_PROBLEMS]
+    if len(problems) > len(shown):
+        shown.append(f"... and {len(problems) - len(shown)} more problems")
+    return TableCheck(table, len(keys), duplicates, tuple(shown))
 
 
-def with_settings(tables: Sequence[StoredTable], fingerprint: str) -> list[StoredTable]:
-    """The tables of the one setting whose fingerprint begins so.
+def tables_of_settings(tables: Sequence[StoredTable], fingerprint: str) -> list[StoredTable]:
+    """Return the tables of the one feature setting whose fingerprint begins with `fingerprint`.
 
     Raises:
-        ConfigError: there is none, or there are several.
+        ConfigError: no setting, or several, have such a fingerprint.
     """
-    known = sorted({table.settings for table in tables})
-    fitting = [settings for settings in known if settings.startswith(fingerprint)]
-    if len(fitting) != 1 or not fingerprint:
+    stored = sorted({table.settings for table in tables})
+    matches = [settings for settings in stored if settings.startswith(fingerprint)]
+    if len(matches) != 1 or not fingerprint:
         raise ConfigError(
-            f"settings={fingerprint!r} fits {len(fitting)} of the stored settings; there are "
-            f"{', '.join(known) or 'none'}"
+            f"settings={fingerprint!r} fits {len(matches)} of the stored settings; there are "
+            f"{', '.join(stored) or 'none'}"
         )
-    return [table for table in tables if table.settings == fitting[0]]
+    return [table for table in tables if table.settings == matches[0]]
 
 
 def size_of(path: Path) -> int:
-    """Bytes in a file, or in all files under a folder."""
+    """Return the bytes in a file, or in all files under a folder."""
     if not path.is_dir() or path.is_symlink():
         return path.lstat().st_size
     sizes = []
@@ -174,14 +174,14 @@ def size_of(path: Path) -> int:
             try:
                 sizes.append(os.lstat(os.path.join(folder, name)).st_size)
             except FileNotFoundError:
-                continue  # a process that joins files has just removed it
+                continue  # a process that merges files has just removed it
     return sum(sizes)
 
 
 def remove(paths: Iterable[Path]) -> None:
-    """Remove tables, with what describes them and the failures remembered there, and leftovers.
+    """Remove leftovers, and tables with their descriptions and failure records.
 
-    A table first takes the name of a leftover, so that half of one never looks whole.
+    A table is renamed to a leftover first, so that half of one never looks whole.
 
     Raises:
         StoreError: something cannot be removed.
@@ -190,14 +190,15 @@ def remove(paths: Iterable[Path]) -> None:
         try:
             if table := _TABLE.fullmatch(path.name):
                 record_path(path.parent, table["settings"]).unlink(missing_ok=True)
-                gone = path.with_name(f".{path.name}.{os.getpid()}")
+                leftover = path.with_name(f".{path.name}.{os.getpid()}")
                 path.with_suffix(".json").unlink(missing_ok=True)
-                path.rename(gone)
-                path = gone
+                path.rename(leftover)
+                path = leftover
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         except OSError as error:
             raise StoreError(
-                f"cannot remove {path}: {error.strerror}. Change its rights, or remove it by hand"
+                f"cannot remove {path}: {error.strerror}. Change its permissions, or remove it by "
+                "hand"
             ) from error
 
 
@@ -208,11 +209,12 @@ def _entries(folder: Path) -> list[Path]:
         return []
     except OSError as error:
         raise StoreError(
-            f"cannot look into the store {folder}: {error.strerror}. Name another one with --store"
+            f"cannot list the feature store {folder}: {error.strerror}. Choose another "
+            "`store_folder`"
         ) from error
 
 
-def _look_at(path: Path, settings: str, number: int) -> StoredTable:
+def _read_table(path: Path, settings: str, number: int) -> StoredTable:
     description = path.with_suffix(".json")
     try:
         config = json.loads(description.read_text(encoding="utf-8"))
@@ -236,10 +238,10 @@ def _look_at(path: Path, settings: str, number: int) -> StoredTable:
     )
 
 
-def _clips(table: lance.LanceDataset, rows: range) -> Iterator[StoredClip | str]:
-    """Each clip of these rows, or what is wrong with it."""
+def _clips_or_problems(dataset: lance.LanceDataset, rows: range) -> Iterator[StoredClip | str]:
+    """Yield each clip of these rows, or a sentence about its damage."""
     try:
-        found = take(table, list(rows))
+        block = take(dataset, list(rows))
     except BaseException as error:
         if not from_lance(error):
             raise
@@ -247,7 +249,7 @@ def _clips(table: lance.LanceDataset, rows: range) -> Iterator[StoredClip | str]
         return
     for number, row in enumerate(rows):
         try:
-            [clip] = decode(found.slice(number, 1))
+            [clip] = decode(block.slice(number, 1))
         except Exception as error:
             yield f"row {row} is damaged: {reason(error)}"
             continue
@@ -258,11 +260,11 @@ def _clips(table: lance.LanceDataset, rows: range) -> Iterator[StoredClip | str]
 def _problem_of(stored: StoredClip) -> str:
     clip = stored.clip
     if not _KEY.fullmatch(stored.key):
-        return "its key is none"
-    if not stored.whole:
-        return "its checksum does not fit"
+        return "its key is not valid"
+    if not stored.intact:
+        return "its checksum does not match"
     if not np.isfinite(clip.features).all():
         return "its features are not all finite"
     if not np.isfinite(clip.timestamps_s).all() or (np.diff(clip.timestamps_s) < 0).any():
-        return "its times do not rise"
+        return "its times do not increase"
     return ""

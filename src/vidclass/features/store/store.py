@@ -1,9 +1,10 @@
-"""Stored features: a Lance table for each setting, appended to in whole transactions."""
+"""Feature store: a Lance table for each feature setting, appended to in transactions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from threading import Lock
@@ -26,46 +27,75 @@ from vidclass.features.store.table import (
 )
 from vidclass.types import ClipFeatures
 
-# Each append leaves a file.  Where there are more than `most` files of fewer clips than `clips`,
-# they are joined into files of so many; in two steps, so that a clip is written three times at
-# most, however many appends there are.
-_JOIN_STEPS = ((64, 8), (1024, 32))  # (clips, most)
-_JOIN_EVERY_APPENDS = 64
-# Readers may still be at work on files that have been joined.
-_KEEP_JOINED = timedelta(minutes=10)
 _READ_CLIPS = 256
 
 
+@dataclass(frozen=True)
+class Compaction:
+    """Settings of merging the small files that appends leave, one each.
+
+    Attributes:
+        every_appends: Number of appends between two compactions of a writer.
+        steps: Pairs (clips, files): more than `files` files of fewer than `clips` clips are merged
+            into files of that many clips.  With two steps a clip is written three times at most,
+            however many appends there are.
+        keep_merged: Time before merged files are removed; readers may still use them.
+    """
+
+    every_appends: int = 64
+    steps: tuple[tuple[int, int], ...] = ((64, 8), (1024, 32))
+    keep_merged: timedelta = timedelta(minutes=10)
+
+
+DEFAULT_COMPACTION = Compaction()
+
+
 def default_store_folder() -> Path:
-    """Where features are kept unless the user says otherwise."""
+    """Return the folder of the feature store in the cache."""
     return cache_folder() / "features"
 
 
 def table_path(folder: Path, settings: str) -> Path:
-    """Where the features of a setting lie; another store format has another name."""
+    """Return the path of the table of a feature setting, which names the store format."""
     return folder / f"{settings}.v{STORE_FORMAT}.lance"
 
 
 class FeatureStore:
-    """The features of many clips under one setting, by key.
+    """Features of many clips under one feature setting, by key.
 
     A killed writer leaves the table as it was after its last append; two writers may append at
-    once (Lance commits a version at a time and retries).  A key written twice counts once.
+    once (Lance commits one version at a time and retries).  A key written twice counts once.
+
+    Args:
+        folder: Folder of the store.
+        settings: Fingerprint of the feature setting.
+        width: D, the width of the features.
+        description: Text that describes the setting, written beside the table.
+        compaction: When small files are merged.
     """
 
-    def __init__(self, folder: Path, *, settings: str, width: int, description: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        settings: str,
+        width: int,
+        description: str,
+        compaction: Compaction = DEFAULT_COMPACTION,
+    ) -> None:
         self._path = table_path(folder, settings)
         self._description = description
         self._schema = schema_of(width)
         self._width = width
+        self._compaction = compaction
         self._rows: dict[str, int] = {}
         self._seen_version = -1
         self._begun = False
         self._appends = 0
-        self._reading = Lock()  # training and validation clips are read by a thread each
+        self._reading = Lock()  # one thread reads training clips, another validation clips
 
     def missing(self, keys: Sequence[str]) -> set[str]:
-        """Those of `keys` that are not stored.
+        """Return the keys that are not stored.
 
         Raises:
             StoreError: the table cannot be read.
@@ -77,51 +107,51 @@ class FeatureStore:
         return set(keys) - self._rows.keys()
 
     def read(self, keys: Sequence[str]) -> dict[str, ClipFeatures]:
-        """The stored features of `keys`; keys that are not stored are left out.
+        """Return the stored features by key, without the keys that are not stored.
 
         Raises:
             StoreError: the table cannot be read.
         """
         with self._reading:
             try:
-                found = self._read(keys)
+                clips = self._read(keys)
             except StoreError:
-                # Another process may have joined files and removed those that were being read.
-                found = self._read(keys)
-        if found:
-            self._note_use()
-        return {key: found[key] for key in keys if key in found}
+                # Another process may have merged files and removed those that were being read.
+                clips = self._read(keys)
+        if clips:
+            self._record_use()
+        return {key: clips[key] for key in keys if key in clips}
 
     def begin(self) -> None:
-        """Put an empty table in place if there is none: better now than after the first clips.
+        """Create the table if there is none, before any work whose results could not be written.
 
-        Lance's own way to create a table is to overwrite it: of two processes that begin at once
-        one would lose its clips.
+        Lance creates a table by overwriting it: of two processes that did so at once, one would
+        lose its clips.  So an empty table is written elsewhere and renamed.
 
         Raises:
-            StoreError: the folder cannot be written, or holds a table that is none of ours.
+            StoreError: the folder cannot be written, or another kind of table is there.
         """
         if self._begun:
             return
         try:
             if not self._path.exists():
-                self._make()
+                self._create()
         except Exception as error:
             raise self._unwritable(error) from error
         self._open()
         self._begun = True
 
-    def _make(self) -> None:
+    def _create(self) -> None:
         with making_folder(self._path) as temp:
             lance.write_dataset(self._schema.empty_table(), str(temp), mode="create")
             write_text(self._path.with_suffix(".json"), self._description)
 
     def append(self, clips: Mapping[str, tuple[str, ClipFeatures]]) -> None:
-        """Add clips: key to (video, features), all of them or, on any failure, none.
+        """Add clips by key, each a pair (video, features): all of them or, on a failure, none.
 
         Raises:
             StoreError: the folder cannot be written.
-            ShapeError: features are not as wide as the store's.
+            ShapeError: features have another width than the store.
         """
         if not clips:
             return
@@ -140,53 +170,52 @@ class FeatureStore:
                 raise
             raise self._unwritable(error) from error
         self._appends += 1
-        if self._appends % _JOIN_EVERY_APPENDS == 0:
+        if self._appends % self._compaction.every_appends == 0:
             self.compact()
 
     def compact(self) -> None:
-        """Join the small files that many appends leave; readers go on undisturbed.
+        """Merge the small files that many appends leave; readers are not disturbed.
 
-        This is upkeep: what stands in its way, a full disk or another process that does the same,
-        is no error.
+        This is best effort: a full disk, or another process that compacts too, is no error.
         """
         try:
             if not self._path.exists():
                 return
-            for clips, most in _JOIN_STEPS:
+            for clips, max_files in self._compaction.steps:
                 table = self._open()
-                if sum(part.metadata.num_rows < clips for part in table.get_fragments()) > most:
+                small = sum(part.metadata.num_rows < clips for part in table.get_fragments())
+                if small > max_files:
                     # Wide features of a few dozen clips at a time: memory stays bounded.
                     table.optimize.compact_files(target_rows_per_fragment=clips, batch_size=32)
-                    table.cleanup_old_versions(older_than=_KEEP_JOINED)
+                    table.cleanup_old_versions(older_than=self._compaction.keep_merged)
         except BaseException as error:
             if not from_lance(error) and not isinstance(error, StoreError):
                 raise
 
     def _read(self, keys: Sequence[str]) -> dict[str, ClipFeatures]:
         table = self._refresh()
-        found: dict[str, ClipFeatures] = {}
+        clips: dict[str, ClipFeatures] = {}
         if table is None:
-            return found
-        # In the order of the table: twice as quick as in any other.
-        known = sorted({key for key in keys if key in self._rows}, key=self._rows.__getitem__)
-        for start in range(0, len(known), _READ_CLIPS):
-            rows = [self._rows[key] for key in known[start : start + _READ_CLIPS]]
+            return clips
+        # Reading in the order of the table is twice as fast.
+        rows = sorted({self._rows[key] for key in keys if key in self._rows})
+        for start in range(0, len(rows), _READ_CLIPS):
             with reading_table(self._path):
-                stored = list(decode(take(table, rows)))
+                stored = list(decode(take(table, rows[start : start + _READ_CLIPS])))
             for clip in stored:
-                if not clip.whole:
+                if not clip.intact:
                     raise StoreError(
                         f"the features of {clip.video} in {self._path} are damaged. Remove that "
-                        "table with `vidclass features prune --damaged` and run the same command"
+                        "table with `vidclass features prune` and run the same command"
                     )
-                found[clip.key] = clip.clip
-        return found
+                clips[clip.key] = clip.clip
+        return clips
 
     def _refresh(self) -> lance.LanceDataset | None:
-        """The newest version of the table, with the map from keys to rows brought up to date."""
+        """Open the newest version of the table and update the map from keys to rows."""
         with reading_table(self._path):
-            there = self._path.exists()
-        if not there:
+            exists = self._path.exists()
+        if not exists:
             return None
         table = self._open()
         if table.version != self._seen_version:
@@ -205,13 +234,13 @@ class FeatureStore:
             )
         return table
 
-    def _note_use(self) -> None:
-        # The time of this file says when the table was last of use.
+    def _record_use(self) -> None:
+        # The modification time of this file tells when the table was last used.
         with suppress(OSError):
             write_text(self._path.with_suffix(".json"), self._description)
 
     def _unwritable(self, error: BaseException) -> StoreError:
         return StoreError(
             f"cannot write features to {self._path}: {reason(error)}. What was stored before is "
-            "kept; free some disk space, or name another folder with --store"
+            "kept; free some disk space, or choose another `store_folder`"
         )

@@ -1,4 +1,4 @@
-"""The features of many clips as a sequence that reads from the store, a block at a time."""
+"""Sequence of clip features that reads the store in blocks."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from vidclass.types import ClipFeatures
 
 MEMORY_VARIABLE = "VIDCLASS_MEMORY_MB"
 _DEFAULT_MEMORY_MB = 768
-# So many clips are read at a time, by those who go through all of them.
+# Number of clips read at a time when iterating.
 BLOCK_CLIPS = 256
-# So many tell how large the others are.
+# Number of clips that estimate the size of the others.
 _PROBED_CLIPS = 64
 
 
 class ClipSource(Protocol):
-    """Something that has the features of clips, by key."""
+    """Source of clip features by key."""
 
     def read(self, keys: Sequence[str]) -> dict[str, ClipFeatures]:
-        """The features of those of `keys` that it has."""
+        """Return the features of `keys`, without the keys that it does not have."""
         ...
 
 
 def memory_mb() -> int:
-    """How much memory the features of a set may take: `VIDCLASS_MEMORY_MB`, or 768.
+    """Return the memory limit for features in megabytes: `VIDCLASS_MEMORY_MB`, or 768.
 
     Raises:
         ConfigError: the variable is not a number from 1.
@@ -46,9 +46,9 @@ def memory_mb() -> int:
 
 
 class StoredClips(Sequence[ClipFeatures]):
-    """Features of N clips, by their place; in memory are only keys and what was read last.
+    """Features of N clips by index; only keys and the last block are in memory.
 
-    Where the whole set fits into `memory_mb`, it is read once and kept.
+    A set that fits into `memory_mb` is read once and kept in memory.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class StoredClips(Sequence[ClipFeatures]):
 
     @classmethod
     def from_source(cls, source: ClipSource, keys: Sequence[str]) -> StoredClips:
-        """Clips of a source, kept in memory if they fit."""
+        """Return the clips of a source, in memory if they fit."""
         probed = source.read(list(dict.fromkeys(keys))[:_PROBED_CLIPS])
         size = sum(clip.features.nbytes for clip in probed.values()) / max(len(probed), 1)
         if size * len(keys) > memory_mb() << 20:
@@ -75,65 +75,65 @@ class StoredClips(Sequence[ClipFeatures]):
 
     @property
     def kept(self) -> bool:
-        """Whether all of them are in memory."""
+        """Whether all clips are in memory."""
         return self._kept is not None
 
     @cached_property
     def width(self) -> int:
-        """D, that of the first clip."""
+        """D, the width of the features."""
         return int(self.read(np.array([0]))[0].features.shape[1])
 
     def __len__(self) -> int:
-        """N."""
+        """Return N, the number of clips."""
         return len(self._keys)
 
     @overload
-    def __getitem__(self, place: int) -> ClipFeatures: ...
+    def __getitem__(self, index: int) -> ClipFeatures: ...
     @overload
-    def __getitem__(self, place: slice) -> list[ClipFeatures]: ...
+    def __getitem__(self, index: slice) -> list[ClipFeatures]: ...
 
-    def __getitem__(self, place: int | slice) -> ClipFeatures | list[ClipFeatures]:
-        """One clip, or several; neighbours are read together."""
-        if isinstance(place, slice):
-            return self.read(np.arange(len(self))[place])
-        place = range(len(self))[place]
+    def __getitem__(self, index: int | slice) -> ClipFeatures | list[ClipFeatures]:
+        """Return one clip, or a slice of them; neighbours are read together."""
+        if isinstance(index, slice):
+            return self.read(np.arange(len(self))[index])
+        index = range(len(self))[index]
         if self._kept is not None:
-            return self.read(np.array([place]))[0]
-        number = place // BLOCK_CLIPS
+            return self.read(np.array([index]))[0]
+        number = index // BLOCK_CLIPS
         if self._block[0] != number:
             self._block = (number, self[number * BLOCK_CLIPS : (number + 1) * BLOCK_CLIPS])
-        return self._block[1][place % BLOCK_CLIPS]
+        return self._block[1][index % BLOCK_CLIPS]
 
     def __iter__(self) -> Iterator[ClipFeatures]:
-        """All of them in turn, a block in memory."""
+        """Yield all clips, with one block in memory."""
         for start in range(0, len(self), BLOCK_CLIPS):
             yield from self[start : start + BLOCK_CLIPS]
 
     def read(self, rows: NDArray[Any]) -> list[ClipFeatures]:
-        """The clips in these rows.
+        """Return the clips in these rows.
 
         Raises:
-            StoreError: the store cannot be read, or has lost a clip since.
+            StoreError: the store cannot be read, or a clip was removed from it.
         """
         keys: list[str] = self._keys[rows].tolist()
-        found = self._source.read(keys) if self._kept is None else self._kept
+        clips = self._source.read(keys) if self._kept is None else self._kept
         try:
-            return [found[key] for key in keys]
+            return [clips[key] for key in keys]
         except KeyError as error:
             raise StoreError(
                 f"the features of clip {error.args[0]} are not in the store any more: something "
-                "removed them. Run the same command again to make them anew"
+                "removed them. Run the same command again to extract them"
             ) from error
 
     def at(self, rows: NDArray[Any]) -> StoredClips:
-        """The clips in these rows, unread."""
+        """Return the clips in these rows, without reading them."""
         return StoredClips(self._source, self._keys[rows].tolist(), kept=self._kept)
 
     def joined(self, other: StoredClips) -> StoredClips:
-        """These clips and the others.
+        """Return these clips followed by the others.
 
         Raises:
-            StoreError: they are of another store.
+            StoreError: the others come from another store.
         """
         if other._source is not self._source:
             raise StoreError(

@@ -1,6 +1,6 @@
-"""How clips lie in a Lance table: columns, checks, and what Lance's errors mean.
+"""Lance tables of clip features: columns, encoding, checksums, and Lance's errors.
 
-Rows are always taken by number.  Lance's scanner would be as fast, but over a damaged file it can
+Rows are always taken by number.  Lance's scanner would be as fast, but a damaged file can make it
 end the whole process.
 """
 
@@ -24,18 +24,18 @@ from vidclass.types import ClipFeatures
 # Changes with the columns or with their meaning.  Tables of different formats lie side by side.
 STORE_FORMAT = 2
 _FORMAT_KEY = b"vidclass_store_format"
-_PLACE_IN_LANCE = re.compile(r",?\s*(location:\s*)?/\S+\.rs:\d+.*", re.DOTALL)
+_LANCE_LOCATION = re.compile(r",?\s*(location:\s*)?/\S+\.rs:\d+.*", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class StoredClip:
-    """One row.
+    """One row of a table.
 
     Attributes:
-        key: The clip's key.
-        video: The video as it was called then.
-        clip: Its features.
-        checksum: What `checksum_of` gave when it was stored.
+        key: Key of the clip.
+        video: Path of the video when the clip was stored.
+        clip: Features of the clip.
+        checksum: Result of `checksum_of` when the clip was stored.
     """
 
     key: str
@@ -44,21 +44,21 @@ class StoredClip:
     checksum: int
 
     @property
-    def whole(self) -> bool:
-        """Every bit is as it was when it was stored."""
+    def intact(self) -> bool:
+        """Whether every bit is as it was when the clip was stored."""
         return checksum_of(self.key, self.clip) == self.checksum
 
 
 def checksum_of(key: str, clip: ClipFeatures) -> int:
-    """CRC-32 of a clip's key, times and features."""
-    sum_so_far = zlib.crc32(key.encode())
+    """Return the CRC-32 of a clip's key, times and features."""
+    checksum = zlib.crc32(key.encode())
     for array in (clip.timestamps_s, clip.features):
-        sum_so_far = zlib.crc32(np.ascontiguousarray(array).data, sum_so_far)
-    return sum_so_far
+        checksum = zlib.crc32(np.ascontiguousarray(array).data, checksum)
+    return checksum
 
 
 def schema_of(width: int) -> pa.Schema:
-    """The columns of a table of features of this width."""
+    """Return the columns of a table of features of this width."""
     return pa.schema(
         [
             pa.field("key", pa.string(), nullable=False),
@@ -72,7 +72,7 @@ def schema_of(width: int) -> pa.Schema:
 
 
 def encode(clips: Mapping[str, tuple[str, ClipFeatures]], schema: pa.Schema) -> pa.Table:
-    """Rows of clips: key to (video, features)."""
+    """Return the rows of clips by key, each a pair (video, features)."""
     values = [clip for _, clip in clips.values()]
     columns = [
         pa.array(list(clips), pa.string()),
@@ -92,7 +92,7 @@ def _nested(arrays: list[NDArray[np.float16]]) -> pa.Array:
 
 
 def decode(rows: pa.Table) -> Iterator[StoredClip]:
-    """The clips in some rows.
+    """Yield the clips of some rows.
 
     Raises:
         ShapeError: a row does not hold as many times as features.
@@ -110,12 +110,12 @@ def decode(rows: pa.Table) -> Iterator[StoredClip]:
 
 
 def take(table: lance.LanceDataset, rows: list[int], *columns: str) -> pa.Table:
-    """Some rows, in this order; all columns unless some are named."""
+    """Return some rows, in this order; all columns unless some are named."""
     return table.take(rows, columns=list(columns) or None)
 
 
 def open_table(path: Path) -> lance.LanceDataset:
-    """A table of this format.
+    """Open a table of this format.
 
     Raises:
         StoreError: it cannot be read, or is of another format.
@@ -123,12 +123,12 @@ def open_table(path: Path) -> lance.LanceDataset:
     with reading_table(path):
         table = lance.dataset(str(path))
         schema = table.schema
-    found = (schema.metadata or {}).get(_FORMAT_KEY, b"1").decode(errors="replace")
-    if found != str(STORE_FORMAT):
+    number = (schema.metadata or {}).get(_FORMAT_KEY, b"1").decode(errors="replace")
+    if number != str(STORE_FORMAT):
         raise StoreError(
-            f"the features in {path} are in store format {found}; this version of vidclass reads "
-            f"format {STORE_FORMAT}. Use the version that wrote them, or name another folder with "
-            "--store"
+            f"the features in {path} are in store format {number}; this version of vidclass reads "
+            f"format {STORE_FORMAT}. Use the version that wrote them, or choose another "
+            "`store_folder`"
         )
     width = width_of(table)
     if width is None or not schema.equals(schema_of(width)):
@@ -140,7 +140,7 @@ def open_table(path: Path) -> lance.LanceDataset:
 
 
 def width_of(table: lance.LanceDataset) -> int | None:
-    """D, the width of the features; None where there are none."""
+    """Return D, the width of the features; None for another kind of table."""
     names = table.schema.names
     kind = table.schema.field("features").type if "features" in names else None
     if kind is None or not pa.types.is_list(kind):
@@ -151,7 +151,7 @@ def width_of(table: lance.LanceDataset) -> int | None:
 
 @contextmanager
 def reading_table(path: Path) -> Iterator[None]:
-    """Say what to do when Lance cannot read a table.
+    """Turn Lance's errors into a StoreError that says what to do.
 
     Raises:
         StoreError: the block failed.
@@ -162,19 +162,19 @@ def reading_table(path: Path) -> Iterator[None]:
         if not from_lance(error):
             raise
         raise StoreError(
-            f"cannot read the features in {path}: {reason(error)}. Features can be made again: "
-            "move that folder away, or remove it with `vidclass features prune --damaged`, and "
-            "run the same command"
+            f"cannot read the features in {path}: {reason(error)}. Features can be extracted "
+            "again: move that folder away, or remove it with `vidclass features prune`, and run "
+            "the same command"
         ) from error
 
 
 def from_lance(error: BaseException) -> bool:
-    """Whether an error is Lance's own: it panics over some kinds of damage."""
+    """Return whether an error comes from Lance, which panics over some kinds of damage."""
     if isinstance(error, Exception):
         return not isinstance(error, VidclassError)
     return type(error).__name__ == "PanicException"
 
 
 def reason(error: BaseException) -> str:
-    """What Lance says, in one line and without the place in its source."""
-    return " ".join(_PLACE_IN_LANCE.sub("", str(error)).split()) or type(error).__name__
+    """Return Lance's message on one line, without the location in its source."""
+    return " ".join(_LANCE_LOCATION.sub("", str(error)).split()) or type(error).__name__

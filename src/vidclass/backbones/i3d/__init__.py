@@ -1,0 +1,1 @@
+"""I3D with the weights that its authors published."""

