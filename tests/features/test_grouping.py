@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from vidclass.config import SplitConfig
-from vidclass.data.checks import require_no_leaks
+from vidclass.data.checks import find_leaks, require_no_issues
 from vidclass.data.manifest import Manifest
 from vidclass.data.rows import Rows
 from vidclass.errors import LeakError, ManifestError
@@ -128,4 +128,4 @@ def test_a_moved_copy_is_still_a_copy(tiny_video: Callable[..., Path], tmp_path:
     rows = {"video": [str(first), str(second)], "label": ["a", "b"], "split": ["train", "test"]}
     manifest = join_copies(Manifest(Rows.from_columns(rows).table))
     with pytest.raises(LeakError, match=r"'tiny\.avi' in train, 'other name\.avi' in test"):
-        require_no_leaks(manifest.table, manifest.group_ids)
+        require_no_issues(find_leaks(manifest.table, manifest.group_ids))

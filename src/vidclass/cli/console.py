@@ -128,11 +128,6 @@ class _AmountColumn(ProgressColumn):
         return Text(_amount(task.fields["stage"], int(task.completed), int(task.total or 0)))
 
 
-def percent(share: float | None) -> str:
-    """Return a share as a percentage; a dash if there is none."""
-    return "-" if share is None else f"{100 * share:.1f} %"
-
-
 def say(text: str) -> None:
     """Print a line of results."""
     out().print(text, markup=False)
