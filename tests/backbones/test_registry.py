@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import keras
 import pytest
 
 from vidclass.backbones import (
@@ -27,6 +30,7 @@ from vidclass.config import FeatureConfig, GeometryConfig
 from vidclass.errors import ConfigError
 from vidclass.features.extractor import backbone_spec, feature_extractor
 from vidclass.runtime.ir import ensure_ir
+from vidclass.testing import check_backbone
 
 SUPPORT = Path(__file__).parents[1] / "support"
 
@@ -122,6 +126,25 @@ def test_a_family_that_no_child_process_can_import_is_refused() -> None:
 def test_a_path_to_no_family_is_refused(path: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         load_family(path)
+
+
+@pytest.mark.slow
+def test_the_documented_example_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Path(__file__).parents[2] / "docs" / "reference" / "backbones.md"
+    (code,) = re.findall(
+        r"```python\n(# my_backbones.py.*?)```", page.read_text("utf-8"), re.DOTALL
+    )
+    weights = tmp_path / "our.weights.h5"
+    (tmp_path / "my_backbones.py").write_text(code.replace("our.weights.h5", str(weights)))
+    monkeypatch.syspath_prepend(tmp_path)
+    ours = importlib.import_module("my_backbones").Ours
+    layers = [keras.layers.Rescaling(1 / 255), keras.layers.Conv2D(64, 3)]
+    network = keras.Sequential([keras.Input((32, 32, 3)), *layers])
+    keras.Model(
+        network.inputs, keras.layers.GlobalAveragePooling2D()(network.outputs[0])
+    ).save_weights(weights)
+    check_backbone("our_network", size=32, weights="pretrained")
+    unregister_backbone_family(ours)
 
 
 def test_importing_the_contract_is_light() -> None:

@@ -6,35 +6,17 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 import pytest
-from click.testing import Result
 from PIL import Image
-from typer.testing import CliRunner
 
+from command_line import run
 from tiny_set import QUICK_OPTIONS, write_set
-from vidclass.cli.main import app
 from vidclass.inference.classifier import Classifier
 
 pytestmark = pytest.mark.slow  # the first test trains
-
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def run() -> Run:
-    """Runs a command in this process; it must end as expected."""
-
-    def invoke(*arguments: object, exit_code: int = 0) -> Result:
-        result = CliRunner().invoke(app, list(map(str, arguments)))
-        if result.exit_code != exit_code:
-            raise AssertionError(f"{result.exit_code}: {result.output}") from result.exception
-        return result
-
-    return invoke
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +41,7 @@ def bad(tmp_path: Path) -> Path:
     return path
 
 
-def test_train_predict_evaluate_crossval(run: Run, tmp_path: Path) -> None:
+def test_train_predict_evaluate_crossval(tmp_path: Path) -> None:
     clips, out = write_set(tmp_path / "clips", groups=4), tmp_path / "run"
     options = [*QUICK_OPTIONS, "--store", tmp_path / "store"]
     done = run("train", clips, "--out", out, "--epochs", 12, "--head", "temporal", *options)
@@ -99,9 +81,7 @@ def test_train_predict_evaluate_crossval(run: Run, tmp_path: Path) -> None:
     assert (value["head"], value["videos"], len(value["folds"])) == ("mean", 8, 2)
 
 
-def test_a_bad_file_among_good_ones(
-    run: Run, bundle: Path, dark: Path, light: Path, bad: Path
-) -> None:
+def test_a_bad_file_among_good_ones(bundle: Path, dark: Path, light: Path, bad: Path) -> None:
     done = run("predict", bundle, dark, bad, light)
     lines = done.stdout.splitlines()
     assert [line for line in lines if not line.startswith(" ")] == [f"{dark}:", f"{light}:"]
@@ -117,7 +97,7 @@ def test_a_bad_file_among_good_ones(
     assert "0 ok, 1 failed" in run("predict", bundle, bad, exit_code=1).stderr
 
 
-def test_many_failures_are_shown_in_part(run: Run, bundle: Path, tmp_path: Path) -> None:
+def test_many_failures_are_shown_in_part(bundle: Path, tmp_path: Path) -> None:
     missing = [tmp_path / f"{k}.avi" for k in range(7)]
     done = run("predict", bundle, *missing, exit_code=1)
     lines = done.stderr.splitlines()
@@ -125,9 +105,7 @@ def test_many_failures_are_shown_in_part(run: Run, bundle: Path, tmp_path: Path)
     assert lines[5:] == ["... and 2 more", "0 ok, 7 failed"]
 
 
-def test_json_and_csv(
-    run: Run, bundle: Path, dark: Path, light: Path, bad: Path, tmp_path: Path
-) -> None:
+def test_json_and_csv(bundle: Path, dark: Path, light: Path, bad: Path, tmp_path: Path) -> None:
     done = run("predict", bundle, dark, bad, "--json", "-", "--csv", tmp_path / "new" / "t.csv")
     value = json.loads(done.stdout)
     assert value["schema"] == 1
@@ -162,16 +140,16 @@ def test_json_and_csv(
     assert f"error: cannot write {bad / 'below.json'}: " in done.stderr
 
 
-def test_gifs(run: Run, bundle: Path, dark: Path, light: Path, bad: Path, tmp_path: Path) -> None:
+def test_gifs(bundle: Path, dark: Path, light: Path, bad: Path, tmp_path: Path) -> None:
     run("predict", bundle, dark, "--gif", tmp_path / "one.gif")
     with Image.open(tmp_path / "one.gif") as image:
         assert (image.format, image.n_frames) == ("GIF", 5)
     run("predict", bundle, dark, bad, light, "--gif", tmp_path / "gifs")
-    made = sorted(path.name for path in (tmp_path / "gifs").iterdir())
-    assert made == ["0001.gif", "0003.gif"]
+    names = sorted(path.name for path in (tmp_path / "gifs").iterdir())
+    assert names == ["0001.gif", "0003.gif"]
 
 
-def test_folders(run: Run, bundle: Path, tiny_set: Path, dark: Path, tmp_path: Path) -> None:
+def test_folders(bundle: Path, tiny_set: Path, dark: Path, tmp_path: Path) -> None:
     done = run("predict", bundle, tiny_set, dark, "--json", "-")
     videos = [item["video"] for item in json.loads(done.stdout)["predictions"]]
     assert videos == [*sorted(map(str, tiny_set.rglob("*.avi"))), str(dark)]
@@ -180,7 +158,7 @@ def test_folders(run: Run, bundle: Path, tiny_set: Path, dark: Path, tmp_path: P
     assert f"error: {tmp_path / 'empty'} holds no video (.3gp, " in done.stderr
 
 
-def test_folders_of_pictures(run: Run, bundle: Path, dark: Path, tmp_path: Path) -> None:
+def test_image_sequences(bundle: Path, dark: Path, tmp_path: Path) -> None:
     clips = [tmp_path / "set" / name for name in ("a", "b")]
     for clip in clips:
         clip.mkdir(parents=True)
@@ -194,7 +172,7 @@ def test_folders_of_pictures(run: Run, bundle: Path, dark: Path, tmp_path: Path)
     assert f"error: {clips[0]} holds images: if they are one video, give its --fps" in done.stderr
 
 
-def test_evaluate(run: Run, bundle: Path, tiny_set: Path, bad: Path, tmp_path: Path) -> None:
+def test_evaluate(bundle: Path, tiny_set: Path, bad: Path, tmp_path: Path) -> None:
     report, store = tmp_path / "page.html", ["--store", tmp_path / "store"]
     done = run("evaluate", bundle, tiny_set, "--report", report, *store)
     assert done.stdout.startswith("accuracy 100.0 % (95 % interval ")
@@ -219,7 +197,7 @@ def test_evaluate(run: Run, bundle: Path, tiny_set: Path, bad: Path, tmp_path: P
     assert "there is no such bundle" in done.stderr
 
 
-def test_data_split(run: Run, tiny_set: Path, tmp_path: Path) -> None:
+def test_data_split(tiny_set: Path, tmp_path: Path) -> None:
     out = tmp_path / "split.csv"
     done = run("data", "split", tiny_set, "--out", out, "--test", 0.4)
     counts = pl.read_csv(out)["split"].value_counts()

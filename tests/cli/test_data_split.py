@@ -4,34 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
-from click.testing import Result
 from numpy.typing import NDArray
-from typer.testing import CliRunner
 
+from command_line import run
 from tiny_set import QUICK_OPTIONS, write_clip, write_set
-from vidclass.cli.main import app
 from vidclass.video.write import write_video
-
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def run() -> Run:
-    """Runs a command in this process; it must end as expected."""
-
-    def invoke(*arguments: object, exit_code: int = 0) -> Result:
-        result = CliRunner().invoke(app, list(map(str, arguments)))
-        if result.exit_code != exit_code:
-            raise AssertionError(f"{result.exit_code}: {result.output}") from result.exception
-        return result
-
-    return invoke
 
 
 @pytest.fixture
@@ -54,7 +36,7 @@ def row_of(table: str, label: str) -> list[str]:
 
 @pytest.mark.parametrize("options", [("--groups", "parent"), ("--group-pattern", r"(\w+)/p\d_")])
 def test_clips_and_groups_of_each_part_are_shown(
-    run: Run, nested: Path, tmp_path: Path, options: tuple[str, str]
+    nested: Path, tmp_path: Path, options: tuple[str, str]
 ) -> None:
     out = tmp_path / "split.csv"
     done = run("data", "split", nested, "--out", out, *options)
@@ -69,7 +51,7 @@ def test_clips_and_groups_of_each_part_are_shown(
     assert pl.read_csv(tmp_path / "again.csv").equals(written)
 
 
-def test_folds_instead(run: Run, nested: Path, tmp_path: Path) -> None:
+def test_folds_instead(nested: Path, tmp_path: Path) -> None:
     out = tmp_path / "folds.csv"
     done = run("data", "split", nested, "--out", out, "--folds", 3, "--groups", "parent")
     assert [word for word in done.stdout.split() if word == "fold"] == ["fold"] * 3
@@ -79,7 +61,7 @@ def test_folds_instead(run: Run, nested: Path, tmp_path: Path) -> None:
     assert written["split"].is_null().all()
 
 
-def test_json_on_standard_output_stands_alone(run: Run, nested: Path, tmp_path: Path) -> None:
+def test_json_on_standard_output_stands_alone(nested: Path, tmp_path: Path) -> None:
     out = tmp_path / "split.csv"
     done = run("data", "split", nested, "--out", out, "--groups", "none", "--json", "-")
     value = json.loads(done.stdout)
@@ -103,7 +85,7 @@ def test_json_on_standard_output_stands_alone(run: Run, nested: Path, tmp_path: 
     ],
 )
 def test_what_is_refused(
-    run: Run, nested: Path, tmp_path: Path, options: list[str], exit_code: int, message: str
+    nested: Path, tmp_path: Path, options: list[str], exit_code: int, message: str
 ) -> None:
     out = tmp_path / "split.csv"
     done = run("data", "split", nested, "--out", out, *options, exit_code=exit_code)
@@ -111,7 +93,7 @@ def test_what_is_refused(
     assert not out.exists()
 
 
-def test_copies_are_put_on_one_side(run: Run, nested: Path, tmp_path: Path) -> None:
+def test_copies_are_put_on_one_side(nested: Path, tmp_path: Path) -> None:
     first, copy = nested / "run/run0/p0_0.avi", nested / "run/run2/p2_5.avi"
     write_clip(first, "light")
     shutil.copy(first, copy)
@@ -140,7 +122,7 @@ def unlike_pictures() -> list[NDArray[np.floating]]:
 
 
 @pytest.mark.slow
-def test_near_duplicates_are_put_on_one_side(run: Run, tmp_path: Path) -> None:
+def test_near_duplicates_are_put_on_one_side(tmp_path: Path) -> None:
     for number, picture in enumerate(unlike_pictures()):
         rng = np.random.default_rng(number)
         for copy, grain in (("a", 1), ("b", 4)):
@@ -168,7 +150,7 @@ def test_near_duplicates_are_put_on_one_side(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_training_and_crossval_take_groups(run: Run, tmp_path: Path) -> None:
+def test_training_and_crossval_take_groups(tmp_path: Path) -> None:
     clips = write_set(tmp_path / "set", groups=4)
     options = [*QUICK_OPTIONS, "--epochs", 1, "--group-pattern", r"(v_\w+)_c"]
     run("train", clips, "--out", tmp_path / "run", "--head", "mean", *options)
@@ -181,7 +163,7 @@ def test_training_and_crossval_take_groups(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_copies_across_given_sides_are_a_leak(run: Run, tmp_path: Path) -> None:
+def test_copies_across_given_sides_are_a_leak(tmp_path: Path) -> None:
     video = write_clip(tmp_path / "a.avi", "dark")
     rows = [f"{video},dark,train,0", f"{write_clip(tmp_path / 'c.avi', 'light')},light,train,0"]
     rows += [f"{shutil.copy(video, tmp_path / 'b.avi')},dark,test,1"]

@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import Result
-from typer.testing import CliRunner
 
+from command_line import run
 from tiny_set import QUICK, QUICK_OPTIONS, write_set
-from vidclass.cli.main import app
 from vidclass.data.manifest import Manifest
 from vidclass.features.extract import extract
 from vidclass.features.extractor import feature_extractor
@@ -29,15 +28,11 @@ LOST = "note: 2 clips failed and are in no score: 2 of 6 of 'light'"
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """Runs a command in this process, on a store of this test's own."""
+def run_stored(tmp_path: Path) -> Run:
+    """Run a command on a feature store of this test's own."""
 
-    def invoke(*arguments: object, exit_code: int = 0, stored: bool = True) -> Result:
-        store = ["--store", str(tmp_path / "store")] if stored else []
-        result = CliRunner().invoke(app, [*map(str, arguments), *store])
-        if result.exit_code != exit_code:
-            raise AssertionError(f"{result.exit_code}: {result.output}") from result.exception
-        return result
+    def invoke(*arguments: object, exit_code: int = 0) -> Result:
+        return run(*arguments, "--store", tmp_path / "store", exit_code=exit_code)
 
     return invoke
 
@@ -55,38 +50,40 @@ def last(result: Result) -> str:
     return result.stderr.splitlines()[-1]
 
 
-def test_extract_tells_of_remembered_failures(run: Run, clips: Path, tmp_path: Path) -> None:
+def test_extract_reports_remembered_failures(run_stored: Run, clips: Path, tmp_path: Path) -> None:
     ledger = tmp_path / "out.jsonl"
     command = ["extract", clips, "--ledger", ledger, *QUICK_OPTIONS]
-    first = run(*command)
+    first = run_stored(*command)
     assert LOST in first.stderr.splitlines()
     assert last(first) == f"8 ok, 2 failed (listed in {ledger})"
     rows = read_ledger(ledger)
-    again = run(*command)
+    again = run_stored(*command)
     assert "note: 2 clips failed before and were not tried again; --retry-failed" in again.stderr
     assert (last(again), read_ledger(ledger)) == (last(first), rows)
-    assert "failed before" not in run(*command, "--retry-failed").stderr
-    strict = run(*command, "--strict", exit_code=1)
+    assert "failed before" not in run_stored(*command, "--retry-failed").stderr
+    strict = run_stored(*command, "--strict", exit_code=1)
     assert last(strict) == f"8 ok, 1 failed (listed in {ledger})"
     assert read_ledger(ledger) == rows[:1]
     for row in rows:
         Path(row.video).unlink()
-    assert last(run(*command)) == "8 ok, 0 failed"
+    assert last(run_stored(*command)) == "8 ok, 0 failed"
     assert not ledger.exists()
 
 
-def test_extract_of_nothing_readable_has_failed(run: Run, clips: Path, tmp_path: Path) -> None:
+def test_extract_of_nothing_readable_has_failed(
+    run_stored: Run, clips: Path, tmp_path: Path
+) -> None:
     for video in clips.rglob("*.avi"):
         video.write_text("damaged")
     ledger = tmp_path / "out.jsonl"
-    done = run("extract", clips, "--ledger", ledger, *QUICK_OPTIONS, exit_code=1)
+    done = run_stored("extract", clips, "--ledger", ledger, *QUICK_OPTIONS, exit_code=1)
     assert last(done) == f"0 ok, 10 failed (listed in {ledger})"
     assert "note: no clip of 'dark' could be read: this class is left out" in done.stderr
 
 
 @pytest.mark.parametrize("command", ["train", "crossval", "evaluate"])
 def test_nothing_readable_ends_with_a_ledger_too(
-    run: Run, clips: Path, tiny_run: Path, tmp_path: Path, command: str
+    run_stored: Run, clips: Path, tiny_run: Path, tmp_path: Path, command: str
 ) -> None:
     for video in clips.rglob("*.avi"):
         video.write_text("damaged")
@@ -96,14 +93,14 @@ def test_nothing_readable_ends_with_a_ledger_too(
         arguments = [clips, "--out", out, *QUICK_OPTIONS]
     if command == "evaluate":
         arguments = [tiny_run, clips, "--json", file]
-    done = run(command, *arguments, exit_code=1)
+    done = run_stored(command, *arguments, exit_code=1)
     ledger = out / "ledger.jsonl" if command == "train" else Path(f"{file}.ledger.jsonl")
     assert "error: none of the 10 clips could be read. The first one: " in done.stderr
     assert last(done) == f"0 ok, 10 failed (listed in {ledger})"
     assert len(read_ledger(ledger)) == 10
 
 
-def test_train_says_what_its_scores_lack(run: Run, clips: Path, tmp_path: Path) -> None:
+def test_train_reports_failed_clips(run_stored: Run, clips: Path, tmp_path: Path) -> None:
     table, out = tmp_path / "clips.csv", tmp_path / "run"
     splits = ["train", "train", "validation", "test", "train", "test"]
     rows = [
@@ -113,9 +110,9 @@ def test_train_says_what_its_scores_lack(run: Run, clips: Path, tmp_path: Path) 
     ]
     table.write_text("video,label,split\n" + "\n".join(rows) + "\n")
     command = ["train", table, "--out", out, "--epochs", 2, "--head", "mean", *QUICK_OPTIONS]
-    strict = run(*command, "--strict", exit_code=1)
+    strict = run_stored(*command, "--strict", exit_code=1)
     assert last(strict).endswith(f" ok, 1 failed (listed in {out / 'ledger.jsonl'})")
-    done = run(*command)
+    done = run_stored(*command)
     assert LOST in done.stderr.splitlines()
     assert last(done) == f"8 ok, 2 failed (listed in {out / 'ledger.jsonl'})"
     tested = next(line for line in done.stdout.splitlines() if line.startswith("test: "))
@@ -129,14 +126,16 @@ def test_train_says_what_its_scores_lack(run: Run, clips: Path, tmp_path: Path) 
     assert (facts["failed"], facts["failed_by_class"]) == (2, {"light": 2})
 
 
-def test_crossval_names_a_class_that_lost_all(run: Run, clips: Path, tmp_path: Path) -> None:
+def test_crossval_names_a_class_without_readable_clips(
+    run_stored: Run, clips: Path, tmp_path: Path
+) -> None:
     for group in range(4):
         video = clips / "gone" / f"v_gone_g{group:02}_c01.avi"
         video.parent.mkdir(exist_ok=True)
         video.write_text("damaged")
     file = tmp_path / "cv.json"
     command = ["crossval", clips, "--folds", 2, "--epochs", 1, "--head", "mean", *QUICK_OPTIONS]
-    done = run(*command, "--json", file)
+    done = run_stored(*command, "--json", file)
     assert "note: no clip of 'gone' could be read: this class is left out" in done.stderr
     assert last(done) == f"8 ok, 6 failed (listed in {tmp_path / 'cv.json.ledger.jsonl'})"
     value = json.loads(file.read_text())
@@ -147,13 +146,13 @@ def test_crossval_names_a_class_that_lost_all(run: Run, clips: Path, tmp_path: P
     assert re.findall(r"\d+", row) == ["0", "4"]
 
 
-def test_evaluate_says_what_its_scores_lack(
-    run: Run, clips: Path, tiny_run: Path, tmp_path: Path
+def test_evaluate_reports_failed_clips(
+    run_stored: Run, clips: Path, tiny_run: Path, tmp_path: Path
 ) -> None:
     for video in (clips / "light").iterdir():
         video.write_text("damaged")
     file, page = tmp_path / "m.json", tmp_path / "page.html"
-    done = run("evaluate", tiny_run, clips, "--json", file, "--report", page)
+    done = run_stored("evaluate", tiny_run, clips, "--json", file, "--report", page)
     assert done.stdout.splitlines()[0].endswith(" on 4 clips; 6 more failed")
     assert "note: no clip of 'light' could be read: this class is left out" in done.stderr
     assert last(done) == f"4 ok, 6 failed (listed in {file}.ledger.jsonl)"
@@ -163,24 +162,24 @@ def test_evaluate_says_what_its_scores_lack(
     assert "6 further ones could not be read" in text
     assert "<p>No clip of light could be read: this class is left out.</p>" in text
     assert "<td>light</td><td>0</td><td>6</td>" in text
-    strict = run("evaluate", tiny_run, clips, "--strict", exit_code=1)
+    strict = run_stored("evaluate", tiny_run, clips, "--strict", exit_code=1)
     assert last(strict) == "4 ok, 1 failed"
 
 
 def test_predict_ends_with_a_closing_line_and_leaves_no_old_ledger(
-    run: Run, clips: Path, tiny_run: Path, tmp_path: Path
+    clips: Path, tiny_run: Path, tmp_path: Path
 ) -> None:
     good = clips / "dark" / "v_dark_g00_c01.avi"
     bad = clips / "light" / "v_light_g08_c01.avi"
     file = tmp_path / "p.json"
     ledger = tmp_path / "p.json.ledger.jsonl"
     command = ["predict", tiny_run, "--json", file]
-    done = run(*command, good, bad, stored=False)
+    done = run(*command, good, bad)
     assert last(done) == f"1 ok, 1 failed (listed in {ledger})"
-    strict = run(*command, good, bad, "--strict", exit_code=1, stored=False)
+    strict = run(*command, good, bad, "--strict", exit_code=1)
     assert last(strict) == f"1 ok, 1 failed (listed in {ledger})"
     assert [row.video for row in read_ledger(ledger)] == [str(bad)]
-    assert last(run(*command, good, stored=False)) == "1 ok, 0 failed"
+    assert last(run(*command, good)) == "1 ok, 0 failed"
     assert not ledger.exists()
 
 

@@ -10,19 +10,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 from PIL import Image
-from typer.testing import CliRunner
 
-from vidclass.cli.main import app
+from command_line import run
 
 pytestmark = pytest.mark.slow
-
-Run = Callable[..., Result]
 
 # `vidclass sweep` with made-up trials of a tenth of a second; from the third on they take long.
 SWEEP = """
@@ -56,25 +52,18 @@ app(sys.argv[4:])
 """
 
 
-@pytest.fixture
-def run() -> Run:
-    def invoke(*arguments: object, exit_code: int = 0) -> Result:
-        result = CliRunner().invoke(app, ["sweep", *map(str, arguments)])
-        if result.exit_code != exit_code:
-            raise AssertionError(f"{result.exit_code}: {result.output}") from result.exception
-        return result
-
-    return invoke
+def sweep(*arguments: object, exit_code: int = 0) -> Result:
+    return run("sweep", *arguments, exit_code=exit_code)
 
 
-def test_a_whole_sweep(run: Run, tiny_set: Path, tmp_path: Path) -> None:
+def test_a_whole_sweep(tiny_set: Path, tmp_path: Path) -> None:
     out, store = tmp_path / "my sweep", tmp_path / "store"
     options = [
         tiny_set, "--out", out, "--store", store, "--weights", "random", "--size", "32",
         "--frames", "5", "--backbones", "efficientnet_lite0,InceptionV3", "--heads", "mean",
         "--folds", 2, "--epochs", 2,
     ]  # fmt: skip
-    done = run(*options)
+    done = sweep(*options)
     lines = done.stdout.splitlines()
     assert lines[0].startswith("mean accuracy, ± over folds, 95 % interval over clips")
     assert re.fullmatch(
@@ -104,34 +93,34 @@ def test_a_whole_sweep(run: Run, tiny_set: Path, tmp_path: Path) -> None:
     with Image.open(out / "accuracy_against_cost.png") as picture:
         assert picture.width > 500
 
-    again = run(*options, "--json", "-")
+    again = sweep(*options, "--json", "-")
     assert json.loads(again.stdout)["rows"] == [row, failed]
     assert "ok" not in again.stderr  # nothing was left to read
-    run(*options, "--json", tmp_path / "table.json")
+    sweep(*options, "--json", tmp_path / "table.json")
     assert json.loads((tmp_path / "table.json").read_text(encoding="utf-8"))["best"] == 0
-    other = run(*options, "--seed", 1, exit_code=1)
+    other = sweep(*options, "--seed", 1, exit_code=1)
     assert other.stderr.splitlines()[-1] == (
         f"error: {out} holds a sweep with --seed 0, not 1: name a new folder"
     )
 
 
-def test_wrong_words_are_exit_code_2(run: Run, tiny_set: Path, tmp_path: Path) -> None:
+def test_wrong_words_are_exit_code_2(tiny_set: Path, tmp_path: Path) -> None:
     options = [tiny_set, "--out", tmp_path / "sweep"]
-    assert "--frames 'x'" in run(*options, "--frames", "8,x", exit_code=2).stderr
-    assert "--heads []: " in run(*options, "--heads", ",", exit_code=2).stderr
-    assert "Did you mean 'temporal'?" in run(*options, "--heads", "tempral", exit_code=2).stderr
-    assert "--sampler 'best'" in run(*options, "--sampler", "best", exit_code=2).stderr
+    assert "--frames 'x'" in sweep(*options, "--frames", "8,x", exit_code=2).stderr
+    assert "--heads []: " in sweep(*options, "--heads", ",", exit_code=2).stderr
+    assert "Did you mean 'temporal'?" in sweep(*options, "--heads", "tempral", exit_code=2).stderr
+    assert "--sampler 'best'" in sweep(*options, "--sampler", "best", exit_code=2).stderr
     assert not (tmp_path / "sweep").exists()
 
 
-def test_no_readable_clip_is_exit_code_1(run: Run, tmp_path: Path) -> None:
+def test_no_readable_clip_is_exit_code_1(tmp_path: Path) -> None:
     for number in range(8):
         path = tmp_path / "clips" / "ab"[number % 2] / f"{number}.avi"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"")
     options = [tmp_path / "clips", "--out", tmp_path / "sweep", "--store", tmp_path / "store"]
     options += ["--weights", "random", "--size", 32, "--frames", 3, "--folds", 2]
-    done = run(*options, exit_code=1)
+    done = sweep(*options, exit_code=1)
     assert "error: none of the 8 clips could be read" in done.stderr
     ledger = tmp_path / "sweep" / "ledger.jsonl"
     assert done.stderr.splitlines()[-1] == f"0 ok, 8 failed (listed in {ledger})"
@@ -153,8 +142,8 @@ def test_what_is_cut_short_goes_on(sent: signal.Signals, tiny_set: Path, tmp_pat
         assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(sent)
-    told, errors = process.communicate(timeout=60)
-    assert told == ""
+    output, errors = process.communicate(timeout=60)
+    assert output == ""
     if sent == signal.SIGINT:
         assert process.returncode == 130
         assert errors.splitlines()[-1] == "interrupted: everything finished so far is kept"

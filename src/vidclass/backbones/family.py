@@ -63,6 +63,7 @@ class Backbone:
 
     def build(self, *, size: int, weights: str) -> Any:
         """Build the network with its weights; see `BackboneFamily.build`."""
+        self.family.require_libraries(self.name)
         return self.family.build(self.name, size=size, weights=weights, window=self.window)
 
     def build_arguments(self, *, size: int, weights: str) -> dict[str, Any]:

@@ -153,6 +153,19 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
+def three_numbers(settings: dict[str, Any], key: str, name: str, file: Path) -> list[float]:
+    """Return a setting with one number for each channel.
+
+    Raises:
+        WeightsError: it is something else; the message names the backbone and the file.
+    """
+    value = settings.get(key)
+    numbers = value if isinstance(value, list) else []
+    if len(numbers) != 3 or any(type(number) not in (int, float) for number in numbers):
+        raise WeightsError(f"{name}: {key}={value!r} in {file} is not three numbers")
+    return [float(number) for number in numbers]
+
+
 def first_line(error: Exception) -> str:
     """Return the first line of a library's error as a sentence."""
     text = (str(error).strip().splitlines() or ["no reason was given."])[0]

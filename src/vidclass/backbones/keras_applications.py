@@ -125,12 +125,7 @@ class KerasApplications(BackboneFamily):
         return Backbone(name, self, app.size, app.width, app.parameters, licence=licence)
 
     def build(self, name: str, *, size: int, weights: str, window: int = 1) -> keras.Model:
-        """Build the network behind its own preprocessing.
-
-        Raises:
-            WeightsError: the weights cannot be fetched, or are not this network's.
-            ConfigError: the network cannot take images as small as `size`.
-        """
+        """Build the network behind its own preprocessing."""
         import keras
 
         network = _create(name, size, published=weights == "pretrained")

@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vidclass.backbones.family import Backbone
-from vidclass.backbones.hub_files import CONFIG, files_id, is_folder, model_folder, read_json
+from vidclass.backbones.hub_files import (
+    CONFIG,
+    files_id,
+    is_folder,
+    model_folder,
+    read_json,
+    three_numbers,
+)
 from vidclass.backbones.torch_family import Features, TorchFamily
 from vidclass.errors import ConfigError, WeightsError
 
@@ -44,12 +51,7 @@ class Timm(TorchFamily):
         return f"timm/{location}"
 
     def describe(self, name: str) -> Backbone:
-        """Return the facts of a model; its settings are fetched if need be.
-
-        Raises:
-            ConfigError: the name has no tag of weights, or a library is not installed.
-            WeightsError: the settings cannot be fetched, or are of no image model.
-        """
+        """Return the facts of a model; its settings are fetched if need be."""
         folder = model_folder(self.location(name), name=name)
         size = _size(folder, name)
         facts = self.measured_facts(folder, name=name, size=size)
@@ -57,11 +59,7 @@ class Timm(TorchFamily):
         return Backbone(name, self, size, facts.width, facts.parameters, licence=licence)
 
     def build(self, name: str, *, size: int, weights: str, window: int = 1) -> FrameEncoder:
-        """Build the model behind its normalisation, in evaluation mode.
-
-        Raises:
-            WeightsError: the weights are missing, or not this model's.
-        """
+        """Build the model behind its normalisation, in evaluation mode."""
         self.require_pretrained_or_random(name, weights)
         pretrained = weights == "pretrained"
         folder = model_folder(self.location(name), name=name, weights=pretrained)
@@ -74,7 +72,8 @@ class Timm(TorchFamily):
             network = _load(folder, name, size=size)
         else:
             network = _create(folder, size=size, pretrained=False)
-        mean, std = (_channels(folder, key, name) for key in ("mean", "std"))
+        settings, file = _settings(folder), folder / CONFIG
+        mean, std = (three_numbers(settings, key, name, file) for key in ("mean", "std"))
         encoder = FrameEncoder(network, _features, mean=mean, std=std, scale=1 / 255)
         encoder.eval()
         return encoder
@@ -84,12 +83,7 @@ class Timm(TorchFamily):
         return _create(folder, size=size, pretrained=False), _features
 
     def weights_id(self, name: str, weights: str) -> str:
-        """Return the hub's commit, or a checksum of a folder's files.
-
-        Raises:
-            ConfigError: a library is not installed.
-            WeightsError: the weights are not here and cannot be fetched.
-        """
+        """Return the hub's commit, or a checksum of a folder's files."""
         self.require_pretrained_or_random(name, weights)
         location, pretrained = self.location(name), weights == "pretrained"
         folder = model_folder(location, name=name, weights=pretrained)
@@ -151,10 +145,3 @@ def _size(folder: Path, name: str) -> int:
             "not that of square images, as in [3, 224, 224]"
         )
     return height
-
-
-def _channels(folder: Path, key: str, name: str) -> list[float]:
-    value = _settings(folder).get(key)
-    if not isinstance(value, list) or len(value) != 3:
-        raise WeightsError(f"{name}: {key}={value!r} in {folder / CONFIG} is not three numbers")
-    return [float(number) for number in value]

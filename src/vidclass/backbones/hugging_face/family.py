@@ -82,12 +82,7 @@ class HuggingFace(TorchFamily):
         return ALIASES[name].repository if name in ALIASES else name.removeprefix("hf:")
 
     def describe(self, name: str) -> Backbone:
-        """Return the facts of a model; its settings are fetched if need be.
-
-        Raises:
-            ConfigError: a library is not installed.
-            WeightsError: the settings cannot be fetched, or are of no image or video model.
-        """
+        """Return the facts of a model; its settings are fetched if need be."""
         if name in ALIASES:
             alias = ALIASES[name]
             return Backbone(
@@ -100,11 +95,7 @@ class HuggingFace(TorchFamily):
         return Backbone(name, self, size, facts.width, facts.parameters, window, licence)
 
     def build(self, name: str, *, size: int, weights: str, window: int = 1) -> FrameEncoder:
-        """Build the model behind its preprocessing, in evaluation mode.
-
-        Raises:
-            WeightsError: the weights are missing, or not this model's.
-        """
+        """Build the model behind its preprocessing, in evaluation mode."""
         self.require_pretrained_or_random(name, weights)
         folder = self._folder(name, weights=weights == "pretrained")
         if window != read_window(folder, name):
@@ -133,12 +124,7 @@ class HuggingFace(TorchFamily):
         return initial_network(folder, size=size)
 
     def weights_id(self, name: str, weights: str) -> str:
-        """Return the hub's commit, or a checksum of a folder's files.
-
-        Raises:
-            ConfigError: a library is not installed.
-            WeightsError: the weights are not here and cannot be fetched.
-        """
+        """Return the hub's commit, or a checksum of a folder's files."""
         self.require_pretrained_or_random(name, weights)
         location = self.location(name)
         if weights == "pretrained":

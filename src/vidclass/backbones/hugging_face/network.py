@@ -18,7 +18,13 @@ from inspect import signature
 from pathlib import Path
 from typing import Any, Literal
 
-from vidclass.backbones.hub_files import CONFIG, IMAGE_SETTINGS, image_settings_file, read_json
+from vidclass.backbones.hub_files import (
+    CONFIG,
+    IMAGE_SETTINGS,
+    image_settings_file,
+    read_json,
+    three_numbers,
+)
 from vidclass.backbones.torch_family import Features
 from vidclass.errors import WeightsError
 
@@ -63,7 +69,7 @@ def read_input(folder: Path, name: str) -> ImageInput:
     scale = settings.get("rescale_factor", 1 / 255) if settings.get("do_rescale", True) else 1.0
     if not settings.get("do_normalize", True):
         return ImageInput(size, [0.0] * 3, [1.0] * 3, float(scale))
-    mean, std = (_channels(settings, key, name, file) for key in ("image_mean", "image_std"))
+    mean, std = (three_numbers(settings, key, name, file) for key in ("image_mean", "image_std"))
     return ImageInput(size, mean, std, float(scale))
 
 
@@ -89,17 +95,6 @@ def _side(value: Any) -> int | None:
         sides = set(value) if isinstance(value, list) else {value}
     side = next(iter(sides), None)
     return side if len(sides) == 1 and type(side) is int and side > 0 else None
-
-
-def _channels(settings: dict[str, Any], key: str, name: str, file: Path) -> list[float]:
-    value = settings.get(key)
-    if not isinstance(value, list) or len(value) != 3 or not all(map(_is_number, value)):
-        raise WeightsError(f"{name}: {key}={value!r} in {file} is not three numbers")
-    return [float(number) for number in value]
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)

@@ -40,12 +40,7 @@ class KerasHub(BackboneFamily):
     reference = "jax"
 
     def describe(self, name: str) -> Backbone:
-        """Return the facts of a preset; its settings are fetched if need be.
-
-        Raises:
-            ConfigError: there is no such preset, or a library is not installed.
-            WeightsError: its settings cannot be fetched, or are of no image backbone.
-        """
+        """Return the facts of a preset; its settings are fetched if need be."""
         size = preset_size(name)
         config = sha256_of(preset_file(name, CONFIG))
         key = ["keras_hub", REVISION, _version(), config, size]
@@ -55,19 +50,7 @@ class KerasHub(BackboneFamily):
         return Backbone(name, self, size, facts.width, facts.parameters, licence=licence)
 
     def build(self, name: str, *, size: int, weights: str, window: int = 1) -> keras.Model:
-        """Build the network behind its preset's scale and offset, with pooled features.
-
-        Args:
-            name: `hub:` and the preset.
-            size: Side of the images in pixels.
-            weights: `pretrained` for the preset's, `random`, or a file that Keras wrote for this
-                network.
-            window: Always 1.
-
-        Raises:
-            ConfigError: there is no such preset, or its network takes no images of that size.
-            WeightsError: the weights are missing or not this network's.
-        """
+        """Build the network behind its preset's scale and offset, with pooled features."""
         model, network = untrained_model(name, size)
         if weights == "random":
             randomise(network)
@@ -81,12 +64,7 @@ class KerasHub(BackboneFamily):
         return model
 
     def weights_id(self, name: str, weights: str) -> str:
-        """Return checksums of the preset's files, or of the weights file, and KerasHub's version.
-
-        Raises:
-            ConfigError: there is no such preset, or a library is not installed.
-            WeightsError: a file is missing or cannot be fetched.
-        """
+        """Return KerasHub's version, and checksums of the preset's files and the weights file."""
         pretrained = weights == "pretrained"
         parts = [f"hub-{REVISION}-{_version()}", preset_id(name, weights=pretrained)]
         return "-".join(parts if pretrained else [*parts, file_or_random_id(name, weights)])

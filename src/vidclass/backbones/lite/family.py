@@ -46,28 +46,14 @@ class _Lite:
     sha256: str
 
 
+_LITE0 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+_LITE1 = "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850"
+_LITE2 = "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"
+
 LITES: dict[str, _Lite] = {
-    "efficientnet_lite0": _Lite(
-        224,
-        1.0,
-        1.0,
-        3_413_024,
-        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-    ),
-    "efficientnet_lite1": _Lite(
-        240,
-        1.0,
-        1.1,
-        4_189_344,
-        "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
-    ),
-    "efficientnet_lite2": _Lite(
-        260,
-        1.1,
-        1.2,
-        4_869_168,
-        "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
-    ),
+    "efficientnet_lite0": _Lite(224, 1.0, 1.0, 3_413_024, sha256=_LITE0),
+    "efficientnet_lite1": _Lite(240, 1.0, 1.1, 4_189_344, sha256=_LITE1),
+    "efficientnet_lite2": _Lite(260, 1.1, 1.2, 4_869_168, sha256=_LITE2),
 }
 
 
@@ -82,11 +68,7 @@ class EfficientNetLite(BackboneFamily):
         return Backbone(name, self, lite.size, WIDTH, lite.parameters, licence="Apache-2.0")
 
     def build(self, name: str, *, size: int, weights: str, window: int = 1) -> keras.Model:
-        """Build the network; `weights` is `pretrained`, `random` or a Keras weights file.
-
-        Raises:
-            WeightsError: the weights are not installed, or are not this network's.
-        """
+        """Build the network; `weights` is `pretrained`, `random` or a Keras weights file."""
         return load_efficientnet_lite(name, size=size, weights=weights)
 
     def weights_id(self, name: str, weights: str) -> str:

@@ -131,11 +131,11 @@ def _tracked(path: Path, root: ElementTree.Element, step: int) -> Iterator[Stret
                 invalid.append(f"track {number} has <{short_repr(shape.tag)[1:-1]} {values}>")
             else:
                 shapes[int(frame)] = outside == "0"
-        yield from ((label, first, stop) for first, stop in _stretches(shapes, step))
+        yield from ((label, first, stop) for first, stop in visible_stretches(shapes, step))
     require_valid(path, "a shape must have a frame from 0, each once, and outside 0 or 1", invalid)
 
 
-def _stretches(shapes: dict[int, bool], step: int) -> Iterator[tuple[int, int]]:
+def visible_stretches(shapes: dict[int, bool], step: int) -> Iterator[tuple[int, int]]:
     """Yield first frame and frame after the last of each stretch in which a track is visible."""
     first: int | None = None
     for frame, visible in sorted(shapes.items()):
