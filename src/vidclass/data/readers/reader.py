@@ -48,5 +48,5 @@ class Reader:
     description: str
     accepts: Callable[[Path], bool]
     read: Callable[[Path, ReadOptions], Rows]
-    options: frozenset[str]
+    options: frozenset[str] = frozenset()
     general: bool = False
