@@ -160,7 +160,7 @@ def require_single_labels(table: pl.DataFrame) -> None:
             f"{counted(len(several), 'clip')} of {len(table)} have several labels, first of all "
             f"{video!r}: {', '.join(quoted(labels_in(label)))}. This classifier knows one label a "
             "clip: keep the one that matters, give each combination a name of its own, or train a "
-            "multi-label classifier (kind='multi-label')."
+            "multi-label classifier (`kind` of the task)."
         )
 
 

@@ -13,12 +13,13 @@ from vidclass._core.files import write_text
 from vidclass.config import RunConfig
 from vidclass.data.manifest import Manifest
 from vidclass.demo.clips import REVERSAL_PAIRS, make_demo_clips
-from vidclass.evaluation.page import picture, render
+from vidclass.evaluation.page import data_uri, render
 from vidclass.features.extract import Extraction, extract
 from vidclass.features.extractor import feature_extractor
 from vidclass.inference.classifier import Classifier, Prediction
 from vidclass.inference.draw import draw_gif
-from vidclass.tasks.metrics import Metrics, compute_metrics
+from vidclass.tasks.metrics import Metrics
+from vidclass.tasks.single_label import SingleLabelTask
 from vidclass.training.examples import examples
 from vidclass.training.fit import fit_head
 from vidclass.training.presets import run_config
@@ -94,19 +95,20 @@ def _measure_head(
 ) -> HeadResult:
     """Train another head on the very clips that the default was trained on, and test it."""
     clips = divide(extraction.manifest, config.split, seed=config.training.seed)
-    data = examples(extraction, clips.labels, config.features.sampling.total_frames)
+    task = SingleLabelTask(tuple(clips.labels))
+    data = examples(extraction, task, config.features.sampling.total_frames)
     splits = np.array(clips.table["split"].to_list())
     part = {name: data.at(np.flatnonzero(splits == name)) for name in set(splits)}
     fitted = fit_head(
         head,
         part["train"],
         run_config(head=head, training={"seed": config.training.seed}).training,
-        classes=len(clips.labels),
+        task=task,
         validation=part["validation"],
         progress=progress,
     )
     probabilities = fitted.probabilities(part["test"])
-    metrics = compute_metrics(probabilities, part["test"].truth, clips.labels)
+    metrics = task.metrics(probabilities, part["test"].targets)
     return _head_result(head, title, metrics)
 
 
@@ -133,6 +135,6 @@ def _write_page(result: DemoResult) -> None:
         title="vidclass demo",
         result=result,
         pairs=[" and ".join(pair) for pair in REVERSAL_PAIRS],
-        confusion=picture(confusion_figure(result.heads[-1].metrics)),
+        confusion=data_uri(confusion_figure(result.heads[-1].metrics)),
     )
     write_text(result.page, text)

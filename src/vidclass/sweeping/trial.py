@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from vidclass._core.execution import ExecutionOptions
@@ -14,10 +14,10 @@ from vidclass.features.extractor import FeatureExtractor, feature_extractor
 from vidclass.runtime.openvino_network import core
 from vidclass.sweeping.config import Point, SweepConfig
 from vidclass.sweeping.cost import FeatureCost, HeadCost, measure_features, measure_head
-from vidclass.sweeping.result import Row, fold_values
+from vidclass.sweeping.result import Row
 from vidclass.sweeping.search import better_row
 from vidclass.training.crossval import CrossValidation, cross_validate
-from vidclass.training.out_of_fold import FoldResult
+from vidclass.training.out_of_fold import FoldResult, FoldScore
 from vidclass.types import Failure
 
 
@@ -72,11 +72,11 @@ class TrialRunner:
         save(precision=extractor.config.precision, setting=extractor.fingerprint)
         extraction = self._extract(extractor)
         head, ms_per_clip = self._measure(extractor, extraction, point.head, save)
-        folds: list[FoldResult] = []
+        folds: list[FoldScore] = []
 
         def on_fold(fold: FoldResult) -> None:
-            folds.append(fold)
-            save(folds=[fold_values(fold) for fold in folds])
+            folds.append(fold.score)
+            save(folds=[asdict(fold) for fold in folds])
             row = Row(-1, "complete", point, tuple(folds), ms_per_clip=ms_per_clip, ms_head=head.ms)
             better = better_row(row, others) if self.config.prune else None
             if better is not None:
