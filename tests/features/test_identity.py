@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from fake_network import FakeExtractor
 from vidclass._core.files import sha256_of
 from vidclass.errors import ConfigError, VideoError
-from vidclass.features import identity as keys_module
+from vidclass.features import identity as identity_module
 from vidclass.features.extract import extract
 from vidclass.features.identity import VideoIdentity, clip_key, hash_video, identify
 from vidclass.types import Span
@@ -31,7 +31,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of this test's own, for files that may be as new as they are."""
     folder = tmp_path / "cache"
     monkeypatch.setenv("VIDCLASS_CACHE", str(folder))
-    monkeypatch.setattr(keys_module, "_CLOCK_TICK_NS", 0)
+    monkeypatch.setattr(identity_module, "CLOCK_TICK_NS", 0)
     return folder
 
 
@@ -39,13 +39,13 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The names of the files that are hashed."""
     names: list[str] = []
-    real = keys_module.hash_video
+    real = identity_module.hash_video
 
     def note(path: Path) -> VideoIdentity:
         names.append(path.name)
         return real(path)
 
-    monkeypatch.setattr(keys_module, "hash_video", note)
+    monkeypatch.setattr(identity_module, "hash_video", note)
     yield names
     names.clear()
 
@@ -65,7 +65,7 @@ def found(*paths: Path) -> dict[str, str]:
 def test_equal_content_and_span_are_one_key(
     start_s: float, stop_s: float | None, data: bytes
 ) -> None:
-    sha256 = keys_module.hashlib.sha256(data).hexdigest()
+    sha256 = identity_module.hashlib.sha256(data).hexdigest()
     key = clip_key(sha256, Span(start_s, stop_s))
     assert key == clip_key(sha256, Span(start_s, stop_s))
     assert len(key) == 32
@@ -163,8 +163,8 @@ def test_a_file_written_just_before_it_is_read_is_not_remembered(
     with sqlite3.connect(tmp_path / "cache" / DATABASE) as database:
         assert database.execute("SELECT count(*) FROM hashes").fetchone() == (0,)
     database.close()
-    now_ns = keys_module.time.time_ns()
-    monkeypatch.setattr(keys_module.time, "time_ns", lambda: now_ns + 3_000_000_000)
+    now_ns = identity_module.time.time_ns()
+    monkeypatch.setattr(identity_module.time, "time_ns", lambda: now_ns + 3_000_000_000)
     found(path)
     with sqlite3.connect(tmp_path / "cache" / DATABASE) as database:
         assert database.execute("SELECT count(*) FROM hashes").fetchone() == (1,)
@@ -202,7 +202,7 @@ def test_a_file_that_changes_while_it_is_read_has_no_hash(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write(tmp_path / "a.avi", b"x" * 1000)
-    digest = keys_module.hashlib.file_digest
+    digest = identity_module.hashlib.file_digest
 
     def meanwhile(file: Any, name: str) -> Any:
         result = digest(file, name)
@@ -210,7 +210,7 @@ def test_a_file_that_changes_while_it_is_read_has_no_hash(
             other.write(b"more")
         return result
 
-    monkeypatch.setattr(keys_module.hashlib, "file_digest", meanwhile)
+    monkeypatch.setattr(identity_module.hashlib, "file_digest", meanwhile)
     with pytest.raises(VideoError, match=CHANGED) as caught:
         hash_video(path)
     assert caught.value.stage == "extract"
@@ -232,12 +232,12 @@ def test_a_file_that_changes_after_it_was_hashed(tmp_path: Path) -> None:
 def test_a_backup_by_hard_links_is_no_change(tmp_path: Path, opened: list[str]) -> None:
     path = write(tmp_path / "a.avi")
     identity = hash_video(path)
-    while path.stat().st_ctime_ns == identity.facts.ctime_ns:
+    while path.stat().st_ctime_ns == identity.signature.ctime_ns:
         (tmp_path / "backup.avi").unlink(missing_ok=True)
         os.link(path, tmp_path / "backup.avi")
     identity.require_unchanged()
     assert opened == ["a.avi"]
-    other = VideoIdentity(path, "0" * 64, identity.facts)
+    other = VideoIdentity(path, "0" * 64, identity.signature)
     with pytest.raises(VideoError, match=CHANGED):
         other.require_unchanged()
 
@@ -296,7 +296,7 @@ def test_a_database_that_stays_locked(
 ) -> None:
     path = write(tmp_path / "a.avi")
     found(path)
-    monkeypatch.setattr(keys_module, "_BUSY_S", 0.01)
+    monkeypatch.setattr(identity_module, "BUSY_S", 0.01)
     connection = sqlite3.connect(cache / DATABASE)
     connection.execute("BEGIN EXCLUSIVE")
     new = write(tmp_path / "b.avi", b"b")
@@ -311,7 +311,7 @@ READER = """
 import sys
 from pathlib import Path
 from vidclass.features import identity
-identity._CLOCK_TICK_NS = 0
+identity.CLOCK_TICK_NS = 0
 for done in identity.identify(sorted(Path(sys.argv[1]).iterdir())):
     print(done.result.sha256)
 """

@@ -18,11 +18,11 @@ from vidclass.config import SamplingConfig
 from vidclass.data.manifest import Manifest
 from vidclass.data.rows import SCHEMA
 from vidclass.errors import VideoError
-from vidclass.features import identity as keys_module
+from vidclass.features import identity as identity_module
 from vidclass.features.decoding import decode_for
 from vidclass.features.extract import extract
 from vidclass.features.extractor import FeatureExtractor
-from vidclass.features.identity import FileFacts, clip_key, hash_video, identify
+from vidclass.features.identity import FileSignature, clip_key, hash_video, identify
 from vidclass.types import Span
 
 TinyVideo = Callable[..., Path]
@@ -32,7 +32,7 @@ TinyVideo = Callable[..., Path]
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cache of this test's own, for files that may be as new as they are."""
     monkeypatch.setenv("VIDCLASS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(keys_module, "_CLOCK_TICK_NS", 0)
+    monkeypatch.setattr(identity_module, "CLOCK_TICK_NS", 0)
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_a_folder_with_a_gap_fails_alone(folder: Path, tmp_path: Path) -> None:
     assert "number 7 is missing" in str(done[gap].error)
     assert done[folder].result is not None
     with pytest.raises(VideoError, match="number 7 is missing"):
-        FileFacts.at(gap)
+        FileSignature.from_path(gap)
 
 
 def test_the_rate_is_part_of_a_folders_key_alone() -> None:

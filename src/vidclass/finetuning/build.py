@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from vidclass.backbones.keras_weights import weights_owner
+from vidclass.backbones.keras_weights import weights_owner, zero_initialisers
 from vidclass.backbones.registry import get_backbone
 from vidclass.config import FeatureConfig, FinetuneConfig
 from vidclass.errors import ConfigError, RunError
@@ -97,7 +97,8 @@ def tune(
         plain = build_network(features, config)
         network = quick_twin(plain)
         trained = unfreeze(leaves(network), config.unfreeze)
-        classifier = build_head(head.name, frames, network.output_shape[-1], head.classes)
+        with zero_initialisers():  # a checkpoint has the weights, if `head` has none
+            classifier = build_head(head.name, frames, network.output_shape[-1], head.classes)
         if head.weights is not None:
             classifier.set_weights(head.weights)
         model = join(network, classifier, frames=frames, remat=config.remat)
