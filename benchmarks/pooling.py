@@ -113,13 +113,13 @@ def features_of(way: str, pooled: NDArray[np.float16]) -> NDArray[np.float32]:
 
 def scores(examples: Examples, folds: NDArray[np.int64]) -> list[float]:
     """Accuracy on each fold by a head solved on the others."""
-    classes = int(examples.truth.max()) + 1
+    classes = int(examples.targets.max()) + 1
     head = ExactHead.of("temporal", examples, classes=classes)
     found = []
     for fold in np.unique(folds):
         inside = np.flatnonzero(folds == fold)
         head.fit(np.flatnonzero(folds != fold))
-        right = head.probabilities(inside).argmax(1) == examples.truth[inside]
+        right = head.probabilities(inside).argmax(1) == examples.targets[inside]
         found.append(float(right.mean()))
     return found
 

@@ -80,7 +80,7 @@ def python_sources() -> Iterator[tuple[str, str]]:
     """The examples, and the Python code in README and docs, each with its origin."""
     for path in sorted((ROOT / "examples").glob("*.py")):
         yield path.name, path.read_text(encoding="utf-8")
-    for page in PAGES:
+    for page in (page for page in PAGES if page.name != "CONTRIBUTING.md"):
         blocks = re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)
         yield from ((page.name, block) for block in blocks)
 

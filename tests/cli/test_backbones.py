@@ -103,7 +103,7 @@ def test_weights_to_be_installed_come_with_the_command(monkeypatch: pytest.Monke
     )
 
 
-def test_a_route_is_what_this_machine_has_found_out() -> None:
+def test_a_route_is_known_once_it_was_determined() -> None:
     entry = ir.ir_folder(backbone_spec(speed_config(LITE)))
     entry.mkdir(parents=True)
     (entry / "ir.json").touch()

@@ -86,10 +86,10 @@ def test_one_run_over_all_of_them(tiny_video: TinyVideo, tmp_path: Path) -> None
     assert done.stderr.splitlines()[-1] == f"7 ok, 7 failed (listed in {ledger})"
 
     lines = ledger.read_text(encoding="utf-8").splitlines()
-    found = {Path(row["video"]).name: row for row in map(json.loads, lines)}
-    assert list(found) == sorted(bad.name for bad in BAD)  # the order of the table
+    rows_by_name = {Path(row["video"]).name: row for row in map(json.loads, lines)}
+    assert list(rows_by_name) == sorted(bad.name for bad in BAD)  # the order of the table
     for bad in BAD:
-        row = found[bad.name]
+        row = rows_by_name[bad.name]
         assert list(row) == ["video", "stage", "error_type", "message", "cause", "hint"]
         assert row["video"] == str(tmp_path / bad.name)
         assert (row["stage"], row["error_type"]) == ("probe", "VideoError")

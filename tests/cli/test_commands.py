@@ -145,8 +145,8 @@ def test_gifs(bundle: Path, dark: Path, light: Path, bad: Path, tmp_path: Path) 
     with Image.open(tmp_path / "one.gif") as image:
         assert (image.format, image.n_frames) == ("GIF", 5)
     run("predict", bundle, dark, bad, light, "--gif", tmp_path / "gifs")
-    made = sorted(path.name for path in (tmp_path / "gifs").iterdir())
-    assert made == ["0001.gif", "0003.gif"]
+    names = sorted(path.name for path in (tmp_path / "gifs").iterdir())
+    assert names == ["0001.gif", "0003.gif"]
 
 
 def test_folders(bundle: Path, tiny_set: Path, dark: Path, tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_folders(bundle: Path, tiny_set: Path, dark: Path, tmp_path: Path) -> No
     assert f"error: {tmp_path / 'empty'} holds no video (.3gp, " in done.stderr
 
 
-def test_folders_of_pictures(bundle: Path, dark: Path, tmp_path: Path) -> None:
+def test_image_sequences(bundle: Path, dark: Path, tmp_path: Path) -> None:
     clips = [tmp_path / "set" / name for name in ("a", "b")]
     for clip in clips:
         clip.mkdir(parents=True)

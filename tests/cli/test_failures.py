@@ -50,7 +50,7 @@ def last(result: Result) -> str:
     return result.stderr.splitlines()[-1]
 
 
-def test_extract_tells_of_remembered_failures(run_stored: Run, clips: Path, tmp_path: Path) -> None:
+def test_extract_reports_remembered_failures(run_stored: Run, clips: Path, tmp_path: Path) -> None:
     ledger = tmp_path / "out.jsonl"
     command = ["extract", clips, "--ledger", ledger, *QUICK_OPTIONS]
     first = run_stored(*command)
@@ -100,7 +100,7 @@ def test_nothing_readable_ends_with_a_ledger_too(
     assert len(read_ledger(ledger)) == 10
 
 
-def test_train_says_what_its_scores_lack(run_stored: Run, clips: Path, tmp_path: Path) -> None:
+def test_train_reports_failed_clips(run_stored: Run, clips: Path, tmp_path: Path) -> None:
     table, out = tmp_path / "clips.csv", tmp_path / "run"
     splits = ["train", "train", "validation", "test", "train", "test"]
     rows = [
@@ -126,7 +126,9 @@ def test_train_says_what_its_scores_lack(run_stored: Run, clips: Path, tmp_path:
     assert (facts["failed"], facts["failed_by_class"]) == (2, {"light": 2})
 
 
-def test_crossval_names_a_class_that_lost_all(run_stored: Run, clips: Path, tmp_path: Path) -> None:
+def test_crossval_names_a_class_without_readable_clips(
+    run_stored: Run, clips: Path, tmp_path: Path
+) -> None:
     for group in range(4):
         video = clips / "gone" / f"v_gone_g{group:02}_c01.avi"
         video.parent.mkdir(exist_ok=True)
@@ -144,7 +146,7 @@ def test_crossval_names_a_class_that_lost_all(run_stored: Run, clips: Path, tmp_
     assert re.findall(r"\d+", row) == ["0", "4"]
 
 
-def test_evaluate_says_what_its_scores_lack(
+def test_evaluate_reports_failed_clips(
     run_stored: Run, clips: Path, tiny_run: Path, tmp_path: Path
 ) -> None:
     for video in (clips / "light").iterdir():

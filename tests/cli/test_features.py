@@ -70,26 +70,26 @@ def test_list_of_odd_tables(store: Path) -> None:
     (store / f"{FIRST}.lance").mkdir()
     for file in (store / f"{SECOND}.v2.lance" / "_versions").iterdir():
         file.write_bytes(b"")
-    found = {(row[0], row[3]) for row in rows_of(run("list", "--store", store))}
-    assert found == {("aaaaaaaa", "3"), ("aaaaaaaa", "format 1"), ("bbbbbbbb", "damaged")}
+    tables = {(row[0], row[3]) for row in rows_of(run("list", "--store", store))}
+    assert tables == {("aaaaaaaa", "3"), ("aaaaaaaa", "format 1"), ("bbbbbbbb", "damaged")}
 
 
 def test_list_as_json(store: Path) -> None:
     done = run("list", "--store", store, "--json", "-")
-    told = json.loads(done.stdout)
-    assert (told["schema"], told["store"], len(told["tables"])) == (1, str(store), 2)
-    table = told["tables"][0]
+    written = json.loads(done.stdout)
+    assert (written["schema"], written["store"], len(written["tables"])) == (1, str(store), 2)
+    table = written["tables"][0]
     assert list(table) == ["settings", "path", "format", "config", "clips", "bytes", "last_used"]
     assert (table["settings"], table["clips"], table["format"]) == (FIRST, 3, 2)
     assert table["config"] == DESCRIPTION
-    assert told["tables"][1]["last_used"] == "1970-01-01T00:00:00+00:00"
+    assert written["tables"][1]["last_used"] == "1970-01-01T00:00:00+00:00"
     file = store.parent / "list.json"
     done = run("list", "--store", store, "--json", file)
-    assert json.loads(file.read_text()) == told
+    assert json.loads(file.read_text()) == written
     assert len(rows_of(done)) == 2
 
 
-def test_the_default_store_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIDCLASS_CACHE", str(tmp_path))
     assert run("list").stdout.endswith(f"0 bytes in {tmp_path / 'features'}\n")
 

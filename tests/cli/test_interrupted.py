@@ -58,12 +58,12 @@ def test_ctrl_c_keeps_the_finished_clips(tmp_path: Path, tiny_video: Callable[..
         assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    told, errors = process.communicate(timeout=60)
-    assert (process.returncode, told) == (130, "")
+    output, errors = process.communicate(timeout=60)
+    assert (process.returncode, output) == (130, "")
     assert errors == "interrupted: everything finished so far is kept\n"
 
     again = subprocess.run(command(-1), capture_output=True, text=True, timeout=120)
     assert again.returncode == 0, again.stderr
-    made, stored = (int(word) for word in again.stdout.split() if word.isdigit())
-    assert made + stored == CLIPS
+    extracted, stored = (int(word) for word in again.stdout.split() if word.isdigit())
+    assert extracted + stored == CLIPS
     assert 19 <= stored <= 30

@@ -38,5 +38,5 @@ def test_train_predict_and_finetune(tiny_set: Path, tmp_path: Path) -> None:
     elsewhere = str(tmp_path / "cache")
     for folder in (trained, tuned):
         bundle = folder / "model.vidclass"
-        said = run("predict", bundle, clip, PYTHONPATH=path, VIDCLASS_CACHE=elsewhere)
-        assert "dark" in said
+        output = run("predict", bundle, clip, PYTHONPATH=path, VIDCLASS_CACHE=elsewhere)
+        assert "dark" in output

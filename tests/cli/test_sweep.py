@@ -142,8 +142,8 @@ def test_what_is_cut_short_goes_on(sent: signal.Signals, tiny_set: Path, tmp_pat
         assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(sent)
-    told, errors = process.communicate(timeout=60)
-    assert told == ""
+    output, errors = process.communicate(timeout=60)
+    assert output == ""
     if sent == signal.SIGINT:
         assert process.returncode == 130
         assert errors.splitlines()[-1] == "interrupted: everything finished so far is kept"

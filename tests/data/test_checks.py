@@ -12,7 +12,7 @@ from vidclass.data.checks import (
     find_contradictions,
     find_leaks,
     find_unknown_labels,
-    require_no_contradictions,
+    require_no_issues,
     require_single_labels,
 )
 from vidclass.data.groups import group_ids
@@ -148,7 +148,7 @@ def test_contradictions_of_labels_and_of_groups_are_two_issues() -> None:
     assert (labels.title, labels.rows) == ("contradictory labels", (0, 1))
     assert (groups.title, groups.rows) == ("contradictory groups", (0, 1))
     with pytest.raises(ManifestError) as error:
-        require_no_contradictions(table)
+        require_no_issues(find_contradictions(table))
     assert str(error.value) == labels.advice
 
 

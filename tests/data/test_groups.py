@@ -35,9 +35,9 @@ NESTED = ["run/p1/a.avi", "run/p2/a.avi", "walk/p1/b.avi", "walk/c.avi"]
 
 
 def test_a_pattern_is_searched_for_below_the_common_folder() -> None:
-    found = fill_groups(rows_of(NESTED), pattern=r"^\w+/(p\d)/")
-    assert groups_of(found) == ["p1", "p2", "p1", None]
-    assert found.notes == (
+    filled = fill_groups(rows_of(NESTED), pattern=r"^\w+/(p\d)/")
+    assert groups_of(filled) == ["p1", "p2", "p1", None]
+    assert filled.notes == (
         "2 groups of 3 clips taken from the pattern.",
         "the groups of 1 clips are unknown: clips cut from one recording may land on both sides "
         "of a split; add a column 'group', or choose with `groups`.",
@@ -49,10 +49,10 @@ def test_a_pattern_is_searched_for_below_the_common_folder() -> None:
 
 
 def test_an_empty_find_is_no_group() -> None:
-    found = fill_groups(rows_of(["a/1.avi", "a/p2.avi", "b/3.avi"]), pattern=r"(p?)\d\.avi")
-    assert groups_of(found) == [None, "p", None]
-    found = fill_groups(rows_of(["a/1.avi", "b/p2.avi"]), pattern=r"/(p)?\d")
-    assert groups_of(found) == [None, "p"]
+    filled = fill_groups(rows_of(["a/1.avi", "a/p2.avi", "b/3.avi"]), pattern=r"(p?)\d\.avi")
+    assert groups_of(filled) == [None, "p", None]
+    filled = fill_groups(rows_of(["a/1.avi", "b/p2.avi"]), pattern=r"/(p)?\d")
+    assert groups_of(filled) == [None, "p"]
 
 
 @pytest.mark.parametrize(
@@ -78,9 +78,9 @@ def test_a_pattern_that_finds_nothing_names_what_it_was_tried_on() -> None:
 
 
 def test_folders_below_those_of_the_classes_are_groups() -> None:
-    found = fill_groups(rows_of(NESTED), groups="parent")
-    assert groups_of(found) == ["p1", "p2", "p1", None]
-    assert found.notes[0] == "2 groups of 3 clips taken from the folders of the videos."
+    filled = fill_groups(rows_of(NESTED), groups="parent")
+    assert groups_of(filled) == ["p1", "p2", "p1", None]
+    assert filled.notes[0] == "2 groups of 3 clips taken from the folders of the videos."
     flat = rows_of(["run/a.avi", "walk/b.avi", "c.avi", "both/d.avi"], labels=["run", "walk"] * 2)
     assert groups_of(fill_groups(flat, groups="parent")) == [None, None, None, "both"]
 
@@ -101,7 +101,7 @@ def test_asking_for_other_groups_sets_given_ones_aside_and_says_so() -> None:
     assert "the given groups are not used." not in fill_groups(by_folder, groups="parent").notes[1:]
     alone = fill_groups(rows, groups="none")
     assert groups_of(alone) == [None, None]
-    assert alone.notes[0].startswith("groups were not looked at: each video is its own group")
+    assert alone.notes[0].startswith("groups are ignored: each video is its own group")
     for groups in ("auto", "near-duplicates"):
         assert groups_of(fill_groups(rows, groups=groups)) == ["g", "g"]
 
@@ -161,11 +161,11 @@ def test_components_are_the_closure_of_shared_values(rows: list[tuple[str | None
             for other, right in enumerate(rows):
                 if any(a is not None and a == b for a, b in zip(left, right, strict=True)):
                     expected[one] = expected[other] = min(expected[one], expected[other])
-    found = components(*columns).to_list()
-    assert len(found) == len(rows)
+    numbers = components(*columns).to_list()
+    assert len(numbers) == len(rows)
     for one in range(len(rows)):
         for other in range(len(rows)):
-            assert (found[one] == found[other]) == (expected[one] == expected[other])
+            assert (numbers[one] == numbers[other]) == (expected[one] == expected[other])
 
 
 @given(st.randoms(use_true_random=False), KEYS)
@@ -175,15 +175,15 @@ def test_the_order_of_rows_does_not_matter_to_what_goes_together(
     order = list(range(len(rows)))
     random.shuffle(order)  # type: ignore[attr-defined]
 
-    def named(places: list[int]) -> dict[int, str]:
+    def named(indices: list[int]) -> dict[int, str]:
         table = rows_of(
-            [f"{place}.avi" for place in places],
-            [rows[place][0] for place in places],
-            ["x"] * len(places),
+            [f"{index}.avi" for index in indices],
+            [rows[index][0] for index in indices],
+            ["x"] * len(indices),
         ).table
-        key = pl.Series([rows[place][1] for place in places], dtype=pl.Int64)
+        key = pl.Series([rows[index][1] for index in indices], dtype=pl.Int64)
         merged, _ = Manifest(table).with_merged_groups(key, name=lambda video: f"like {video}")
-        return dict(zip(places, merged.group_ids, strict=True))
+        return dict(zip(indices, merged.group_ids, strict=True))
 
     assert named(order) == named(sorted(order))
 

@@ -11,11 +11,11 @@ from vidclass.video.image_sequence import CODECS
 Write = Callable[..., Path]
 
 
-def test_pictures_are_those_that_can_be_decoded() -> None:
+def test_image_extensions_are_those_that_can_be_decoded() -> None:
     assert set(CODECS) == IMAGE_EXTENSIONS
 
 
-def test_what_a_frame_folder_is(write: Write, tmp_path: Path) -> None:
+def test_image_sequences_are_recognized(write: Write, tmp_path: Path) -> None:
     for number in (1, 2, 3):
         write(f"good/img_{number:05}.jpg")
         write(f"plain/{number}.PNG")

@@ -28,7 +28,7 @@ def test_exact_duplicates_are_dropped_and_counted(tmp_path: Path) -> None:
     assert "2 duplicate rows dropped: '1.mp4'." in manifest.notes
 
 
-def test_rows_are_joined_only_when_that_is_asked_for(write: Write) -> None:
+def test_rows_are_merged_only_on_demand(write: Write) -> None:
     write("1.mp4")
     table = write("clips.csv", "video,label\n1.mp4,run\n1.mp4,wave\n")
     with pytest.raises(

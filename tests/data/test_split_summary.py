@@ -7,7 +7,7 @@ from vidclass.data.rows import Rows
 from vidclass.data.split_summary import SplitCount, split_summary
 
 
-def test_what_each_part_holds() -> None:
+def test_clips_and_groups_of_each_class() -> None:
     columns = {
         "video": ["/1", "/2", "/3", "/4", "/5"],
         "label": ["a|b", "a", "b", "b", "a"],

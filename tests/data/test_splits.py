@@ -47,11 +47,11 @@ def splits_of(manifest: Manifest) -> list[str | None]:
 
 
 def sides(manifest: Manifest, values: Sequence[object], column: str) -> dict[str, set[object]]:
-    found: dict[str, set[object]] = defaultdict(set)
+    values_by_key: dict[str, set[object]] = defaultdict(set)
     for key, value in zip(manifest.table[column], values, strict=True):
         if key is not None:
-            found[key].add(value)
-    return found
+            values_by_key[key].add(value)
+    return values_by_key
 
 
 SIZES = st.dictionaries(
@@ -72,8 +72,8 @@ def test_groups_stay_whole_and_classes_are_everywhere(
     splits = splits_of(result)
     assert result.table.drop("split").equals(manifest.table.drop("split"))
     assert set(splits) == {"train", "validation", "test"}
-    assert all(len(found) == 1 for found in sides(result, splits, "group").values())
-    assert all(len(found) == 3 for found in sides(result, splits, "label").values())
+    assert all(len(values) == 1 for values in sides(result, splits, "group").values())
+    assert all(len(values) == 3 for values in sides(result, splits, "label").values())
     assert splits_of(split_clips(manifest, seed=seed)) == splits
 
 
@@ -81,19 +81,18 @@ def test_groups_stay_whole_and_classes_are_everywhere(
 @given(sizes=SIZES, seed=st.integers(0, 9))
 def test_shares_are_met_within_a_few_groups(sizes: dict[str, list[int]], seed: int) -> None:
     result = split_clips(grouped(sizes), seed=seed)
-    found = Counter(zip(result.table["label"], splits_of(result), strict=True))
+    counts = Counter(zip(result.table["label"], splits_of(result), strict=True))
     for label, groups in sizes.items():
         for split, share in {"train": 0.64, "validation": 0.16, "test": 0.2}.items():
             # The greedy is at most two of the largest groups off, mending gaps two more.
-            assert abs(found[label, split] - share * sum(groups)) <= 4 * max(groups)
+            assert abs(counts[label, split] - share * sum(groups)) <= 4 * max(groups)
 
 
 def test_equal_groups_are_shared_exactly() -> None:
     result = split_clips(grouped({label: [4] * 25 for label in "abc"}))
-    found = Counter(zip(result.table["label"], splits_of(result), strict=True))
+    counts = Counter(zip(result.table["label"], splits_of(result), strict=True))
     for label in "abc":
-        counts = [found[label, split] for split in ("train", "validation", "test")]
-        assert counts == [64, 16, 20]
+        assert [counts[label, s] for s in ("train", "validation", "test")] == [64, 16, 20]
 
 
 @settings(deadline=None, max_examples=50)
@@ -113,11 +112,11 @@ def test_shared_groups_never_leak_even_where_classes_mix(rows: list[Row], seed: 
         return
     splits = splits_of(result)
     assert None not in splits
-    assert all(len(found) == 1 for found in sides(result, splits, "group").values())
+    assert all(len(values) == 1 for values in sides(result, splits, "group").values())
     labels = sides(result, splits, "label")
-    assert all("train" in found for found in labels.values())
+    assert all("train" in splits_of_label for splits_of_label in labels.values())
     for split in ("validation", "test"):
-        absent = any(split not in found for found in labels.values())
+        absent = any(split not in splits_of_label for splits_of_label in labels.values())
         assert absent == any(f"without a {split} clip" in note for note in result.notes)
 
 
@@ -134,7 +133,7 @@ def test_spans_of_one_video_stay_together() -> None:
         "start_s": [float(index % 2) for index in range(24)],
     }
     result = split_clips(Manifest(Rows.from_columns(columns).table))
-    assert all(len(found) == 1 for found in sides(result, splits_of(result), "video").values())
+    assert all(len(values) == 1 for values in sides(result, splits_of(result), "video").values())
 
 
 def test_given_test_clips_stay_and_take_their_group_along() -> None:
@@ -171,8 +170,8 @@ def test_too_few_groups_are_named_with_what_is_needed() -> None:
     with pytest.raises(SplitError, match=message):
         split_clips(manifest)
     leaky = split_clips(manifest, allow_leak=True)
-    assert all(len(found) == 3 for found in sides(leaky, splits_of(leaky), "label").values())
-    assert any("groups were not looked at" in note for note in leaky.notes)
+    assert all(len(values) == 3 for values in sides(leaky, splits_of(leaky), "label").values())
+    assert any("groups are ignored" in note for note in leaky.notes)
 
 
 def test_a_single_clip_is_too_few_even_with_leaks() -> None:
@@ -283,13 +282,13 @@ def test_folds_keep_groups_whole_and_classes_everywhere(
     if alone:
         sizes = {label: [1] * len(groups) for label, groups in sizes.items()}
     manifest = grouped(sizes)
-    part = fold_assignments(manifest, folds=folds, seed=seed)
-    assert part.shape == (len(manifest),)
-    assert part.dtype == np.int64
-    assert set(part) == set(range(folds))
-    assert all(len(found) == 1 for found in sides(manifest, list(part), "group").values())
-    assert all(len(found) == folds for found in sides(manifest, list(part), "label").values())
-    assert (fold_assignments(manifest, folds=folds, seed=seed) == part).all()
+    assigned = fold_assignments(manifest, folds=folds, seed=seed)
+    assert assigned.shape == (len(manifest),)
+    assert assigned.dtype == np.int64
+    assert set(assigned) == set(range(folds))
+    assert all(len(values) == 1 for values in sides(manifest, list(assigned), "group").values())
+    assert all(len(values) == folds for values in sides(manifest, list(assigned), "label").values())
+    assert (fold_assignments(manifest, folds=folds, seed=seed) == assigned).all()
 
 
 def test_given_folds_are_honoured_or_refused() -> None:

@@ -28,7 +28,7 @@ CLIPS = st.lists(
 
 def manifest_of(clips: Iterable[Clip], order: list[int] | None = None) -> Manifest:
     rows = list(enumerate(clips))
-    rows = rows if order is None else [rows[place] for place in order]
+    rows = rows if order is None else [rows[index] for index in order]
     columns = {
         "video": [f"/clips/{number:02}.avi" for number, _ in rows],
         "label": [label for _, (label, _) in rows],
@@ -37,20 +37,20 @@ def manifest_of(clips: Iterable[Clip], order: list[int] | None = None) -> Manife
     return Manifest(Rows.from_columns(columns).table)
 
 
-def parts_of(manifest: Manifest, part: Iterable[object]) -> dict[str, object]:
-    return dict(zip(manifest.table["video"], part, strict=True))
+def by_video(manifest: Manifest, assigned: Iterable[object]) -> dict[str, object]:
+    return dict(zip(manifest.table["video"], assigned, strict=True))
 
 
-def held_by(manifest: Manifest, part: Iterable[object]) -> dict[str, set[object]]:
-    """The parts in which each class is, and those in which each group is."""
-    found = defaultdict(set)
+def sides_of(manifest: Manifest, assigned: Iterable[object]) -> dict[str, set[object]]:
+    """Return the splits or folds that each class and each group is in."""
+    sides_by_name = defaultdict(set)
     rows = manifest.table.select("label", "group").rows()
-    for (label, group), side in zip(rows, part, strict=True):
+    for (label, group), side in zip(rows, assigned, strict=True):
         for name in labels_in(label):
-            found[name].add(side)
+            sides_by_name[name].add(side)
         if group is not None:
-            found[f"group {group}"].add(side)
-    return found
+            sides_by_name[f"group {group}"].add(side)
+    return sides_by_name
 
 
 @settings(deadline=None, max_examples=60)
@@ -69,14 +69,14 @@ def test_every_class_is_everywhere_or_named(clips: list[Clip], seed: int, random
             split_clips(shuffled, seed=seed)
         return
     splits = result.table["split"].to_list()
-    held = held_by(manifest, splits)
+    sides_by_name = sides_of(manifest, splits)
     for name in manifest.labels:
-        for split in {"train", "validation", "test"} - held[name]:
+        for split in {"train", "validation", "test"} - sides_by_name[name]:
             assert split != "train"
             assert any(f"without a {split} clip" in n and f"'{name}'" in n for n in result.notes)
-    assert all(len(sides) == 1 for key, sides in held.items() if key.startswith("group"))
+    assert all(len(sides) == 1 for key, sides in sides_by_name.items() if key.startswith("group"))
     again = split_clips(shuffled, seed=seed).table["split"]
-    assert parts_of(shuffled, again) == parts_of(manifest, splits)
+    assert by_video(shuffled, again) == by_video(manifest, splits)
 
 
 @settings(deadline=None, max_examples=60)
@@ -84,19 +84,19 @@ def test_every_class_is_everywhere_or_named(clips: list[Clip], seed: int, random
 def test_folds_of_any_structure(clips: list[Clip], folds: int, random: object) -> None:
     manifest = manifest_of(clips)
     try:
-        part = fold_assignments(manifest, folds=folds, seed=0)
+        assigned = fold_assignments(manifest, folds=folds, seed=0)
     except SplitError as error:
         named = [f"{label!r}" in str(error) for label in manifest.labels]
         assert any(named)
         return
-    held = held_by(manifest, part)
-    assert all(len(held[name]) > 1 for name in manifest.labels)
-    assert all(len(sides) == 1 for key, sides in held.items() if key.startswith("group"))
+    sides_by_name = sides_of(manifest, assigned)
+    assert all(len(sides_by_name[name]) > 1 for name in manifest.labels)
+    assert all(len(sides) == 1 for key, sides in sides_by_name.items() if key.startswith("group"))
     order = list(range(len(clips)))
     random.shuffle(order)  # type: ignore[attr-defined]
     shuffled = manifest_of(clips, order)
     again = fold_assignments(shuffled, folds=folds, seed=0)
-    assert parts_of(shuffled, again) == parts_of(manifest, part)
+    assert by_video(shuffled, again) == by_video(manifest, assigned)
 
 
 def test_a_class_that_only_occurs_beside_others_is_known() -> None:

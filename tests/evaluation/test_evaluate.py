@@ -15,7 +15,8 @@ from vidclass.errors import ConfigError, JobFailedError, ManifestError
 from vidclass.evaluation.evaluate import Evaluation, evaluate
 from vidclass.evaluation.figures import confusion_figure, save_figure
 from vidclass.evaluation.page import write_page
-from vidclass.tasks.metrics import compute_metrics
+from vidclass.features.failures import FailureMetrics
+from vidclass.tasks.metrics import single_label_metrics
 from vidclass.types import Failure
 
 
@@ -44,7 +45,9 @@ def test_a_bundle_is_measured_on_what_can_be_read(
 
 def result_of(labels: list[str], failures: list[Failure]) -> Evaluation:
     probabilities = np.eye(len(labels))
-    metrics = compute_metrics(probabilities, np.arange(len(labels)), labels, failed=len(failures))
+    counts: FailureMetrics = {"failed": len(failures), "failed_by_class": {}}
+    y_true = np.arange(len(labels))
+    metrics = single_label_metrics(probabilities, y_true, labels, failures=counts)
     extraction: Any = SimpleNamespace(failures=failures)
     return Evaluation(metrics, probabilities, np.arange(len(labels)), extraction)
 

@@ -7,6 +7,7 @@ from vidclass.heads import heads
 from vidclass.heads.cost import multiplications, parameters
 from vidclass.heads.nearest import NearestClips, representatives
 from vidclass.heads.registry import build_head
+from vidclass.tasks.single_label import SingleLabelTask
 from vidclass.training.fit import Examples, fit_head
 
 EAST, NORTH, WEST = [1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]
@@ -70,7 +71,12 @@ def test_it_learns_and_only_how_sharp_it_is() -> None:
     features[np.arange(30), :, truth] += 2.0
     mask = np.ones((30, 4), np.bool_)
     clips = Examples(features, mask, truth)
-    fitted = fit_head("knn", clips.at(np.arange(18)), heads()["knn"].training, classes=3)
+    fitted = fit_head(
+        "knn",
+        clips.at(np.arange(18)),
+        heads()["knn"].training,
+        task=SingleLabelTask(("a", "b", "c")),
+    )
     assert sum(weight.shape[0] for weight in fitted.model.trainable_weights) == 1
     found = fitted.probabilities(clips.at(np.arange(18, 30))).argmax(1)
     assert (found == truth[18:]).mean() > 0.9

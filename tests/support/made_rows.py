@@ -6,7 +6,7 @@ from typing import Any
 
 from vidclass.sweeping.config import Point
 from vidclass.sweeping.result import Row, State
-from vidclass.training.out_of_fold import FoldResult
+from vidclass.training.out_of_fold import FoldScore
 
 
 def point(**changes: Any) -> Point:
@@ -17,8 +17,8 @@ def point(**changes: Any) -> Point:
     return Point.from_values(values | changes)
 
 
-def folds(*accuracies: float, videos: int = 50) -> tuple[FoldResult, ...]:
-    return tuple(FoldResult(fold, accuracy, videos) for fold, accuracy in enumerate(accuracies))
+def folds(*accuracies: float, videos: int = 50) -> tuple[FoldScore, ...]:
+    return tuple(FoldScore(fold, accuracy, videos) for fold, accuracy in enumerate(accuracies))
 
 
 def row(

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from vidclass.config import AugmentConfig, TrainingConfig
 from vidclass.errors import ConfigError
+from vidclass.tasks.single_label import SingleLabelTask
 from vidclass.training.augment import (
     NEVER,
     augmented,
@@ -23,6 +24,7 @@ from vidclass.training.augment import (
 from vidclass.training.fit import Examples, fit_head
 
 K = 3
+TASK = SingleLabelTask(("early", "late"))
 
 
 def batch(masks: list[list[bool]], seed: int = 0) -> tuple[Any, Any, Any]:
@@ -187,11 +189,11 @@ def test_which_classes_may_be_reversed() -> None:
 
     def found(labels_map: Any, head: str = "temporal") -> list[int]:
         config = AugmentConfig(reverse=0.5, reverse_labels=labels_map)
-        return reversed_classes(config, head, labels, 3).tolist()
+        return reversed_classes(config, head, labels).tolist()
 
     assert found("all") == [0, 1, 2]
     assert found({"left": "right", "right": "left"}) == [1, 0, NEVER]
-    assert reversed_classes(AugmentConfig(), "mean", labels, 3).tolist() == [NEVER] * 3
+    assert reversed_classes(AugmentConfig(), "mean", labels).tolist() == [NEVER] * 3
     with pytest.raises(ConfigError, match=r"label in .*='rigth' .* Did you mean 'right'\?"):
         found({"left": "rigth"})
     with pytest.raises(
@@ -230,20 +232,20 @@ def two_ways(count: int, seed: int) -> Examples:
     features = rng.normal(0, 0.05, (count, 8, 4)).astype(np.float32)
     features[truth == 0, 1, 0] += 1
     features[truth == 1, 6, 0] += 1
-    return Examples(features, np.ones((count, 8), bool), truth, ("early", "late"))
+    return Examples(features, np.ones((count, 8), bool), truth)
 
 
 def test_a_class_that_was_never_seen_is_learned_from_the_other_one_backwards() -> None:
     data = two_ways(40, 0)
-    early = data.at(np.flatnonzero(data.truth == 0))
+    early = data.at(np.flatnonzero(data.targets == 0))
     swap = {"reverse": 0.5, "reverse_labels": {"early": "late"}}
     config = TrainingConfig(
         epochs=30, optimizer="sgd", learning_rate=1.0, refit=False, augment=swap
     )
-    fitted = fit_head("temporal", early, config, classes=2)
+    fitted = fit_head("temporal", early, config, task=TASK)
     unseen = two_ways(20, 1)
-    assert (fitted.probabilities(unseen).argmax(1) == unseen.truth).mean() > 0.9
-    again = fit_head("temporal", early, config, classes=2)
+    assert (fitted.probabilities(unseen).argmax(1) == unseen.targets).mean() > 0.9
+    again = fit_head("temporal", early, config, task=TASK)
     np.testing.assert_array_equal(fitted.probabilities(unseen), again.probabilities(unseen))
     with pytest.raises(ConfigError, match="would change nothing"):
-        fit_head("mean", early, config, classes=2)
+        fit_head("mean", early, config, task=TASK)

@@ -9,13 +9,15 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
-from vidclass.bundle.read import softmax
 from vidclass.config import TrainingConfig
-from vidclass.tasks.metrics import compute_metrics
+from vidclass.tasks.activations import softmax
+from vidclass.tasks.metrics import single_label_metrics
+from vidclass.tasks.single_label import SingleLabelTask
 from vidclass.training.callbacks import BestEpoch, macro_f1
 from vidclass.training.fit import Examples, FittedHead, fit_head
 
 K = 3
+TASK = SingleLabelTask(("a", "b", "c"))
 
 
 def easy(count: int, *, seed: int = 0, noise: float = 0.3) -> Examples:
@@ -32,7 +34,7 @@ def fit(training: Examples, validation: Examples | None = None, **changes: Any) 
         "batch_size": 64, "balance_classes": False,
     }  # fmt: skip
     config = TrainingConfig(**quick | changes)
-    return fit_head("mean", training, config, classes=K, validation=validation)
+    return fit_head("mean", training, config, task=TASK, validation=validation)
 
 
 def trained(fitted: FittedHead) -> list[NDArray[Any]]:
@@ -52,7 +54,7 @@ def loss_with(fitted: FittedHead, weights: list[Any], examples: Examples) -> flo
     for variable, value in zip(fitted.model.trainable_weights, weights, strict=True):
         variable.assign(value)
     probabilities = fitted.probabilities(examples)
-    return float(-np.log(probabilities[np.arange(len(examples)), examples.truth]).mean())
+    return float(-np.log(probabilities[np.arange(len(examples)), examples.targets]).mean())
 
 
 def test_without_validation_the_average_is_what_is_kept() -> None:
@@ -77,7 +79,7 @@ def test_it_is_the_average_that_is_validated_and_the_steps_go_on_from_the_weight
 @pytest.mark.parametrize("monitor", ["loss", "macro_f1"])
 def test_the_average_of_the_best_epoch_comes_back(monitor: str) -> None:
     training, validation = easy(30, noise=1.0), easy(30, seed=1, noise=1.0)
-    lying = Examples(validation.features, validation.mask, (validation.truth + 1) % K)
+    lying = Examples(validation.features, validation.mask, (validation.targets + 1) % K)
     fitted = fit(training, lying, ema=0.6, monitor=monitor)
     assert fitted.best_epoch < 6
     for mine, wanted in zip(
@@ -113,7 +115,7 @@ def test_macro_f1_is_that_of_the_metrics() -> None:
     truth = rng.integers(0, 3, 40)  # the fourth class does not occur
     probabilities = softmax(rng.normal(0, 1, (40, 4)))
     found = macro_f1(truth, probabilities.argmax(1))
-    assert found == compute_metrics(probabilities, truth, list("abcd")).macro_f1
+    assert found == single_label_metrics(probabilities, truth, list("abcd")).macro_f1
     assert macro_f1(np.array([0, 1]), np.array([2, 2])) == 0
 
 

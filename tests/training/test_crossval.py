@@ -16,7 +16,7 @@ from vidclass.features.extract import Extraction
 from vidclass.features.extractor import FeatureExtractor
 from vidclass.training import ensemble, views
 from vidclass.training.crossval import CrossValidation, cross_validate
-from vidclass.training.out_of_fold import FoldResult, HeldOut
+from vidclass.training.out_of_fold import FoldResult, OutOfFold
 from vidclass.training.presets import run_config
 from vidclass.types import ClipFeatures, Failure
 
@@ -99,9 +99,9 @@ FOLDS = [0, 0, 0, 0, 4, 4, 4, 4, 7, 7, 7, 7]
 
 def test_given_folds_are_honoured(extracted: Callable[..., None]) -> None:
     result = run(twelve(FOLDS), folds=5)
-    assert [(fold.fold, fold.videos) for fold in result.folds] == [(0, 4), (4, 4), (7, 4)]
-    assert result.accuracy_mean == np.mean([fold.accuracy for fold in result.folds]) > 0.9
-    assert result.accuracy_std == np.std([fold.accuracy for fold in result.folds])
+    assert [(fold.fold, fold.metrics.videos) for fold in result.folds] == [(0, 4), (4, 4), (7, 4)]
+    assert result.accuracy_mean == np.mean([fold.metrics.accuracy for fold in result.folds]) > 0.9
+    assert result.accuracy_std == np.std([fold.metrics.accuracy for fold in result.folds])
     assert result.notes == ("a note",)
 
 
@@ -109,7 +109,7 @@ def test_drawn_folds_share_no_group_and_cover_every_clip(extracted: Callable[...
     told: list[tuple[str, int, int]] = []
     result = cross_validate(twelve(), CONFIG, folds=3, progress=lambda *step: told.append(step))
     assert [fold.fold for fold in result.folds] == [0, 1, 2]
-    assert sum(fold.videos for fold in result.folds) == result.pooled.videos == 12
+    assert sum(fold.metrics.videos for fold in result.folds) == result.pooled.videos == 12
     assert told == [("folds", done, 9) for done in range(1, 10)]
 
 
@@ -162,13 +162,13 @@ def test_labels_of_a_test_fold_change_no_prediction_on_it(
 ) -> None:
     config = run_config(head=head, features={"frames": 3}, training={"epochs": 3})
     predicted: list[np.ndarray[Any, Any]] = []
-    original = HeldOut.add
+    original = OutOfFold.add
 
-    def spy(self: HeldOut, *args: Any, **rest: Any) -> FoldResult:
+    def spy(self: OutOfFold, *args: Any, **rest: Any) -> FoldResult:
         predicted.append(args[-1])
         return original(self, *args, **rest)
 
-    monkeypatch.setattr(HeldOut, "add", spy)
+    monkeypatch.setattr(OutOfFold, "add", spy)
     labels = ["a", "b"] * 6
     run(listed(labels, [row // 2 for row in range(12)], FOLDS), config)
     swapped = ["b", "a"] * 2 + labels[4:]
@@ -180,7 +180,7 @@ def test_labels_of_a_test_fold_change_no_prediction_on_it(
 def test_failed_clips_are_counted_and_in_no_score(extracted: Callable[..., None]) -> None:
     extracted(failing=(0, 5))
     result = run(twelve(FOLDS))
-    assert [fold.videos for fold in result.folds] == [3, 3, 4]
+    assert [fold.metrics.videos for fold in result.folds] == [3, 3, 4]
     value = result.to_json()
     assert (value["videos"], value["failed"]) == (10, 2)
     extracted(failing=tuple(range(12)))
@@ -202,7 +202,7 @@ def test_too_few_groups_are_refused_before_the_work(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(
         extract_module, "extract_features", lambda *_, **__: pytest.fail("too early")
     )
-    with pytest.raises(SplitError, match="Use --folds 6"):
+    with pytest.raises(SplitError, match="Use folds=6"):
         run(twelve(), folds=7)
 
 

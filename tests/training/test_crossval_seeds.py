@@ -11,13 +11,19 @@ from vidclass.config import RunConfig
 from vidclass.data.manifest import Manifest
 from vidclass.data.rows import Rows
 from vidclass.features.extract import Extraction
-from vidclass.tasks.metrics import compute_metrics
+from vidclass.tasks.metrics import SingleLabelMetrics, single_label_metrics
 from vidclass.training.crossval import CrossValidation, SeedsResult, cross_validate_seeds
 from vidclass.training.out_of_fold import FoldResult
 from vidclass.training.presets import run_config
 
 MANIFEST = Manifest(Rows.from_columns({"video": ["/a.avi", "/b.avi"], "label": ["a", "b"]}).table)
 RIGHT = {5: (0.5, 0.7), 6: (0.7, 0.9), 7: (0.9, 0.9)}
+
+
+def metrics(accuracy: float, clips: int) -> SingleLabelMetrics:
+    y_true = np.repeat([0, 1], clips // 2)
+    predicted = np.where(np.arange(clips) < round(clips * accuracy), y_true, 1 - y_true)
+    return single_label_metrics(np.eye(2)[predicted], y_true, ["a", "b"])
 
 
 def fake(manifest: Manifest, config: RunConfig, **options: Any) -> CrossValidation:
@@ -27,11 +33,8 @@ def fake(manifest: Manifest, config: RunConfig, **options: Any) -> CrossValidati
     options["progress"]("extract", 1, 1)
     assert (options["folds"], options["strict"]) == (2, True)
     accuracies = RIGHT[config.training.seed]
-    truth = np.repeat([0, 1], 10)
-    right = int(round(20 * float(np.mean(accuracies))))
-    probabilities = np.eye(2)[np.where(np.arange(20) < right, truth, 1 - truth)]
-    folds = [FoldResult(number, value, 10) for number, value in enumerate(accuracies)]
-    pooled = compute_metrics(probabilities, truth, ["a", "b"])
+    folds = [FoldResult(number, metrics(value, 10)) for number, value in enumerate(accuracies)]
+    pooled = metrics(float(np.mean(accuracies)), 20)
     extraction = cast(Extraction, SimpleNamespace(ok=2, failures=[]))
     return CrossValidation(config, folds, pooled, extraction, ())
 

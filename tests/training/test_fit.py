@@ -8,8 +8,12 @@ import pytest
 
 from vidclass.config import TrainingConfig
 from vidclass.errors import ConfigError, ShapeError
+from vidclass.tasks.losses import class_weights
+from vidclass.tasks.single_label import SingleLabelTask
 from vidclass.training import fit as module
-from vidclass.training.fit import Examples, class_weights, fit_head
+from vidclass.training.fit import Examples, fit_head
+
+TASK = SingleLabelTask(("a", "b", "c"))
 
 
 def easy(
@@ -30,11 +34,11 @@ def config(**changes: Any) -> TrainingConfig:
 
 def fit(training: Examples, **changes: Any) -> module.FittedHead:
     validation = changes.pop("validation", None)
-    return fit_head("mean", training, config(**changes), classes=3, validation=validation)
+    return fit_head("mean", training, config(**changes), task=TASK, validation=validation)
 
 
 def accuracy(fitted: module.FittedHead, examples: Examples) -> float:
-    return float((fitted.probabilities(examples).argmax(1) == examples.truth).mean())
+    return float((fitted.probabilities(examples).argmax(1) == examples.targets).mean())
 
 
 def test_an_easy_task_is_learned_and_probabilities_add_up_to_one() -> None:
@@ -50,13 +54,13 @@ def test_an_easy_task_is_learned_and_probabilities_add_up_to_one() -> None:
 def test_the_best_epoch_is_that_of_the_lowest_validation_loss_and_comes_back() -> None:
     training = easy(12, noise=1.0)
     lying = easy(12, seed=1, noise=1.0)
-    lying = Examples(lying.features, lying.mask, (lying.truth + 1) % 3)  # learning makes it worse
+    lying = Examples(lying.features, lying.mask, (lying.targets + 1) % 3)  # learning makes it worse
     fitted = fit(training, validation=lying)
     losses = [row["val_loss"] for row in fitted.history]
     assert len(losses) == 6
     assert fitted.best_epoch == int(np.argmin(losses)) + 1 < 6
     truth, probabilities = fitted.validation or pytest.fail("it was given")
-    np.testing.assert_array_equal(truth, lying.truth)
+    np.testing.assert_array_equal(truth, lying.targets)
     loss = -np.log(probabilities[np.arange(12), truth]).mean()
     assert loss == pytest.approx(min(losses), abs=1e-5)
     np.testing.assert_allclose(fitted.probabilities(lying), probabilities, atol=1e-6)
@@ -64,7 +68,7 @@ def test_the_best_epoch_is_that_of_the_lowest_validation_loss_and_comes_back() -
 
 def test_patience_ends_training_early() -> None:
     lying = easy(12, seed=1)
-    lying = Examples(lying.features, lying.mask, (lying.truth + 1) % 3)
+    lying = Examples(lying.features, lying.mask, (lying.targets + 1) % 3)
     fitted = fit(easy(12), validation=lying, epochs=30, patience=2)
     assert len(fitted.history) == fitted.best_epoch + 2
 
@@ -76,7 +80,7 @@ def test_the_refit_learns_from_all_clips_for_the_best_number_of_epochs() -> None
         "mean",
         training,
         config(refit=True),
-        classes=3,
+        task=TASK,
         validation=validation,
         progress=lambda *step: told.append(step),
     )
@@ -159,9 +163,9 @@ def test_layers_that_measure_see_the_training_clips_alone() -> None:
 
 def test_one_clip_and_empty_clips_can_be_learned_from() -> None:
     one = easy(1)
-    empty = Examples(one.features * 0, ~one.mask, one.truth)
+    empty = Examples(one.features * 0, ~one.mask, one.targets)
     for name in ("mean", "temporal"):
-        fitted = fit_head(name, one.joined(empty), config(epochs=1), classes=3)
+        fitted = fit_head(name, one.joined(empty), config(epochs=1), task=TASK)
         assert np.isfinite(fitted.probabilities(empty)).all()
 
 
@@ -169,15 +173,15 @@ def test_examples_check_themselves() -> None:
     good = easy(3)
     assert len(good) == 3
     assert len(good.at(np.array([2, 0]))) == 2
-    with pytest.raises(ShapeError, match=r"features \(3, 4, 6\), mask \(2, 4\) and truth \(3,\)"):
-        Examples(good.features, good.mask[:2], good.truth)
-    with pytest.raises(ShapeError, match=r"truth \(1,\) do not fit"):
-        Examples(good.features, good.mask, good.truth[:1])
+    with pytest.raises(ShapeError, match=r"features \(3, 4, 6\), mask \(2, 4\) and targets \(3,\)"):
+        Examples(good.features, good.mask[:2], good.targets)
+    with pytest.raises(ShapeError, match=r"targets \(1,\) do not fit"):
+        Examples(good.features, good.mask, good.targets[:1])
 
 
 def test_an_unknown_head_is_refused() -> None:
     with pytest.raises(ConfigError, match="Did you mean 'mean'"):
-        fit_head("meen", easy(3), config(), classes=3)
+        fit_head("meen", easy(3), config(), task=TASK)
 
 
 @pytest.mark.parametrize("given", [None, "somewhere"])

@@ -10,19 +10,29 @@ from numpy.typing import NDArray
 from vidclass.config import RunConfig
 from vidclass.data.manifest import Manifest
 from vidclass.data.rows import Rows
+from vidclass.errors import ConfigError
 from vidclass.heads import heads
-from vidclass.tasks.label_scheme import LabelScheme
+from vidclass.tasks.hierarchy import HierarchyTask
+from vidclass.tasks.multi_label import MultiLabelTask
+from vidclass.tasks.single_label import SingleLabelTask
 from vidclass.training import head_comparison as racing
 from vidclass.training import head_selection as module
 from vidclass.training import logistic as solving
 from vidclass.training.ensemble import fit
 from vidclass.training.fit import Examples, FittedHead, fit_head
 from vidclass.training.head_comparison import HeldOut, race
-from vidclass.training.head_selection import ASKED_FOR, HeadChoice, choice, choose_head
+from vidclass.training.head_selection import (
+    ASKED_FOR,
+    HeadChoice,
+    choice,
+    choose_head,
+    require_head_for,
+)
 from vidclass.training.logistic import ExactHead, fit_exactly
 from vidclass.training.presets import run_config
 
 T, D = 6, 8
+TASK = SingleLabelTask(("a", "b"))
 
 
 def listed(count: int, *, clips_a_group: int = 2) -> Manifest:
@@ -49,12 +59,12 @@ def ordered(clips: Manifest, *, noise: float = 0.5) -> Examples:
 def told_apart_by_mean(clips: Manifest) -> Examples:
     data = ordered(clips)
     features = data.features.copy()
-    features[:, :, 0] = np.where(data.truth[:, None] == 0, 1.0, -1.0)
-    return Examples(features, data.mask, data.truth)
+    features[:, :, 0] = np.where(data.targets[:, None] == 0, 1.0, -1.0)
+    return Examples(features, data.mask, data.targets)
 
 
 def chosen(config: RunConfig, clips: Manifest, data: Examples) -> HeadChoice:
-    return choose_head(clips, data, config)
+    return choose_head(clips, data, config, task=TASK)
 
 
 CHEAP = "auto(mean, mean_std, temporal)"
@@ -195,11 +205,11 @@ def test_the_exact_solution_is_about_that_of_training_by_gradients(head: str) ->
     found = exact.probabilities(asked)
     assert found.shape == (20, 2)
     np.testing.assert_allclose(found.sum(1), 1)
-    fitted = fit_head(head, data.at(rows), heads()[head].training, classes=2)
+    fitted = fit_head(head, data.at(rows), heads()[head].training, task=TASK)
     learnt = fitted.probabilities(data.at(asked))
     assert (found.argmax(1) == learnt.argmax(1)).mean() >= 0.9
     # The weights are in the model itself.
-    said = FittedHead(exact.model, [], 1).probabilities(data.at(asked))
+    said = FittedHead(exact.model, TASK, [], 1).probabilities(data.at(asked))
     np.testing.assert_allclose(said, found, atol=1e-5)
 
 
@@ -207,8 +217,8 @@ def test_the_exact_solution_is_about_that_of_training_by_gradients(head: str) ->
 def test_a_class_without_clips_is_as_good_as_impossible(unseen: int) -> None:
     clips = listed(20)
     data = ordered(clips)
-    truth = data.truth + 1 if unseen == 0 else data.truth
-    exact = ExactHead.of("temporal", replace(data, truth=truth), classes=3)
+    truth = data.targets + 1 if unseen == 0 else data.targets
+    exact = ExactHead.of("temporal", replace(data, targets=truth), classes=3)
     assert exact is not None
     exact.fit(np.arange(16))
     found = exact.probabilities(np.arange(20))
@@ -220,14 +230,14 @@ def test_solving_says_what_the_validation_clips_showed_and_then_learns_from_all(
     clips = listed(60)
     data = ordered(clips, noise=0.8)
     training, validation = data.at(np.arange(40)), data.at(np.arange(40, 60))
-    fitted = fit_exactly("temporal", training, classes=2, validation=validation)
+    fitted = fit_exactly("temporal", training, task=TASK, validation=validation)
     assert fitted is not None
-    alone = fit_exactly("temporal", training, classes=2)
+    alone = fit_exactly("temporal", training, task=TASK)
     assert alone is not None
     truth, found = fitted.validation or pytest.fail("it was given")
-    np.testing.assert_array_equal(truth, validation.truth)
+    np.testing.assert_array_equal(truth, validation.targets)
     np.testing.assert_allclose(found, alone.probabilities(validation), atol=1e-5)
-    together = fit_exactly("temporal", data, classes=2)
+    together = fit_exactly("temporal", data, task=TASK)
     assert together is not None
     np.testing.assert_allclose(fitted.probabilities(data), together.probabilities(data), atol=1e-5)
     [row] = fitted.history
@@ -238,18 +248,38 @@ def test_solving_says_what_the_validation_clips_showed_and_then_learns_from_all(
 
 def test_what_is_not_solved_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
     data = ordered(listed(20))
-    assert fit_exactly("gru", data, classes=2) is None
+    assert fit_exactly("gru", data, task=TASK) is None
     plain, given = run_config(head="mean"), run_config(head="mean", training={"epochs": 2})
     seeded = run_config(head="mean", training={"seed": 3})
     solved = [
-        fit("mean", data, config, scheme=LabelScheme(("a", "b")), validation=None).exact
+        fit("mean", data, config, task=TASK, validation=None).exact
         for config in (plain, seeded, given)
     ]
     assert solved == [True, True, False]
     monkeypatch.setattr(solving, "MOST_CLIPS", 19)
-    assert fit_exactly("mean", data, classes=2) is None
+    assert fit_exactly("mean", data, task=TASK) is None
 
 
 @pytest.mark.parametrize("head", ["prototype", "rolling_average", "gru", "attention"])
 def test_heads_that_are_not_linear_in_fixed_views_are_not_solved_so(head: str) -> None:
     assert ExactHead.of(head, ordered(listed(8)), classes=2) is None
+
+
+def test_heads_that_share_out_one_probability_are_refused_for_several_labels() -> None:
+    several = MultiLabelTask(("a", "b"))
+    with pytest.raises(ConfigError, match=r"head='rolling_average\(window=3\)' shares out one"):
+        require_head_for("rolling_average(window=3)", several)
+    require_head_for("rolling_average", HierarchyTask(("a", "b")))
+    with pytest.raises(ConfigError, match="head='gruu'"):
+        require_head_for("gruu", several)
+    for name, head in heads().items():
+        if head.independent:
+            require_head_for(name, several)
+
+
+def test_heads_of_several_labels_are_not_compared() -> None:
+    clips = listed(8)
+    choice = choose_head(
+        clips, ordered(clips), run_config(head="auto"), task=MultiLabelTask(("a", "b"))
+    )
+    assert choice == HeadChoice(("temporal",), "multi-label heads are not compared")

@@ -16,6 +16,7 @@ from vidclass.errors import ShapeError
 from vidclass.features.extract import Extraction
 from vidclass.features.store.store import FeatureStore
 from vidclass.features.store.stored_clips import MEMORY_VARIABLE, StoredClips
+from vidclass.tasks.single_label import SingleLabelTask
 from vidclass.training import batches as module
 from vidclass.training import fit as fit_module
 from vidclass.training.batches import Batches
@@ -25,6 +26,7 @@ from vidclass.training.fit import Examples, FittedHead, fit_head
 from vidclass.types import ClipFeatures
 
 T, D, K = 5, 8, 3
+TASK = SingleLabelTask(("a", "b", "c"))
 
 
 def clips(count: int, seed: int = 0) -> tuple[dict[str, ClipFeatures], np.ndarray[Any, Any]]:
@@ -51,7 +53,7 @@ class Kept:
 
 def stored(count: int, seed: int = 0) -> StoredExamples:
     made, truth = clips(count, seed)
-    return StoredExamples(StoredClips(Kept(made), list(made)), T, truth, ("a", "b", "c"))
+    return StoredExamples(StoredClips(Kept(made), list(made)), T, truth)
 
 
 def both(count: int, seed: int = 0) -> tuple[Examples, StoredExamples]:
@@ -69,7 +71,7 @@ def parts() -> tuple[Examples, StoredExamples, Examples, StoredExamples]:
 def fit(training: Any, validation: Any = None, head: str = "temporal", **changes: Any) -> Any:
     quick: dict[str, Any] = {"epochs": 4, "learning_rate": 0.02, "batch_size": 16}
     config = TrainingConfig(**quick | changes)
-    return fit_head(head, training, config, classes=K, validation=validation)
+    return fit_head(head, training, config, task=TASK, validation=validation)
 
 
 def same(mine: FittedHead, theirs: FittedHead, data: Examples, atol: float = 2e-5) -> None:
@@ -117,7 +119,9 @@ def test_unshuffled_it_is_training_in_memory(unshuffled: None, settings: dict[st
 
 def test_unbalanced_classes_are_weighed_alike(unshuffled: None) -> None:
     memory, store = both(53)
-    rows = np.concatenate([np.flatnonzero(memory.truth == 0), np.flatnonzero(memory.truth > 0)[:9]])
+    rows = np.concatenate(
+        [np.flatnonzero(memory.targets == 0), np.flatnonzero(memory.targets > 0)[:9]]
+    )
     same(fit(store.at(rows)), fit(memory.at(rows)), memory)
 
 
@@ -135,7 +139,7 @@ def test_shuffled_it_does_not_depend_on_where_the_clips_are(
 
 
 def tell(part: Examples, rng: np.random.Generator) -> tuple[Any, ...]:
-    return (part.features, part.truth, float(rng.random()))
+    return (part.features, part.targets, float(rng.random()))
 
 
 def epoch(batches: Batches) -> list[tuple[Any, ...]]:
@@ -226,7 +230,7 @@ def test_a_sample_has_every_class() -> None:
     truth[[150, 160]], truth[170] = 1, 2
     rare = StoredExamples(data.clips, T, truth)
     shown = sample(rare, most=10)
-    assert set(shown.truth.tolist()) == {0, 1, 2}
+    assert set(shown.targets.tolist()) == {0, 1, 2}
     assert 10 <= len(shown) <= 12
     np.testing.assert_array_equal(shown.features, sample(rare, most=10).features)
     assert len(sample(rare, most=1000)) == 200
@@ -241,11 +245,11 @@ def test_parts_and_joined_parts() -> None:
     wanted = joined(memory.at(rows), memory.at(np.array([0])))
     found = together.read(np.arange(4))
     np.testing.assert_array_equal(found.features, in_memory(wanted, np.arange(4)).features)
-    assert (together.labels, together.steps) == (("a", "b", "c"), (T, D))
+    assert together.steps == (T, D)
     with pytest.raises(ShapeError, match="Examples and StoredExamples cannot be joined"):
         joined(memory, store)
     with pytest.raises(ShapeError, match=r"20 clips but truth of shape \(3,\)"):
-        StoredExamples(store.clips, T, memory.truth[:3])
+        StoredExamples(store.clips, T, memory.targets[:3])
 
 
 def extraction(tmp_path: Any, count: int = 60) -> Extraction:
@@ -263,16 +267,16 @@ def test_size_decides(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(MEMORY_VARIABLE, "1")
     # Three times 54 clips: 0.8 MB with 150 frames, 2 MB with 400; as stored a few kB.
     for frames in (150, 400):
-        found.append(examples(extraction(tmp_path / str(frames)), list("abc"), frames))
+        found.append(examples(extraction(tmp_path / str(frames)), TASK, frames))
     memory, store = found
     assert isinstance(memory, Examples) and isinstance(store, StoredExamples)
-    assert (memory.notes, store.labels, memory.labels) == ((), ("a", "b", "c"), ("a", "b", "c"))
+    assert memory.notes == ()
     told = (
         "the features of 54 clips would take 2 MB as arrays, more than VIDCLASS_MEMORY_MB allows "
         "(1): they are kept as they were stored"
     )
     assert store.notes == (told,)
-    np.testing.assert_array_equal(memory.truth, store.truth)
+    np.testing.assert_array_equal(memory.targets, store.targets)
     rows = np.array([0, 53, 20])
     np.testing.assert_array_equal(store.read(rows).features[:, :150], memory.at(rows).features)
 

@@ -32,6 +32,15 @@ def listed(items: Iterable[str], *, most: int = 5) -> str:
     return f"{text} and {len(texts) - most} more" if len(texts) > most else text
 
 
+def percent(share: float | None) -> str:
+    """Return a share as a percentage, or a dash for None.
+
+    >>> percent(0.5), percent(None)
+    ('50.0 %', '-')
+    """
+    return "-" if share is None else f"{100 * share:.1f} %"
+
+
 def did_you_mean(word: str, allowed: Iterable[str]) -> str:
     """Return " Did you mean ...?" with the nearest of the allowed words, or an empty string."""
     near = get_close_matches(word.lower(), list(allowed), n=1)

@@ -1,1 +1,1 @@
-"""A trained classifier in one file."""
+"""Bundle: a trained classifier in one file."""

@@ -1,19 +1,22 @@
-"""What a bundle holds: one zip file of fixed names, with a checksum for each part."""
+"""Format of a bundle: one zip file of fixed names, with a checksum for each part."""
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, PlainSerializer, PlainValidator, ValidationError
 
 from vidclass.config import FeatureConfig, FrozenConfig
 from vidclass.config.base import one_line
-from vidclass.errors import BundleError
+from vidclass.errors import BundleError, ShapeError
 from vidclass.features.windows import window_count
-from vidclass.tasks.answers import AnswerRule
-from vidclass.tasks.label_scheme import Kind, LabelScheme
+from vidclass.tasks.base import LabelTask
+from vidclass.tasks.resolve import task_from_json
 
 SUFFIX = ".vidclass"
+# Goes up when the description changes in a way that older code cannot read.
+SCHEMA_VERSION: Literal[2] = 2
 
 INFO = "bundle.json"
 BACKBONE_XML = "backbone.xml"
@@ -23,15 +26,28 @@ HEAD_BIN = "head.bin"
 HEAD_WEIGHTS = "head.weights.h5"
 
 
-class MemberInfo(FrozenConfig):
-    """One head of a bundle, with the features it is given.
+def _task(value: Any) -> LabelTask:
+    return value if isinstance(value, LabelTask) else task_from_json(value)
+
+
+TaskField = Annotated[LabelTask, PlainValidator(_task), PlainSerializer(LabelTask.to_json)]
+
+
+class HeadInfo(FrozenConfig):
+    """One head of a bundle's ensemble, and the features it takes.
 
     Attributes:
-        features, feature_fingerprint, head, width, route, window: As in `BundleInfo`.
-        backbone_at: What stands before the names of its backbone's parts.
-        head_at: What stands before the names of its head's parts.
-        swap: For a view of mirror images, the place of each of its scores among the labels; empty
-            where that is their own.
+        features: Sampling, geometry and backbone that turn a video into features.  The precision
+            is the one that was used, never `auto`: a bundle gives the same numbers everywhere.
+        feature_fingerprint: Key of such features in the store.
+        head: Name of the head.
+        width: D, the size of a feature vector.
+        route: `openvino` if the backbone is inside; `keras` if it has no OpenVINO form.
+        backbone_at: Prefix of the names of the backbone's parts.
+        head_at: Prefix of the names of the head's parts.
+        swap: For mirror images, the index of each score among the labels; empty for the clips
+            themselves.
+        window: Number of successive frames that make one feature vector.
     """
 
     features: FeatureConfig
@@ -50,7 +66,7 @@ class MemberInfo(FrozenConfig):
         return window_count(self.features.sampling.total_frames, self.window)
 
     def parts(self) -> list[str]:
-        """The names of the parts that it needs."""
+        """Return the names of the parts that it needs."""
         backbone = (BACKBONE_XML, BACKBONE_BIN) if self.route == "openvino" else ()
         return [self.head_at + HEAD_XML, self.head_at + HEAD_BIN] + [
             self.backbone_at + name for name in backbone
@@ -61,99 +77,62 @@ class BundleInfo(FrozenConfig):
     """Everything about a bundle but its networks.
 
     Attributes:
-        schema_version: Of this very description.
-        labels: The classes, in the order of every score vector.
-        task: What a clip's labels mean: one class, any number, or a leaf of a hierarchy.
-        none_label, thresholds, unknown_below: See `LabelScheme` and `AnswerRule`.
-        features: Sampling, geometry, backbone: what turns a video into features.  Its precision is
-            the one that was used, never `auto`: a bundle gives the same numbers everywhere.
-        feature_fingerprint: The key under which the store keeps such features.
-        head: The head's name.
-        width: D.
-        route: `openvino` when the backbone is inside; `keras` when it has no such form.
-        versions: Of vidclass and of the libraries that made the bundle.
-        data_fingerprint: Of the clips it was trained on.
-        trained_on: How many clips that were.
+        schema_version: Version of this description.
+        task: Classes, meaning of labels, and decision thresholds.
+        ensemble: Heads, at least one; the bundle's probabilities are their mean.
+        versions: Versions of vidclass and of the libraries that wrote the bundle.
+        data_fingerprint: Fingerprint of the clips it was trained on.
+        trained_on: Number of these clips.
         sha256: Checksum of every other part, by name.
-        window: How many successive frames make one feature vector.
-        further: Heads beyond the one described here; the bundle's probabilities are the mean.
     """
 
-    schema_version: Literal[1] = 1
-    labels: list[str]
-    features: FeatureConfig
-    feature_fingerprint: str
-    head: str
-    width: int
-    route: Literal["openvino", "keras"]
+    schema_version: Literal[2] = SCHEMA_VERSION
+    task: TaskField
+    ensemble: Annotated[tuple[HeadInfo, ...], Field(min_length=1)]
     versions: dict[str, str]
     data_fingerprint: str
     trained_on: int
     sha256: dict[str, str]
-    task: Kind = "single-label"
-    none_label: str | None = None
-    thresholds: tuple[float, ...] = ()
-    unknown_below: float | None = None
-    window: Annotated[int, Field(ge=1)] = 1
-    further: tuple[MemberInfo, ...] = ()
 
     @property
-    def rule(self) -> AnswerRule:
-        """How it answers."""
-        scheme = LabelScheme(tuple(self.labels), self.task, self.none_label)
-        return AnswerRule(scheme, self.thresholds, self.unknown_below)
+    def labels(self) -> list[str]:
+        """The classes, in the order of every score vector."""
+        return list(self.task.labels)
 
     @property
-    def members(self) -> tuple[MemberInfo, ...]:
-        """All heads, the one described here first."""
-        first = MemberInfo(
-            features=self.features,
-            feature_fingerprint=self.feature_fingerprint,
-            head=self.head,
-            width=self.width,
-            route=self.route,
-            window=self.window,
-        )
-        return (first, *self.further)
-
-    @property
-    def frames(self) -> int:
-        """T, the number of steps the head takes."""
-        return self.members[0].frames
-
-
-def answer_fields(rule: AnswerRule) -> dict[str, Any]:
-    """What a bundle keeps of how it answers, besides its labels."""
-    return {
-        "task": rule.scheme.kind,
-        "none_label": rule.scheme.none_label,
-        "thresholds": rule.thresholds,
-        "unknown_below": rule.unknown_below,
-    }
+    def first(self) -> HeadInfo:
+        """The first head of the ensemble."""
+        return self.ensemble[0]
 
 
 def parse_info(text: bytes, path: object) -> BundleInfo:
-    """The description in a bundle.
+    """Return the description in a bundle.
 
     Raises:
         BundleError: it is of another version, or damaged, or lacks a part.
     """
     try:
+        _require_version(text, path)
         info = BundleInfo.model_validate_json(text)
-    except ValidationError as error:
-        raise BundleError(
-            f"{path}: the description inside is damaged, or of another version of vidclass: "
-            f"{one_line(error)}"
-        ) from error
-    for member in info.members:
-        for name in member.parts():
+    except (ValidationError, ShapeError) as error:
+        reason = one_line(error) if isinstance(error, ValidationError) else str(error)
+        raise BundleError(f"{path}: the description inside is damaged: {reason}") from error
+    for head in info.ensemble:
+        for name in head.parts():
             if name not in info.sha256:
                 raise BundleError(f"{path}: the description inside lists no part {name!r}")
-        if member.swap and sorted(member.swap) != list(range(len(info.labels))):
-            raise BundleError(f"{path}: swap={member.swap} is no order of its labels")
-    if len(info.thresholds) not in (0, len(info.labels)):
-        raise BundleError(
-            f"{path}: the description inside has {len(info.thresholds)} thresholds for "
-            f"{len(info.labels)} labels"
-        )
+        if head.swap and sorted(head.swap) != list(range(len(info.labels))):
+            raise BundleError(f"{path}: swap={head.swap} is no permutation of its labels")
     return info
+
+
+def _require_version(text: bytes, path: object) -> None:
+    try:
+        version = json.loads(text).get("schema_version")
+    except (ValueError, AttributeError):
+        return  # damaged: validation says how
+    if isinstance(version, int) and version != SCHEMA_VERSION:
+        raise BundleError(
+            f"{path} is a bundle of another version of vidclass: schema_version={version}, this "
+            f"one reads {SCHEMA_VERSION}. Train the classifier again: vidclass train."
+        )

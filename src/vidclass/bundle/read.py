@@ -1,4 +1,4 @@
-"""Open a bundle: check every part, then compile its networks.  Loads neither Keras nor JAX."""
+"""Read a bundle: check every part, then compile its networks.  Loads neither Keras nor JAX."""
 
 from __future__ import annotations
 
@@ -12,23 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidclass.bundle import format as names
-from vidclass.bundle.format import BundleInfo, MemberInfo, parse_info
-from vidclass.errors import BundleError, ConfigError, ShapeError
-from vidclass.features.decoding import padded
+from vidclass.bundle.format import BundleInfo, HeadInfo, parse_info
+from vidclass.errors import BundleError, ShapeError
+from vidclass.features.decoding import pad_clips
 from vidclass.features.extractor import FeatureExtractor, OpenedNetwork, open_backbone
 from vidclass.runtime.hardware import resolve_precision
 from vidclass.runtime.openvino_network import OpenVinoNetwork
-from vidclass.tasks.answers import AnswerRule, probabilities_of
-from vidclass.tasks.answers import softmax as softmax
-from vidclass.tasks.label_scheme import Kind
+from vidclass.tasks.base import LabelTask
 from vidclass.types import ClipFeatures
 
-# Clips that go through the head at a time.
+# Number of clips that go through the head at a time.
 BATCH_CLIPS = 256
 
 
 class Bundle:
-    """A trained classifier: labels, preprocessing, backbone and head."""
+    """A trained classifier: task, preprocessing, backbones and heads."""
 
     def __init__(self, path: Path, info: BundleInfo, parts: dict[str, bytes]) -> None:
         self.path = path
@@ -64,57 +62,58 @@ class Bundle:
         return cls(path, info, parts)
 
     @property
+    def task(self) -> LabelTask:
+        """Classes, meaning of labels, and decision thresholds."""
+        return self.info.task
+
+    @property
     def labels(self) -> list[str]:
         """The classes, in the order of every score vector."""
         return self.info.labels
 
     @cached_property
-    def members(self) -> list[BundleMember]:
-        """The heads; members that share a backbone share the opened network."""
-        opened: dict[str, BackboneOpener] = {}
-        found = []
-        for info in self.info.members:
-            opener = opened.setdefault(info.backbone_at, BackboneOpener(info, self._parts))
-            found.append(BundleMember(info, self._parts, opener, self.info.task))
-        return found
-
-    @property
-    def rule(self) -> AnswerRule:
-        """How it answers: which kind of labels, and its thresholds."""
-        return self.info.rule
+    def ensemble(self) -> list[BundleHead]:
+        """The heads; those that share a backbone share the opened network."""
+        backbones: dict[str, BackboneOpener] = {}
+        heads = []
+        for info in self.info.ensemble:
+            opener = backbones.setdefault(info.backbone_at, BackboneOpener(info, self._parts))
+            heads.append(BundleHead(info, self._parts, opener, self.task))
+        return heads
 
     def extractor(self) -> FeatureExtractor:
-        """What makes the features of the first member, backbone included."""
-        return self.members[0].extractor()
+        """Return the feature extractor of the first head, backbone included."""
+        return self.ensemble[0].extractor()
 
     def probabilities(self, *clips: Sequence[ClipFeatures]) -> NDArray[np.float64]:
-        """Class probabilities (N,K) of N clips, N being at least 1: the mean over members.
+        """Return class probabilities (N,K) of N >= 1 clips: the mean over the ensemble.
 
         Args:
-            clips: The features of the clips, once for each member.
+            clips: Features of the N clips, once for each head.
 
         Raises:
-            ShapeError: there are features for more or fewer members than there are.
+            ShapeError: there are features for more or fewer heads than there are.
         """
-        if len(clips) != len(self.members):
+        if len(clips) != len(self.ensemble):
             raise ShapeError(
-                f"features for {len(clips)} members, but {self.path} has {len(self.members)}"
+                f"features for {len(clips)} heads, but {self.path} has {len(self.ensemble)}"
             )
-        found = [
-            member.probabilities(given) for member, given in zip(self.members, clips, strict=True)
+        by_head = [
+            head.probabilities(features)
+            for head, features in zip(self.ensemble, clips, strict=True)
         ]
-        return np.asarray(np.mean(found, axis=0))
+        return np.asarray(np.mean(by_head, axis=0))
 
 
 class BackboneOpener:
-    """Opens the backbone of a member when it is first needed, once."""
+    """Open the backbone of a head when it is first needed, once."""
 
-    def __init__(self, info: MemberInfo, parts: dict[str, bytes]) -> None:
+    def __init__(self, info: HeadInfo, parts: dict[str, bytes]) -> None:
         self._info, self._parts = info, parts
 
     @cached_property
     def opened(self) -> OpenedNetwork:
-        """The network: the one inside the bundle, or else Keras's."""
+        """The network inside the bundle, or else Keras's."""
         if self._info.route == "keras":
             return open_backbone(self._info.features)
         network = OpenVinoNetwork.from_bytes(
@@ -126,18 +125,18 @@ class BackboneOpener:
         return OpenedNetwork(network, "openvino")
 
 
-class BundleMember:
-    """One head of a bundle and what makes its features."""
+class BundleHead:
+    """One head of a bundle, and the extractor of its features."""
 
     def __init__(
-        self, info: MemberInfo, parts: dict[str, bytes], backbone: BackboneOpener, task: Kind
+        self, info: HeadInfo, parts: dict[str, bytes], backbone: BackboneOpener, task: LabelTask
     ) -> None:
         self.info = info
-        self._task: Kind = task
+        self._task = task
         self._parts, self._backbone = parts, backbone
 
     def extractor(self) -> FeatureExtractor:
-        """What makes the features its head was trained on, backbone included."""
+        """Return the extractor of the features it was trained on, backbone included."""
         info = self.info
         return FeatureExtractor(
             info.features,
@@ -155,28 +154,10 @@ class BundleMember:
         )
 
     def probabilities(self, clips: Sequence[ClipFeatures]) -> NDArray[np.float64]:
-        """Class probabilities (N,K), in the order of the bundle's labels."""
-        rows = []
+        """Return class probabilities (N,K), in the order of the bundle's labels."""
+        batches = []
         for start in range(0, len(clips), BATCH_CLIPS):
-            features, mask = padded(list(clips[start : start + BATCH_CLIPS]), self.info.frames)
-            rows.append(self._head.run(features=features, mask=mask))
-        found = probabilities_of(np.concatenate(rows), self._task)
-        return found[:, list(self.info.swap)] if self.info.swap else found
-
-
-def require_unknown(bundle: Bundle) -> None:
-    """Refuse to answer `unknown` with a bundle that has no threshold for it.
-
-    Raises:
-        ConfigError: it has none.
-    """
-    if bundle.rule.unknown_below is None:
-        kind = bundle.info.task
-        remedy = (
-            "train it with --unknown"
-            if kind == "single-label"
-            else f"only single-label ones can have it, and this is of the kind {kind!r}"
-        )
-        raise ConfigError(
-            f"{bundle.path} has no probability below which a clip is unknown: {remedy}"
-        )
+            features, mask = pad_clips(list(clips[start : start + BATCH_CLIPS]), self.info.frames)
+            batches.append(self._head.run(features=features, mask=mask))
+        probabilities = self._task.probabilities(np.concatenate(batches))
+        return probabilities[:, list(self.info.swap)] if self.info.swap else probabilities

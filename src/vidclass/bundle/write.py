@@ -1,4 +1,4 @@
-"""Pack a trained head and its backbone into one file."""
+"""Write a bundle: trained heads and their backbones in one file."""
 
 from __future__ import annotations
 
@@ -11,23 +11,18 @@ from pathlib import Path
 
 from vidclass._core.files import replacing, sha256_of
 from vidclass.bundle import format as names
-from vidclass.bundle.format import BundleInfo, MemberInfo, answer_fields
+from vidclass.bundle.format import BundleInfo, HeadInfo
 from vidclass.features.extractor import FeatureExtractor
 from vidclass.heads.registry import REVISION, defining_module
 from vidclass.runtime.ir import ensure_ir
 from vidclass.runtime.network_spec import NetworkSpec
-from vidclass.tasks.answers import AnswerRule
+from vidclass.tasks.base import LabelTask
 from vidclass.version import __version__
 
 
 def head_spec(head: str, *, frames: int, width: int, classes: int, weights: Path) -> NetworkSpec:
-    """How a child process builds a trained head."""
-    arguments = {
-        "name": head,
-        "frames": frames,
-        "width": width,
-        "classes": classes,
-    }
+    """Return the spec by which a child process builds a trained head."""
+    arguments = {"name": head, "frames": frames, "width": width, "classes": classes}
     module = defining_module(head)
     if not module.startswith("vidclass."):
         arguments["module"] = module
@@ -41,14 +36,14 @@ def head_spec(head: str, *, frames: int, width: int, classes: int, weights: Path
 
 
 @dataclass(frozen=True)
-class TrainedMember:
-    """A trained head, and what it is given.
+class TrainedHead:
+    """A trained head, and the features it takes.
 
     Attributes:
-        head: Its name.
-        weights: The file of its weights.
-        extractor: What made its features.
-        mirror: What made those of mirror images, where it answers for these too.
+        head: Name of the head.
+        weights: File of its weights.
+        extractor: Extractor of its features.
+        mirror: Extractor of the features of mirror images, if it predicts on these too.
     """
 
     head: str
@@ -59,59 +54,57 @@ class TrainedMember:
 
 def write_bundle(
     path: Path,
-    members: Sequence[TrainedMember],
+    ensemble: Sequence[TrainedHead],
     *,
-    labels: Sequence[str],
+    task: LabelTask,
     swap: Sequence[int] = (),
     data_fingerprint: str,
     trained_on: int,
-    rule: AnswerRule | None = None,
 ) -> BundleInfo:
     """Write a bundle in one step: until it is whole, an old file of that name stays.
 
-    The OpenVINO forms of heads are made here, with the number of steps fixed, and must agree with
-    Keras on clips of every length.  Backbones go in as they made the features, in the same
+    Heads are converted to OpenVINO here, with the number of steps fixed, and must agree with Keras
+    on clips of every length.  Backbones go in as they were used for the features, in the same
     precision, each one once.
 
     Args:
-        path: The file.
-        members: The heads, at least one.
-        labels: The classes.
-        swap: The class that the mirror image of each class has; empty where that is its own.
-        data_fingerprint: Of the clips they were trained on.
-        trained_on: How many clips that were.
-        rule: How it answers; without one, with the most probable of the labels.
+        path: Target file.
+        ensemble: Heads, at least one.
+        task: Classes and decision thresholds.
+        swap: Index of the class of each class's mirror image; empty if that is its own.
+        data_fingerprint: Fingerprint of the training clips.
+        trained_on: Number of training clips.
 
     Raises:
-        RuntimeRouteError: the two forms of a head do not agree.
+        RuntimeRouteError: OpenVINO and Keras do not agree on a head.
     """
-    infos: list[MemberInfo] = []
+    infos: list[HeadInfo] = []
     parts: dict[str, bytes] = {}
-    homes: dict[str, str] = {}
-    for place, member in enumerate(members):
-        at = f"member{place + 1}/" if place else ""
-        parts |= {at + name: data for name, data in _head_parts(member, len(labels)).items()}
-        backbone = _backbone_parts(member.extractor)
-        # A network that is not inside is known by its place alone.
-        key = hashlib.sha256(b"".join(backbone.values())).hexdigest() if backbone else at
-        home = homes.setdefault(key, at)
-        if home == at:
-            parts |= {at + name: data for name, data in backbone.items()}
-        plain = _member(member.head, member.extractor, at, home, bool(backbone), ())
-        infos.append(plain)
-        if member.mirror is not None:
-            infos.append(_member(member.head, member.mirror, at, home, bool(backbone), tuple(swap)))
+    prefix_of_backbone: dict[str, str] = {}
+    for number, trained in enumerate(ensemble, 1):
+        prefix = f"head{number}/" if number > 1 else ""
+        head_parts = _head_parts(trained, len(task.labels))
+        parts |= {prefix + name: data for name, data in head_parts.items()}
+        backbone = _backbone_parts(trained.extractor)
+        # A backbone that is not inside is told apart by its position alone.
+        key = hashlib.sha256(b"".join(backbone.values())).hexdigest() if backbone else prefix
+        shared = prefix_of_backbone.setdefault(key, prefix)
+        if shared == prefix:
+            parts |= {prefix + name: data for name, data in backbone.items()}
+        head_info = _head_info(trained, prefix, shared, inside=bool(backbone))
+        infos.append(head_info)
+        if trained.mirror is not None:
+            fingerprint = trained.mirror.fingerprint
+            mirror = {"features": trained.mirror.config, "feature_fingerprint": fingerprint}
+            infos.append(head_info.model_copy(update=mirror | {"swap": tuple(swap)}))
     info = BundleInfo(
-        labels=list(labels),
-        **infos[0].model_dump(include={"feature_fingerprint", "head", "width", "route", "window"}),
-        features=infos[0].features,
+        task=task,
+        ensemble=tuple(infos),
         versions={"vidclass": __version__}
         | {name: version(name) for name in ("keras", "openvino", "av")},
         data_fingerprint=data_fingerprint,
         trained_on=trained_on,
         sha256={name: hashlib.sha256(data).hexdigest() for name, data in parts.items()},
-        further=tuple(infos[1:]),
-        **({} if rule is None else answer_fields(rule)),
     )
     with replacing(path) as temp, zipfile.ZipFile(temp, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(names.INFO, info.model_dump_json(indent=1))
@@ -120,40 +113,38 @@ def write_bundle(
     return info
 
 
-def _member(
-    head: str, extractor: FeatureExtractor, at: str, home: str, inside: bool, swap: tuple[int, ...]
-) -> MemberInfo:
-    return MemberInfo(
+def _head_info(trained: TrainedHead, head_at: str, backbone_at: str, *, inside: bool) -> HeadInfo:
+    extractor = trained.extractor
+    return HeadInfo(
         features=extractor.config,
         feature_fingerprint=extractor.fingerprint,
-        head=head,
+        head=trained.head,
         width=extractor.width,
         route="openvino" if inside else "keras",
-        backbone_at=home,
-        head_at=at,
-        swap=swap,
+        backbone_at=backbone_at,
+        head_at=head_at,
         window=extractor.window,
     )
 
 
-def _head_parts(member: TrainedMember, classes: int) -> dict[str, bytes]:
+def _head_parts(trained: TrainedHead, classes: int) -> dict[str, bytes]:
     spec = head_spec(
-        member.head,
-        frames=member.extractor.steps,
-        width=member.extractor.width,
+        trained.head,
+        frames=trained.extractor.steps,
+        width=trained.extractor.width,
         classes=classes,
-        weights=member.weights,
+        weights=trained.weights,
     )
     head_ir = ensure_ir(spec)
     return {
         names.HEAD_XML: head_ir.xml.read_bytes(),
         names.HEAD_BIN: head_ir.bin.read_bytes(),
-        names.HEAD_WEIGHTS: member.weights.read_bytes(),
+        names.HEAD_WEIGHTS: trained.weights.read_bytes(),
     }
 
 
 def _backbone_parts(extractor: FeatureExtractor) -> dict[str, bytes]:
-    """The two files of a backbone's OpenVINO form; none where it has no such form."""
+    """Return the two files of a backbone's OpenVINO form; none if it has no such form."""
     backbone = extractor.ir()
     if backbone is None:
         return {}

@@ -50,10 +50,10 @@ STAGES = {
     "download": "downloading",
     "unpack": "unpacking",
     "measure": "measuring",
-    "look": "looking at videos",
-    "labels": "judging labels",
-    "strips": "drawing clips",
-    "ledger": "trying the ledger",
+    "inspect": "inspecting videos",
+    "labels": "checking labels",
+    "thumbnails": "drawing thumbnails",
+    "ledger": "retrying the ledger",
 }
 
 _BYTE_STAGES = frozenset({"download", "unpack"})
@@ -126,11 +126,6 @@ class _AmountColumn(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         return Text(_amount(task.fields["stage"], int(task.completed), int(task.total or 0)))
-
-
-def percent(share: float | None) -> str:
-    """Return a share as a percentage; a dash if there is none."""
-    return "-" if share is None else f"{100 * share:.1f} %"
 
 
 def say(text: str) -> None:

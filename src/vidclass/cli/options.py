@@ -330,11 +330,14 @@ class TaskOptions(OptionGroup):
         """
         if self.hierarchy and multi_label:
             raise ConfigError("`hierarchy` and `multi_label` exclude each other: choose one.")
+        from vidclass.tasks.hierarchy import HierarchyTask
+        from vidclass.tasks.multi_label import MultiLabelTask
+
         chosen = without_none(none_label=self.none_label)
         if multi_label:
-            chosen["kind"] = "multi-label"
+            chosen["kind"] = MultiLabelTask.kind
         if self.hierarchy:
-            chosen["kind"] = "hierarchy"
+            chosen["kind"] = HierarchyTask.kind
         if self.unknown or self.unknown_precision is not None:
             chosen |= {"unknown": True, "unknown_precision": self.unknown_precision}
         return chosen

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from vidclass.cli.console import percent, say, write_json, write_output
+from vidclass._core.text import percent
+from vidclass.cli.console import say, write_json, write_output
 from vidclass.data.media_files import VIDEO_EXTENSIONS
 from vidclass.errors import ConfigError, StoppedError, VidclassError, VideoError
 from vidclass.inference.classifier import Classifier, Prediction, predictions_json
@@ -113,7 +114,7 @@ def print_predictions(predictions: Sequence[Prediction], *, top: int) -> None:
     """Print the most probable labels of each video."""
     for prediction in predictions:
         if prediction.error is None:
-            decision = answer_line(prediction)
+            decision = prediction.decision.text() if prediction.decision else ""
             say(f"{prediction.video}:" + (f" {decision}" if decision else ""))
             for label, score in list(prediction.scores.items())[:top]:
                 say(f"  {label}: {percent(score):>7}")
@@ -133,51 +134,16 @@ def write_predictions_csv(
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    labels, columns = classifier.labels, answer_columns(classifier)
+    labels = classifier.labels
+    columns = classifier.bundle.task.columns(unknown=classifier.unknown)
     writer.writerow(["video", "label", "probability", "error", *columns, *labels])
     for item in predictions:
-        more = answer_cells(item, columns)
+        cells = item.decision.cells() if item.decision else [""] * len(columns)
         scores = [item.scores.get(label, "") for label in labels]
         writer.writerow(
-            [item.video, item.label, item.probability, item.error or "", *more, *scores]
+            [item.video, item.label, item.probability, item.error or "", *cells, *scores]
         )
     if target == "-":
         sys.stdout.write(text.getvalue())
     else:
         write_output(Path(target), text.getvalue())
-
-
-def answer_line(prediction: Prediction) -> str:
-    """Return the decision as text: labels, levels or `unknown`; empty for the arg-max class."""
-    if prediction.answer is None:
-        return ""
-    more = prediction.answer.more
-    if "labels" in more:
-        return ", ".join(more["labels"]) or "none of these"
-    if "levels" in more:
-        return ", ".join(
-            f"{row['label']} ({percent(row['probability'])})" for row in more["levels"]
-        )
-    return "unknown" if more["unknown"] else ""
-
-
-def answer_columns(classifier: Classifier) -> list[str]:
-    """Return the CSV columns that decisions of the classifier's label task add."""
-    scheme = classifier.bundle.rule.scheme
-    if scheme.kind == "multi-label":
-        return ["labels", "none_of_these"]
-    if scheme.kind == "hierarchy":
-        return [f"level_{level}" for level in range(1, scheme.tree.depth + 1)]
-    return ["unknown"] if classifier.unknown else []
-
-
-def answer_cells(prediction: Prediction, columns: Sequence[str]) -> list[str]:
-    """Return the cells of the decision columns; empty for a video that failed."""
-    if prediction.answer is None:
-        return [""] * len(columns)
-    more = prediction.answer.more
-    if "levels" in more:
-        return [row["label"] for row in more["levels"]]
-    if "labels" in more:
-        return ["|".join(more["labels"]), str(more["none_of_these"]).lower()]
-    return [str(more["unknown"]).lower()]

@@ -9,7 +9,8 @@ from rich.box import SIMPLE_HEAD
 from rich.measure import Measurement
 from rich.table import Table
 
-from vidclass.cli.console import closing_line, out, percent, print_notes, say, show
+from vidclass._core.text import percent
+from vidclass.cli.console import closing_line, out, print_notes, say, show
 from vidclass.sweeping.record import FIGURE, LEDGER, TABLE
 
 if TYPE_CHECKING:

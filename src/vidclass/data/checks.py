@@ -1,4 +1,4 @@
-"""Checks of a table of clips: `find_…` returns issues, `require_…` raises the first of them."""
+"""Checks of a table of clips: `find_…` returns issues, `require_no_issues` raises the first."""
 
 from __future__ import annotations
 
@@ -136,36 +136,15 @@ def find_unknown_labels(table: pl.DataFrame) -> list[Issue]:
     return issues
 
 
-def require_no_leaks(table: pl.DataFrame, group_ids: pl.Series, *, column: str = "split") -> None:
-    """Require each group to be on one side of the given splits or folds; see `find_leaks`.
+def require_no_issues(issues: Sequence[Issue]) -> None:
+    """Raise the first issue, if there is any.
 
     Raises:
-        LeakError: a group is on two sides; the message names groups and clips.
+        LeakError: it is a leak.
+        ManifestError: it is something else.
     """
-    _raise_first(find_leaks(table, group_ids, column=column), LeakError)
-
-
-def require_no_contradictions(table: pl.DataFrame) -> None:
-    """Require one label per clip and one group per video.
-
-    Raises:
-        ManifestError: a clip has two labels or a video two groups.
-    """
-    _raise_first(find_contradictions(table), ManifestError)
-
-
-def require_known_labels(table: pl.DataFrame) -> None:
-    """Require the classes of given validation and test clips to occur in train.
-
-    Raises:
-        ManifestError: one does not.
-    """
-    _raise_first(find_unknown_labels(table), ManifestError)
-
-
-def _raise_first(issues: Sequence[Issue], error: type[ManifestError]) -> None:
     if issues:
-        raise error(issues[0].advice)
+        raise (LeakError if issues[0].kind == "leak" else ManifestError)(issues[0].advice)
 
 
 def require_single_labels(table: pl.DataFrame) -> None:
@@ -181,7 +160,7 @@ def require_single_labels(table: pl.DataFrame) -> None:
             f"{counted(len(several), 'clip')} of {len(table)} have several labels, first of all "
             f"{video!r}: {', '.join(quoted(labels_in(label)))}. This classifier knows one label a "
             "clip: keep the one that matters, give each combination a name of its own, or train a "
-            "multi-label classifier (kind='multi-label')."
+            "multi-label classifier (`kind` of the task)."
         )
 
 

@@ -51,7 +51,7 @@ def fill_groups(rows: Rows, *, groups: str = "auto", pattern: str | None = None)
     require_group_pattern(pattern, groups)
     given = rows.table["group"]
     if groups == "none":
-        note = "groups were not looked at: each video is its own group, scores may be too good."
+        note = "groups are ignored: each video is its own group, and scores may be too good."
         return Rows(_with_groups(rows.table, [None] * len(given)), rows.notes).with_notes(note)
     if pattern is not None or groups == "parent":
         if pattern is None:
@@ -184,17 +184,9 @@ def group_ids(table: pl.DataFrame) -> pl.Series:
 def merge_groups(
     table: pl.DataFrame, ids: pl.Series, keys: pl.Series, *, name: Callable[[str], str]
 ) -> tuple[pl.DataFrame, int]:
-    """Merge the groups of clips that share a key.
+    """Merge the groups `ids`, (N,), of clips that share a key; see `Manifest.with_merged_groups`.
 
-    Args:
-        table: The clips.
-        ids: Their `group_ids`, (N,).
-        keys: (N,) of any type; null is shared with no clip.
-        name: Names a new group after the path of its first video.
-
-    Returns:
-        The table with a group for each set of merged clips, and how many clips are in those.
-        Merged groups share a name made of theirs.
+    Merged groups share a name made of theirs.
     """
     merged = table.select("group", "video").with_columns(id=ids, component=components(ids, keys))
     by_component = merged.group_by("component").agg(

@@ -17,7 +17,7 @@ from vidclass.data.clip import Clip, labels_in
 from vidclass.data.groups import fill_groups, group_ids, merge_groups
 from vidclass.data.rows import SPLITS, Rows
 from vidclass.data.sources import read_source
-from vidclass.errors import LeakError, require_choice
+from vidclass.errors import require_choice
 from vidclass.types import Span
 
 
@@ -92,11 +92,11 @@ class Manifest:
         rows = rows.with_notes(*checks.missing_file_notes(rows.table, source))
         rows = rows.with_notes(*checks.small_class_notes(rows.table))
         manifest = cls(rows.table, rows.notes)
-        checks.require_no_contradictions(manifest.table)
-        checks.require_known_labels(manifest.table)
+        checks.require_no_issues(checks.find_contradictions(manifest.table))
+        checks.require_no_issues(checks.find_unknown_labels(manifest.table))
         leaks = checks.find_leaks(manifest.table, manifest.group_ids)
-        if leaks and not allow_leak:
-            raise LeakError(leaks[0].advice)
+        if not allow_leak:
+            checks.require_no_issues(leaks)
         return manifest.with_notes(*(f"a leak was allowed: {leak.advice}" for leak in leaks))
 
     def __len__(self) -> int:
@@ -155,14 +155,11 @@ class Manifest:
     def with_merged_groups(
         self, keys: pl.Series, *, name: Callable[[str], str]
     ) -> tuple[Manifest, int]:
-        """Merge the groups of clips that share a key.
+        """Merge the groups of clips that share a key; return the clips and how many were merged.
 
         Args:
             keys: (N,) of any type; null is shared with no clip.
             name: Names a new group after the path of its first video.
-
-        Returns:
-            The clips with a group for each merged set, and how many clips are in those sets.
         """
         table, count = merge_groups(self.table, self.group_ids, keys, name=name)
         return Manifest(table, self.notes), count

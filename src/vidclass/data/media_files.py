@@ -6,12 +6,8 @@ import os
 import re
 from pathlib import Path
 
-# fmt: off
-VIDEO_EXTENSIONS = frozenset({
-    ".3gp", ".asf", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg",
-    ".mpg", ".mts", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m",
-})
-# fmt: on
+_VIDEO_NAMES = "3gp asf avi flv gif m2ts m4v mkv mov mp4 mpeg mpg mts ogv ts vob webm wmv y4m"
+VIDEO_EXTENSIONS = frozenset(f".{name}" for name in _VIDEO_NAMES.split())
 IMAGE_EXTENSIONS = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 
 _NUMBERED = re.compile(r"(.*?)(\d+)(\D*)", re.DOTALL | re.ASCII)

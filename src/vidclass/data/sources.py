@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from vidclass._core.text import did_you_mean, listed
@@ -61,23 +62,18 @@ def read_source(
     """
     path = _absolute(source)
     options = ReadOptions(
-        root=_absolute_folder("root", root),
+        root=_existing("root", root, folder=True),
         official_split=official_split,
-        labels=_absolute_file("labels", labels),
+        labels=_existing("labels", labels, folder=False),
         fps=fps,
     )
-    _require_rate(fps)
+    if fps is not None and not 0 < fps <= 1000:
+        raise ConfigError(f"fps={fps} must be more than 0 and at most 1000 frames a second.")
     _require_source(source, path)
-    given = {
-        "root": root,
-        "official_split": official_split,
-        "labels": labels,
-        "fps": fps,
-        "multi_label": multi_label or None,
-    }
     try:
         reader = _choose_reader(path, source, format)
-        _require_used(reader, {k: v for k, v in given.items() if v is not None}, source)
+        given = {"root": root, "official_split": official_split, "labels": labels, "fps": fps}
+        _require_used(reader, given | {"multi_label": multi_label or None}, source)
         rows = reader.read(path, options)
     except OSError as error:
         where = error.filename or str(path)
@@ -119,10 +115,10 @@ def _require_source(source: str | Path, path: Path) -> None:
         raise ManifestError(f"the source {str(source)!r} does not exist.{hint} {_allowed()}")
 
 
-def _require_used(reader: Reader, given: dict[str, object], source: str | Path) -> None:
+def _require_used(reader: Reader, given: Mapping[str, object], source: str | Path) -> None:
     """Require the reader to use each given option: one without effect is a mistake."""
     for name, value in given.items():
-        if name not in reader.options:
+        if value is not None and name not in reader.options:
             shown = value if isinstance(value, bool | int | float) else repr(str(value))
             users = [other.name for other in READERS if name in other.options]
             raise ConfigError(
@@ -131,26 +127,19 @@ def _require_used(reader: Reader, given: dict[str, object], source: str | Path) 
             )
 
 
-def _require_rate(fps: float | None) -> None:
-    if fps is not None and not 0 < fps <= 1000:
-        raise ConfigError(f"fps={fps} must be more than 0 and at most 1000 frames a second.")
-
-
 def _absolute(path: str | Path) -> Path:
     # Not resolved: a link's own name is what carries label and group.
     return Path(os.path.abspath(Path(path).expanduser()))
 
 
-def _absolute_folder(name: str, path: str | Path | None) -> Path | None:
-    if path is not None and not _absolute(path).is_dir():
-        raise ManifestError(f"{name}={str(path)!r} is not a folder.")
-    return None if path is None else _absolute(path)
-
-
-def _absolute_file(name: str, path: str | Path | None) -> Path | None:
-    if path is not None and not _absolute(path).is_file():
-        raise ManifestError(f"{name}={str(path)!r} is not a file.")
-    return None if path is None else _absolute(path)
+def _existing(name: str, path: str | Path | None, *, folder: bool) -> Path | None:
+    """Return the absolute path of the option `name`, which must exist if given."""
+    if path is None:
+        return None
+    absolute = _absolute(path)
+    if not (absolute.is_dir() if folder else absolute.is_file()):
+        raise ManifestError(f"{name}={str(path)!r} is not a {'folder' if folder else 'file'}.")
+    return absolute
 
 
 def _allowed() -> str:

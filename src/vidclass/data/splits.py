@@ -17,7 +17,7 @@ from vidclass.data.balance import (
     best_assignment,
     complete_split,
 )
-from vidclass.data.checks import require_known_labels, require_no_leaks
+from vidclass.data.checks import find_leaks, find_unknown_labels, require_no_issues
 from vidclass.data.clip import LABEL_SEPARATOR, labels_in
 from vidclass.data.manifest import Manifest
 from vidclass.errors import ConfigError, LeakError, SplitError
@@ -56,11 +56,11 @@ def split_clips(
     require_fraction("validation_fraction", validation_fraction)
     require_seed(seed)
     require_two_classes(manifest.table["label"])
-    require_known_labels(manifest.table)
+    require_no_issues(find_unknown_labels(manifest.table))
     if allow_leak:
         group_ids = [str(row) for row in range(len(manifest))]
     else:
-        require_no_leaks(manifest.table, manifest.group_ids)
+        require_no_issues(find_leaks(manifest.table, manifest.group_ids))
         group_ids = manifest.group_ids.to_list()
     splits = _given_splits(manifest.table["split"], group_ids)
     free = [row for row, split in enumerate(splits) if split is None]
@@ -80,7 +80,7 @@ def split_clips(
     for row, name in zip(free, names, strict=True):
         splits[row] = name
     if allow_leak:
-        notes.append("groups were not looked at: scores on these splits are too good.")
+        notes.append("groups are ignored: scores on these splits are too good.")
     return manifest.with_splits(splits).with_notes(*notes)
 
 
@@ -224,7 +224,7 @@ def fold_assignments(manifest: Manifest, *, folds: int, seed: int) -> IntArray:
         LeakError: the given folds share groups.
         SplitError: a class has fewer groups than folds, or would be in one fold only.
     """
-    require_no_leaks(manifest.table, manifest.group_ids, column="fold")
+    require_no_issues(find_leaks(manifest.table, manifest.group_ids, column="fold"))
     labels, group_ids, given = (
         series.to_list()
         for series in (manifest.table["label"], manifest.group_ids, manifest.table["fold"])

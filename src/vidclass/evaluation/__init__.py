@@ -1,1 +1,1 @@
-"""Honest numbers about a classifier."""
+"""Evaluation of a classifier on labelled clips."""

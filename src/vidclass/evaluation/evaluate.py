@@ -9,25 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidclass._core.execution import ExecutionOptions
-from vidclass.bundle.read import Bundle, require_unknown
+from vidclass.bundle.read import Bundle
 from vidclass.data.checks import require_single_labels
 from vidclass.data.manifest import Manifest
 from vidclass.errors import ManifestError
 from vidclass.features.extract import Extraction, extract_all
 from vidclass.tasks.metrics import Metrics
-from vidclass.tasks.score import score
 from vidclass.types import Progress, no_progress
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The metrics, and what they were computed from.
+    """Metrics, and the predictions behind them.
 
     Attributes:
-        metrics: Over the clips that could be read.
-        probabilities: (N,K) for those clips, in the manifest's order.
-        rows: (N,) their rows in the manifest.
-        extraction: The features, with the ledger.
+        metrics: Metrics over the clips that could be read.
+        probabilities: Class probabilities (N,K) of those clips, in the manifest's order.
+        rows: Their rows in the manifest, (N,).
+        extraction: Their features, with the ledger.
     """
 
     metrics: Metrics
@@ -46,54 +45,44 @@ def evaluate(
     retry_failed: bool = False,
     unknown: bool = False,
 ) -> Evaluation:
-    """Metrics of a bundle on the clips of a manifest, whatever their split.
+    """Measure a bundle on the clips of a manifest, whatever their split.
 
-    With `unknown`, labels that the bundle does not know may be among them: those clips are in
-    `metrics.rejection` only, as clips that should be refused.
+    With `unknown`, clips may have labels that the bundle does not have: they count only in
+    `metrics.rejection`, as clips that should be rejected.
 
     Raises:
-        ManifestError: a clip has a label that the bundle does not know, or several labels, and the
-            bundle is not of that kind.
-        ConfigError: `unknown`, but the bundle has no threshold for that.
+        ManifestError: a clip has a label that the bundle does not have, or several labels that its
+            task does not allow.
+        ConfigError: `unknown` is set, but the bundle has no threshold for it.
         JobFailedError: no clip could be read.
         StoppedError: a video cannot be read, and `strict` is set.
     """
-    rule = bundle.rule
-    foreign = _labels_not_known(bundle, manifest, allowed=unknown)
+    task = bundle.task
+    if unknown:
+        task.require_unknown(bundle.path)
+    if not task.multi_label:
+        require_single_labels(manifest.table)
+    foreign = task.unknown_labels(manifest.labels)
+    if foreign and not unknown:
+        raise ManifestError(
+            f"the classifier does not know these labels: {foreign}. It knows {task.vocabulary}"
+        )
     extractions = extract_all(
         manifest,
-        [member.extractor() for member in bundle.members],
+        [head.extractor() for head in bundle.ensemble],
         ExecutionOptions(store_folder, progress, strict, retry_failed),
     )
     extraction = extractions[0]
-    rows = extraction.rows
-    probabilities = bundle.probabilities(*(each.readable()[1] for each in extractions))
-    label_of = manifest.table["label"].to_list()
-    names = [label_of[row] for row in rows.tolist()]
-    known = np.array([name not in foreign for name in names])
-    if not known.any():
+    probabilities = bundle.probabilities(*(each.readable for each in extractions))
+    label_of_row = manifest.table["label"].to_list()
+    labels = [label_of_row[row] for row in extraction.rows.tolist()]
+    is_known = np.array([label not in foreign for label in labels])
+    if not is_known.any():
         raise ManifestError(f"no clip that could be read is of a known class: {bundle.labels}")
-    metrics = score(
-        rule,
-        probabilities[known],
-        rule.scheme.truth(name for name in names if name not in foreign),
-        unknown=probabilities[~known] if unknown else None,
-        lost=extraction.failure_counts().as_metrics(),
+    metrics = task.metrics(
+        probabilities[is_known],
+        task.targets(label for label in labels if label not in foreign),
+        unknown=probabilities[~is_known] if unknown else None,
+        failures=extraction.failure_counts().as_metrics(),
     )
-    return Evaluation(metrics, probabilities, rows, extraction)
-
-
-def _labels_not_known(bundle: Bundle, manifest: Manifest, *, allowed: bool) -> list[str]:
-    """Labels of the clips that are none of the bundle's."""
-    scheme = bundle.rule.scheme
-    if allowed:
-        require_unknown(bundle)
-    if scheme.kind != "multi-label":
-        require_single_labels(manifest.table)
-    foreign = scheme.unknown(manifest.labels)
-    if foreign and not allowed:
-        more = f", and {scheme.none_label!r} for none of them" if scheme.none_label else ""
-        raise ManifestError(
-            f"the classifier does not know these labels: {foreign}. It knows {bundle.labels}{more}"
-        )
-    return foreign
+    return Evaluation(metrics, probabilities, extraction.rows, extraction)

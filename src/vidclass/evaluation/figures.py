@@ -1,4 +1,4 @@
-"""Pictures of results."""
+"""Figures of results."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from vidclass._core.files import replacing
 from vidclass.tasks.metrics import Metrics
 
 
 def confusion_figure(metrics: Metrics) -> Figure:
-    """The confusion matrix: rows are true classes, columns predicted ones, shares in colour."""
+    """Draw the confusion matrix: rows are true classes, colours their shares."""
     counts = np.array(metrics.confusion)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     side = max(4.0, 0.45 * len(counts) + 2)
@@ -19,7 +20,7 @@ def confusion_figure(metrics: Metrics) -> Figure:
     axes = figure.subplots()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     ticks = range(len(counts))
-    # Dollar signs in a label are no formula.
+    # A label with dollar signs is no formula.
     axes.set_xticks(
         ticks, metrics.labels, parse_math=False, rotation=60, ha="right", rotation_mode="anchor"
     )
@@ -34,7 +35,5 @@ def confusion_figure(metrics: Metrics) -> Figure:
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure in one step, in the format of its ending."""
-    from vidclass._core.files import replacing
-
     with replacing(path) as temp:
         figure.savefig(temp, dpi=120)

@@ -16,7 +16,7 @@ from vidclass.data.clip import Clip
 from vidclass.errors import VidclassError
 from vidclass.features.decoding import decode_for
 from vidclass.features.identity import VideoIdentity, identify_clips
-from vidclass.training.fit import class_weights
+from vidclass.tasks.losses import class_weights
 from vidclass.types import Progress, UInt8Array
 from vidclass.video.sampling import clip_generator
 

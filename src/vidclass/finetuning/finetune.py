@@ -15,7 +15,7 @@ import polars as pl
 from vidclass._core.execution import ExecutionOptions
 from vidclass._core.files import sha256_of
 from vidclass.bundle.read import Bundle
-from vidclass.bundle.write import TrainedMember, write_bundle
+from vidclass.bundle.write import TrainedHead, write_bundle
 from vidclass.config import FinetuneConfig
 from vidclass.data.checks import require_single_labels
 from vidclass.data.manifest import Manifest
@@ -23,7 +23,7 @@ from vidclass.errors import ConfigError, RunError
 from vidclass.features.extract import Extraction, extract_features
 from vidclass.features.extractor import feature_extractor
 from vidclass.features.failures import FailureMetrics
-from vidclass.features.grouping import regrouped
+from vidclass.features.near_duplicates import assign_groups
 from vidclass.finetuning.batches import can_jitter, tune_data
 from vidclass.finetuning.build import HeadStart, TuneResult, require_same_backbone, tune
 from vidclass.finetuning.checkpoint import (
@@ -34,7 +34,8 @@ from vidclass.finetuning.checkpoint import (
 )
 from vidclass.finetuning.source import TrainedRun, open_run, require_known_labels
 from vidclass.finetuning.split import TunedSplit, split_for_tuning
-from vidclass.tasks.metrics import Metrics, compute_metrics
+from vidclass.tasks.metrics import Metrics, single_label_metrics
+from vidclass.tasks.single_label import SingleLabelTask
 from vidclass.training import run_folder as names
 from vidclass.training.examples import grouped_manifest
 from vidclass.training.head_selection import ASKED_FOR, HeadChoice
@@ -123,7 +124,7 @@ def _prepare(job: TuneJob, manifest: Manifest, *, overwrite: bool) -> tuple[Mani
     source, writer = job.source, job.writer
     if writer.folder.resolve() == source.folder.resolve():
         raise ConfigError(f"out={str(writer.folder)!r} is the run itself: name a new folder.")
-    manifest = regrouped(manifest, source.config.split)
+    manifest = assign_groups(manifest, source.config.split)
     require_single_labels(manifest.table)
     require_known_labels(source.bundle, manifest.labels, job.config)
     split = _split(job, manifest)
@@ -192,7 +193,7 @@ def _start(
 ) -> tuple[TuneState | Checkpoint, HeadStart]:
     """Return the checkpoint to resume from, or a new state; and the head."""
     source = job.source
-    head = HeadStart(source.bundle.info.head, len(source.bundle.labels), None)
+    head = HeadStart(source.bundle.info.first.head, len(source.bundle.labels), None)
     path = job.writer.path(names.FINETUNE_CHECKPOINT)
     checkpoint = read_checkpoint(path)
     if checkpoint is not None:
@@ -232,8 +233,8 @@ def _finish(
     extractor = feature_extractor(writer.config.features, clips, progress=job.execution.progress)
     info = write_bundle(
         writer.bundle,
-        [TrainedMember(source.bundle.info.head, writer.path(names.HEAD_WEIGHTS), extractor)],
-        labels=source.bundle.labels,
+        [TrainedHead(source.bundle.info.first.head, writer.path(names.HEAD_WEIGHTS), extractor)],
+        task=SingleLabelTask(source.bundle.task.labels),
         data_fingerprint=clips.fingerprint,
         trained_on=sizes["train"],
     )
@@ -241,7 +242,7 @@ def _finish(
     notes = [*clips.notes, *extraction.notes, *extraction.failure_counts().notes()]
     notes += tuning_notes(job, tuned)
     weights = writer.path(names.BACKBONE_WEIGHTS)
-    if info.route == "keras":
+    if info.first.route == "keras":
         notes.append(
             f"the backbone has no OpenVINO form, so it is not inside the bundle: predicting takes "
             f"Keras and {weights}, which must stay where it is."
@@ -252,7 +253,7 @@ def _finish(
         {name: size for name, size in sizes.items() if size},
         _metrics(job, extraction, clips),
         tuned.state.best_epoch,
-        [HeadChoice((source.bundle.info.head,), ASKED_FOR)],
+        [HeadChoice((source.bundle.info.first.head,), ASKED_FOR)],
         extraction,
         tuple(dict.fromkeys(notes)),
     )
@@ -326,4 +327,4 @@ def _measure(
         return None
     y_true = np.array([index for index, _ in pairs], np.int64)
     probabilities = bundle.probabilities([clip for _, clip in pairs])
-    return compute_metrics(probabilities, y_true, bundle.labels, **failed)
+    return single_label_metrics(probabilities, y_true, bundle.labels, failures=failed)

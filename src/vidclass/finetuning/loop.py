@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vidclass.bundle.read import softmax
 from vidclass.config import FinetuneConfig
 from vidclass.errors import JobFailedError, RunError
 from vidclass.finetuning.batches import (
@@ -30,6 +29,7 @@ from vidclass.finetuning.checkpoint import (
     TuneState,
     write_checkpoint,
 )
+from vidclass.tasks.activations import softmax
 from vidclass.types import Failure, Progress, no_progress
 
 

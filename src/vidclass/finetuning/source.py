@@ -48,7 +48,7 @@ class TrainedRun:
     @property
     def features(self) -> FeatureConfig:
         """Feature settings, with the path at which the weights are now."""
-        features = self.bundle.info.features
+        features = self.bundle.info.first.features
         own = self.folder / names.BACKBONE_WEIGHTS
         if features.weights in ("pretrained", "random") or not own.is_file():
             return features
@@ -61,7 +61,7 @@ class TrainedRun:
 
     def finetuned_config(self, folder: Path) -> RunConfig:
         """Return the configuration of the fine-tuned run in `folder`, which does not refit."""
-        info, old = self.bundle.info, self.config
+        info, old = self.bundle.info.first, self.config
         weights = str(folder.resolve() / names.BACKBONE_WEIGHTS)
         return old.model_copy(
             update={
@@ -74,9 +74,9 @@ class TrainedRun:
 
     def weights_of_head(self) -> Arrays:
         """Return the weights of the head as the run has left them."""
-        info = self.bundle.info
+        info, classes = self.bundle.info.first, len(self.bundle.labels)
         weights = str(self.head_weights)
-        head = load_head(info.head, info.frames, info.width, len(info.labels), weights)
+        head = load_head(info.head, info.frames, info.width, classes, weights)
         return [np.asarray(weight) for weight in head.get_weights()]
 
     def weights_before_refit(
@@ -91,17 +91,17 @@ class TrainedRun:
             splits: Split of each readable clip.
             progress: Callback; reports stage `train`.
         """
-        info = self.bundle.info
-        data = examples(extraction, info.labels, info.frames)
+        info, task = self.bundle.info.first, self.bundle.task
+        data = examples(extraction, task, info.frames)
         rows = {name: np.flatnonzero(np.array(splits) == name) for name in ("train", "validation")}
-        training, classes = data.at(rows["train"]), len(info.labels)
-        fitted = fit_exactly(info.head, training, classes=classes) if solves(self.config) else None
+        training = data.at(rows["train"])
+        fitted = fit_exactly(info.head, training, task=task) if solves(self.config) else None
         if fitted is None:
             fitted = fit_head(
                 info.head,
                 training,
                 training_of(self.config, info.head).model_copy(update={"refit": False}),
-                classes=classes,
+                task=task,
                 validation=data.at(rows["validation"]),
                 progress=progress,
             )
@@ -153,19 +153,20 @@ def require_finetunable(bundle: Bundle) -> None:
         ConfigError: The bundle is another one.
     """
     info = bundle.info
-    if len(info.members) > 1:
+    if len(info.ensemble) > 1:
         raise ConfigError(
-            f"{bundle.path} is the mean of {len(info.members)} heads: fine-tune a run of one head, "
-            "of one view and without mirror images."
+            f"{bundle.path} is the mean of {len(info.ensemble)} heads: fine-tune a run of one "
+            "head, of one view and without mirror images."
         )
-    if info.task != "single-label":
+    if not info.task.targets_are_indices:
         raise ConfigError(
-            f"{bundle.path} is a {info.task} classifier: only single-label ones can be fine-tuned."
+            f"{bundle.path} is a {info.task.kind} classifier: only single-label ones can be "
+            "fine-tuned."
         )
-    if info.window > 1:
+    if info.first.window > 1:
         raise ConfigError(
-            f"the backbone {info.features.backbone!r} of {bundle.path} takes windows of "
-            f"{info.window} frames: only backbones that see single frames can be fine-tuned."
+            f"the backbone {info.first.features.backbone!r} of {bundle.path} takes windows of "
+            f"{info.first.window} frames: only backbones that see single frames can be fine-tuned."
         )
 
 

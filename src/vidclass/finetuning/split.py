@@ -11,7 +11,7 @@ import polars as pl
 
 from vidclass._core.text import counted, listed
 from vidclass.config import SplitConfig
-from vidclass.data.checks import require_no_leaks
+from vidclass.data.checks import find_leaks, require_no_issues
 from vidclass.data.splits import assign_splits, require_two_classes
 from vidclass.errors import LeakError, SplitError
 from vidclass.features.identity import identify
@@ -79,7 +79,7 @@ def split_for_tuning(
     if kept:
         notes.append(f"{counted(kept, 'clip')} of {len(group_ids)} keep the split of the run.")
     filled = clips.with_columns(pl.Series("split", splits, dtype=pl.String))
-    require_no_leaks(filled, pl.Series(group_ids))
+    require_no_issues(find_leaks(filled, pl.Series(group_ids)))
     shares_validation = any(
         split == "validation" and before.get(group_id) == "validation"
         for group_id, split in zip(group_ids, splits, strict=True)

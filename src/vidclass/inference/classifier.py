@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from vidclass._core.parallel import Done
-from vidclass.bundle.read import Bundle, BundleMember, require_unknown
+from vidclass.bundle.read import Bundle, BundleHead
 from vidclass.errors import VidclassError
 from vidclass.features.decoding import decode_for
 from vidclass.features.extractor import FeatureExtractor
 from vidclass.features.pipeline import ExtractedClip, stream_features
-from vidclass.tasks.answers import Answer
+from vidclass.tasks.base import Decision
 from vidclass.types import FrameBatch, Span
 
 SCHEMA = 1
@@ -32,8 +32,7 @@ class Prediction:
         frames_used: Number of frames used; of several views, that of the first.
         frames: The frames used; None for a video that failed.
         error: The reason why the video could not be read.
-        answer: What the scores come to, where that is more than the most probable class: of several
-            labels, of a hierarchy, or with `unknown`.
+        decision: Decision by the task and its thresholds; None for a video that failed.
     """
 
     video: str
@@ -41,17 +40,19 @@ class Prediction:
     frames_used: int = 0
     frames: FrameBatch | None = None
     error: VidclassError | None = None
-    answer: Answer | None = None
+    decision: Decision | None = None
 
     @property
     def label(self) -> str | None:
         """Most probable label; None if the video failed, or no label is probable enough."""
-        return self.answer.label if self.answer else next(iter(self.scores), None)
+        return self.decision.label if self.decision else next(iter(self.scores), None)
 
     @property
     def probability(self) -> float | None:
         """Probability of `label`; without a label, the highest probability."""
-        return self.answer.probability if self.answer else next(iter(self.scores.values()), None)
+        if self.decision is not None:
+            return self.decision.probability
+        return next(iter(self.scores.values()), None)
 
     def to_json(self) -> dict[str, Any]:
         """Return the prediction as JSON values; the shape is stable."""
@@ -63,7 +64,7 @@ class Prediction:
             "scores": self.scores,
             "frames_used": self.frames_used,
             "error": error,
-            **(self.answer.more if self.answer else {}),
+            **(self.decision.to_json() if self.decision else {}),
         }
 
 
@@ -78,7 +79,7 @@ class Classifier:
 
     def __init__(self, bundle: Bundle, *, unknown: bool = False) -> None:
         if unknown:
-            require_unknown(bundle)
+            bundle.task.require_unknown(bundle.path)
         self.bundle = bundle
         self.unknown = unknown
 
@@ -133,14 +134,12 @@ class Classifier:
     def _predict(
         self, paths: Iterable[str | Path], span: Span, fps: float | None
     ) -> Generator[Prediction, None, None]:
-        extractors = {
-            member.info.feature_fingerprint: member.extractor() for member in self._members
-        }
+        extractors = {head.info.feature_fingerprint: head.extractor() for head in self._ensemble}
         if len(extractors) == 1:
             [extractor] = extractors.values()
             with closing(_features_of(extractor, paths, span, fps)) as results:
                 for result in results:
-                    yield self._answer([result] * len(self._members))
+                    yield self._predict_clip([result] * len(self._ensemble))
             return
         # Networks take turns on a few clips at a time, so that few frames are in memory.
         remaining = iter(paths)
@@ -149,15 +148,15 @@ class Classifier:
                 key: list(_features_of(extractor, batch, span, fps))
                 for key, extractor in extractors.items()
             }
-            by_member = [features[member.info.feature_fingerprint] for member in self._members]
-            for views in zip(*by_member, strict=True):
-                yield self._answer(views)
+            by_head = [features[head.info.feature_fingerprint] for head in self._ensemble]
+            for views in zip(*by_head, strict=True):
+                yield self._predict_clip(views)
 
     @property
-    def _members(self) -> list[BundleMember]:
-        return self.bundle.members
+    def _ensemble(self) -> list[BundleHead]:
+        return self.bundle.ensemble
 
-    def _answer(self, views: Sequence[Done[str | Path, ExtractedClip]]) -> Prediction:
+    def _predict_clip(self, views: Sequence[Done[str | Path, ExtractedClip]]) -> Prediction:
         """Average the ensemble over the views of one clip."""
         video = str(views[0].item)
         clips = [view.result for view in views if view.result is not None]
@@ -167,9 +166,9 @@ class Classifier:
         probabilities = self.bundle.probabilities(*([clip.features] for clip in clips))[0]
         order = (-probabilities).argsort(kind="stable")
         scores = {self.labels[index]: float(probabilities[index]) for index in order}
-        answer = self.bundle.rule.answer(probabilities, unknown=self.unknown)
+        decision = self.bundle.task.decide(probabilities, unknown=self.unknown)
         frames = clips[0].frames
-        return Prediction(video, scores, len(frames.frames), frames, answer=answer)
+        return Prediction(video, scores, len(frames.frames), frames, decision=decision)
 
 
 def _features_of(

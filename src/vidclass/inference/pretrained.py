@@ -8,11 +8,12 @@ from tempfile import TemporaryDirectory
 
 from vidclass._core.files import cache_folder
 from vidclass.backbones.i3d.family import classifier_weights, kinetics_labels
-from vidclass.bundle.write import TrainedMember, write_bundle
+from vidclass.bundle.write import TrainedHead, write_bundle
 from vidclass.config import FeatureConfig, GeometryConfig, SamplingConfig
 from vidclass.errors import require_choice
 from vidclass.features.extractor import FeatureExtractor, feature_extractor
 from vidclass.heads.registry import build_head
+from vidclass.tasks.single_label import SingleLabelTask
 
 # Increased when the same weights begin to give other probabilities.
 REVISION = 1
@@ -62,8 +63,8 @@ def _write(target: Path, backbone: str, weights: str, extractor: FeatureExtracto
         model.save_weights(file)
         write_bundle(
             target,
-            [TrainedMember("mean", file, extractor)],
-            labels=labels,
+            [TrainedHead("mean", file, extractor)],
+            task=SingleLabelTask(tuple(labels)),
             data_fingerprint=hashlib.sha256(b"Kinetics-400").hexdigest(),
             trained_on=0,
         )

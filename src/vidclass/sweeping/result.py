@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidclass.sweeping.config import Point, SweepConfig, SweepSpace
-from vidclass.training.out_of_fold import FoldResult
+from vidclass.training.out_of_fold import FoldScore
 from vidclass.types import Failure
 
 State = Literal["complete", "pruned", "failed"]
@@ -50,7 +50,7 @@ class Row:
     number: int
     state: State
     point: Point
-    folds: tuple[FoldResult, ...] = ()
+    folds: tuple[FoldScore, ...] = ()
     accuracy_mean: float | None = None
     accuracy_std: float | None = None
     accuracy: float | None = None
@@ -76,7 +76,7 @@ class Row:
         """Return the row of a stored trial; values that are no field of a row are ignored."""
         names = set(cls.__dataclass_fields__) - {"number", "state", "point"}
         values = {name: saved[name] for name in names & set(saved)}
-        values["folds"] = tuple(FoldResult(**fold) for fold in saved.get("folds", ()))
+        values["folds"] = tuple(FoldScore(**fold) for fold in saved.get("folds", ()))
         if values.get("accuracy_interval") is not None:
             low, high = values["accuracy_interval"]
             values["accuracy_interval"] = (low, high)
@@ -87,7 +87,7 @@ class Row:
         values = {name: value for name, value in self.__dict__.items() if name != "point"}
         point = self.point.values() | {"precision": self.precision or self.point.precision}
         values |= {
-            "folds": [fold_values(fold) for fold in self.folds],
+            "folds": [asdict(fold) for fold in self.folds],
             "accuracy_interval": self.accuracy_interval and list(self.accuracy_interval),
         }
         first: dict[str, Any] = {name: values.pop(name) for name in ("number", "state", "pareto")}
@@ -102,11 +102,6 @@ class Row:
             ms_per_clip=round(ms_features + (self.ms_head or 0.0), 4),
             machine=machine,
         )
-
-
-def fold_values(fold: FoldResult) -> dict[str, Any]:
-    """Return the values of a fold that `FoldResult(**values)` takes, as JSON holds them."""
-    return {"fold": fold.fold, "accuracy": fold.accuracy, "videos": fold.videos}
 
 
 @dataclass(frozen=True)

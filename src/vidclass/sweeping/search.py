@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 from vidclass.sweeping.config import Point, Sampler, SweepSpace, untried
 from vidclass.sweeping.result import Row
 from vidclass.sweeping.study import import_optuna
-from vidclass.training.out_of_fold import FoldResult
+from vidclass.training.out_of_fold import FoldScore
 
 if TYPE_CHECKING:
     import optuna
@@ -133,7 +133,7 @@ def costs_no_more(one: Row, other: Row) -> bool:
     return extra <= SAME_COST * (other.ms_per_clip or 0.0)
 
 
-def accuracy_interval(folds: Sequence[FoldResult]) -> tuple[float, float]:
+def accuracy_interval(folds: Sequence[FoldScore]) -> tuple[float, float]:
     """Return the 95 % interval (Wilson) of the accuracy over all clips of some folds."""
     right = sum(round(fold.accuracy * fold.videos) for fold in folds)
     clips = sum(fold.videos for fold in folds)

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
 from vidclass._core.execution import ExecutionOptions
 from vidclass.data.manifest import Manifest
-from vidclass.features.extract import Extraction, extract
+from vidclass.features.extract import Extraction, extract_features
 from vidclass.features.extractor import FeatureExtractor, feature_extractor
 from vidclass.runtime.openvino_network import core
 from vidclass.sweeping.config import Point, SweepConfig
 from vidclass.sweeping.cost import FeatureCost, HeadCost, measure_features, measure_head
-from vidclass.sweeping.result import Row, fold_values
+from vidclass.sweeping.result import Row
 from vidclass.sweeping.search import better_row
 from vidclass.training.crossval import CrossValidation, cross_validate
-from vidclass.training.out_of_fold import FoldResult
+from vidclass.training.out_of_fold import FoldResult, FoldScore
 from vidclass.types import Failure
 
 
@@ -72,11 +72,11 @@ class TrialRunner:
         save(precision=extractor.config.precision, setting=extractor.fingerprint)
         extraction = self._extract(extractor)
         head, ms_per_clip = self._measure(extractor, extraction, point.head, save)
-        folds: list[FoldResult] = []
+        folds: list[FoldScore] = []
 
         def on_fold(fold: FoldResult) -> None:
-            folds.append(fold)
-            save(folds=[fold_values(fold) for fold in folds])
+            folds.append(fold.score)
+            save(folds=[asdict(fold) for fold in folds])
             row = Row(-1, "complete", point, tuple(folds), ms_per_clip=ms_per_clip, ms_head=head.ms)
             better = better_row(row, others) if self.config.prune else None
             if better is not None:
@@ -116,15 +116,9 @@ class TrialRunner:
         return feature_extractor(config, self.manifest, progress=self.execution.progress)
 
     def _extract(self, extractor: FeatureExtractor) -> Extraction:
-        execution = self.execution
-        extraction = extract(
-            self.manifest,
-            extractor,
-            store_folder=execution.store_folder,
-            progress=execution.progress,
-            strict=execution.strict,
-            retry_failed=execution.retry_failed and extractor.fingerprint not in self._features,
-        )
+        retry = self.execution.retry_failed and extractor.fingerprint not in self._features
+        execution = replace(self.execution, retry_failed=retry)
+        extraction = extract_features(self.manifest, extractor, execution)
         self.videos = len(self.manifest)
         self.notes += [*extraction.notes, *extraction.failure_counts().notes()]
         for failure in extraction.failures:

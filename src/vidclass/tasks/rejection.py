@@ -1,4 +1,4 @@
-"""Refusing to answer: the probability below which a clip counts as unknown."""
+"""Rejection of unknown clips: the probability below which a single-label decision is `unknown`."""
 
 from __future__ import annotations
 
@@ -7,26 +7,27 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 
-# The share of right answers that a threshold keeps, unless a precision was asked for.
+from vidclass._core.text import percent
+
+# Share of correct decisions that a threshold keeps, unless a precision is asked for.
 KEEP = 0.95
 
 
 @dataclass(frozen=True)
 class Rejection:
-    """What refusing to answer below a probability costs and brings.
+    """Effect of rejecting clips below a probability.
 
     Attributes:
-        unknown_below: The threshold on the highest probability; None where folds have their own.
-        videos: Clips of known classes.
-        accepted: How many of them are answered.
-        coverage: That share.
-        accuracy_on_accepted: Share of right answers among those; None without any.
-        unknown_videos: Clips of classes that the classifier does not know.
-        unknown_rejected: Share of these that are rightly refused; None without any.
-        auroc: Chance that a clip of a known class has a higher top probability than one of an
-            unknown class (the measure of Hendrycks and Gimpel 2017); None without both.
+        unknown_below: Threshold on the highest probability; None if folds have their own.
+        videos: Number of clips of classes that the classifier has.
+        accepted: How many of them get a label.
+        coverage: Their share.
+        accuracy_on_accepted: Share of correct labels among those; None without any.
+        unknown_videos: Number of clips of classes that the classifier does not have.
+        unknown_rejected: Share of these that are rejected; None without any.
+        auroc: Chance that a clip of a class of the classifier has a higher top probability than
+            one of another class (the measure of Hendrycks and Gimpel 2017); None without both.
     """
 
     unknown_below: float | None
@@ -39,91 +40,106 @@ class Rejection:
     auroc: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, by name."""
+        """Return plain values, by name."""
         return dict(self.__dict__)
+
+    def lines(self) -> list[str]:
+        """Return the figures as lines of text."""
+        below = "" if self.unknown_below is None else f" below {percent(self.unknown_below)}"
+        lines = [
+            f"unknown{below}: {self.accepted} of {self.videos} clips accepted "
+            f"({percent(self.coverage)}), accuracy on these {percent(self.accuracy_on_accepted)}"
+        ]
+        if self.unknown_videos:
+            lines.append(
+                f"clips of other classes: {percent(self.unknown_rejected)} of "
+                f"{self.unknown_videos} refused; AUROC of the highest probability {self.auroc:.3f}"
+            )
+        return lines
 
 
 def threshold_keeping(
-    probabilities: NDArray[np.floating], truth: NDArray[np.integer], *, keep: float = KEEP
+    probabilities: NDArray[np.floating], y_true: NDArray[np.integer], *, keep: float = KEEP
 ) -> float | None:
-    """The highest threshold that keeps at least this share of the right answers.
+    """Return the highest threshold that keeps at least a share of the correct decisions.
 
-    The highest probability of a softmax as a sign of what a classifier does not know is the
-    baseline of Hendrycks and Gimpel, "A Baseline for Detecting Misclassified and
-    Out-of-Distribution Examples in Neural Networks" (ICLR 2017); to keep 95 % of what is right is
-    the working point at which later work compares (Liang, Li and Srikant, ICLR 2018).
+    The maximum softmax probability as a score is the baseline of Hendrycks and Gimpel, "A Baseline
+    for Detecting Misclassified and Out-of-Distribution Examples in Neural Networks" (ICLR 2017);
+    keeping 95 % of the correct ones is the working point at which later work compares (Liang, Li
+    and Srikant, ICLR 2018).
 
     Args:
-        probabilities: (N,K), of clips that the classifier has not learned from.
-        truth: (N,), their classes.
-        keep: The share.
+        probabilities: Probabilities (N,K) of clips that the classifier was not trained on.
+        y_true: Their class indices (N,).
+        keep: Share of correct decisions at or above the threshold.
 
     Returns:
-        The threshold, or None where no answer is right.
+        The threshold, or None if no decision is correct.
     """
-    right = np.sort(probabilities.max(1)[probabilities.argmax(1) == truth])
-    if not len(right):
+    correct = np.sort(probabilities.max(1)[probabilities.argmax(1) == y_true])
+    if not len(correct):
         return None
     # The small term: 0.05 * 20 is 1, though floats make it a little less.
-    return float(right[int((1 - keep) * len(right) + 1e-9)])
+    return float(correct[int((1 - keep) * len(correct) + 1e-9)])
 
 
 def threshold_for_precision(
-    probabilities: NDArray[np.floating], truth: NDArray[np.integer], *, precision: float
+    probabilities: NDArray[np.floating], y_true: NDArray[np.integer], *, precision: float
 ) -> float | None:
-    """The lowest threshold from which at least this share of the answers is right.
+    """Return the lowest threshold at or above which at least a share of decisions is correct.
 
-    Nothing is promised for other clips: selective classification with a bound on its risk (Geifman
-    and El-Yaniv, NeurIPS 2017) takes many more clips than a validation set mostly has.
+    It guarantees nothing for other clips: selective classification with a bound on its risk
+    (Geifman and El-Yaniv, NeurIPS 2017) takes many more clips than most validation sets have.
 
     Args:
-        probabilities: (N,K), of clips that the classifier has not learned from.
-        truth: (N,), their classes.
-        precision: The share.
+        probabilities: Probabilities (N,K) of clips that the classifier was not trained on.
+        y_true: Their class indices (N,).
+        precision: Share of correct decisions.
 
     Returns:
-        The threshold, or None where there is none.
+        The threshold, or None if there is none.
     """
     confidence = probabilities.max(1)
-    right = probabilities.argmax(1) == truth
+    correct = probabilities.argmax(1) == y_true
     for threshold in np.unique(confidence):
-        if right[confidence >= threshold].mean() >= precision:
+        if correct[confidence >= threshold].mean() >= precision:
             return float(threshold)
     return None
 
 
 def measure_rejection(
     probabilities: NDArray[np.floating],
-    truth: NDArray[np.integer],
+    y_true: NDArray[np.integer],
     accepted: NDArray[np.bool_],
     *,
     unknown_below: float | None,
     unknown: NDArray[np.floating] | None = None,
 ) -> Rejection:
-    """Coverage and accuracy of clips (N,K) of known classes (N,), of which some are accepted (N,).
+    """Return coverage and accuracy when only accepted clips get a label.
 
     Args:
-        probabilities: Of clips of known classes, at least one.
-        truth: Their classes.
-        accepted: Whether they are answered.
-        unknown_below: The threshold.
-        unknown: (M,K), probabilities of clips of classes that the classifier does not know.
+        probabilities: Probabilities (N,K) of clips of the classifier's classes, at least one.
+        y_true: Their class indices (N,).
+        accepted: Whether each gets a label, (N,).
+        unknown_below: Threshold on the highest probability.
+        unknown: Probabilities (M,K) of clips of other classes.
     """
-    right = (probabilities.argmax(1) == truth)[accepted]
-    known = probabilities.max(1)
-    other = np.zeros(0) if unknown is None else unknown.max(1)
+    correct = (probabilities.argmax(1) == y_true)[accepted]
+    others = np.zeros(0) if unknown is None else unknown.max(1)
     return Rejection(
         unknown_below=unknown_below,
-        videos=len(truth),
+        videos=len(y_true),
         accepted=int(accepted.sum()),
         coverage=float(accepted.mean()),
-        accuracy_on_accepted=float(right.mean()) if len(right) else None,
-        unknown_videos=len(other),
-        unknown_rejected=float((other < (unknown_below or 0.0)).mean()) if len(other) else None,
-        auroc=_auroc(known, other) if len(other) else None,
+        accuracy_on_accepted=float(correct.mean()) if len(correct) else None,
+        unknown_videos=len(others),
+        unknown_rejected=float((others < (unknown_below or 0.0)).mean()) if len(others) else None,
+        auroc=_auroc(probabilities.max(1), others) if len(others) else None,
     )
 
 
-def _auroc(known: NDArray[np.floating], other: NDArray[np.floating]) -> float:
-    truth = np.repeat([1, 0], [len(known), len(other)])
-    return float(roc_auc_score(truth, np.concatenate([known, other])))
+def _auroc(positives: NDArray[np.floating], negatives: NDArray[np.floating]) -> float:
+    from sklearn.metrics import roc_auc_score
+
+    y_true = np.repeat([1, 0], [len(positives), len(negatives)])
+    return float(roc_auc_score(y_true, np.concatenate([positives, negatives])))

@@ -49,19 +49,19 @@ def jitter(features: Features, mask: Mask, rng: Rng, *, most: float) -> tuple[Fe
 def reverse(
     features: Features,
     mask: Mask,
-    truth: NDArray[np.int64],
+    targets: NDArray[np.int64],
     rng: Rng,
     *,
     probability: float,
     becomes: NDArray[np.int64],
 ) -> tuple[Features, Mask, NDArray[np.int64]]:
     """Play some clips backwards; `becomes` (K,) is each class's class then, or `NEVER`."""
-    turned = (rng.random(len(mask)) < probability) & (becomes[truth] != NEVER)
+    turned = (rng.random(len(mask)) < probability) & (becomes[targets] != NEVER)
     counts = mask.sum(1)
     steps = np.arange(mask.shape[1])
     places = np.where(turned[:, None], counts[:, None] - 1 - steps, steps)
     features, mask = _picked(features, mask, places, counts)
-    return features, mask, np.where(turned, becomes[truth], truth)
+    return features, mask, np.where(turned, becomes[targets], targets)
 
 
 def mixup(
@@ -107,25 +107,23 @@ def _picked(
     return picked, real
 
 
-def reversed_classes(
-    config: AugmentConfig, head: str, labels: Sequence[str], classes: int
-) -> NDArray[np.int64]:
-    """What each class is when its clips are played backwards, (K,); `NEVER` for not at all.
+def reversed_classes(config: AugmentConfig, head: str, labels: Sequence[str]) -> NDArray[np.int64]:
+    """Return the class (K,) of each class's clips played backwards; `NEVER` if none fits.
 
     Raises:
         ConfigError: the head does not see the order of frames, or `reverse_labels` names a class
             that there is not.
     """
     if not config.reverse:
-        return np.full(classes, NEVER)
+        return np.full(len(labels), NEVER)
     if not parse_head(head)[0].ordered:
         raise ConfigError(
             f"augment.reverse={config.reverse} would change nothing: the head {head!r} does not "
             f"see the order of the frames. Leave it out, or take one of {_ordered_heads()}."
         )
     if config.reverse_labels == "all":
-        return np.arange(classes)
-    becomes = np.full(classes, NEVER)
+        return np.arange(len(labels))
+    becomes = np.full(len(labels), NEVER)
     for label, other in (config.reverse_labels or {}).items():
         for name in (label, other):
             require_choice("label in augment.reverse_labels", name, labels)
@@ -140,7 +138,7 @@ def _ordered_heads() -> list[str]:
 def augmented(
     features: Features,
     mask: Mask,
-    truth: NDArray[np.int64],
+    targets: NDArray[np.int64],
     rng: Rng,
     *,
     config: AugmentConfig,
@@ -148,11 +146,11 @@ def augmented(
 ) -> tuple[Features, Mask, NDArray[np.int64]]:
     """Reversal, jitter, dropped frames, in that order; mixup comes later, for it needs targets."""
     if config.reverse:
-        features, mask, truth = reverse(
-            features, mask, truth, rng, probability=config.reverse, becomes=becomes
+        features, mask, targets = reverse(
+            features, mask, targets, rng, probability=config.reverse, becomes=becomes
         )
     if config.jitter:
         features, mask = jitter(features, mask, rng, most=config.jitter)
     if config.frame_drop:
         features, mask = frame_drop(features, mask, rng, share=config.frame_drop)
-    return features, mask, truth
+    return features, mask, targets

@@ -14,10 +14,10 @@ from sklearn.metrics import f1_score
 from vidclass.config import TrainingConfig
 
 
-def macro_f1(truth: NDArray[np.integer], predicted: NDArray[np.integer]) -> float:
-    """Mean F1 over the classes that occur in `truth`, as in the metrics of a run."""
-    present = np.unique(truth)
-    return float(f1_score(truth, predicted, labels=present, average="macro", zero_division=0))
+def macro_f1(y_true: NDArray[np.integer], predicted: NDArray[np.integer]) -> float:
+    """Mean F1 over the classes that occur in `y_true`, as in the metrics of a run."""
+    present = np.unique(y_true)
+    return float(f1_score(y_true, predicted, labels=present, average="macro", zero_division=0))
 
 
 class BestEpoch(keras.callbacks.Callback):
@@ -30,13 +30,13 @@ class BestEpoch(keras.callbacks.Callback):
     """
 
     def __init__(
-        self, config: TrainingConfig, truth: NDArray[np.int64], predict: Callable[[], Any]
+        self, config: TrainingConfig, y_true: NDArray[np.int64], predict: Callable[[], Any]
     ) -> None:
-        """Of a `config`; `truth` and `predict`, to (N,) classes, are of the validation clips."""
+        """Of a `config`; `y_true` and `predict`, to (N,) classes, are of the validation clips."""
         super().__init__()
         self.best = 0
         self._config = config
-        self._truth = truth
+        self._y_true = y_true
         self._predict = predict
         self._score = (np.inf, np.inf)
         self._weights: list[Any] | None = None
@@ -81,7 +81,7 @@ class BestEpoch(keras.callbacks.Callback):
         """The lower, the better; macro-F1 goes into `logs`, and from there into the history."""
         loss, first = float(logs["val_loss"]), 0.0
         if self._config.monitor == "macro_f1":
-            logs["val_macro_f1"] = macro_f1(self._truth, self._predict())
+            logs["val_macro_f1"] = macro_f1(self._y_true, self._predict())
             first = -logs["val_macro_f1"]
         return (first, loss) if np.isfinite(loss) else (np.inf, np.inf)
 

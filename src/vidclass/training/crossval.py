@@ -14,15 +14,15 @@ from vidclass.config import RunConfig
 from vidclass.data.manifest import Manifest
 from vidclass.data.splits import fold_assignments
 from vidclass.features.extract import Extraction
-from vidclass.features.grouping import regrouped
-from vidclass.tasks.label_scheme import LabelScheme, label_scheme, resolved_task, task_notes
+from vidclass.features.near_duplicates import assign_groups
+from vidclass.tasks.base import LabelTask
 from vidclass.tasks.metrics import Metrics
-from vidclass.tasks.multilabel import MultiLabelMetrics
+from vidclass.tasks.resolve import resolve_task
 from vidclass.training.ensemble import FittedMembers, fit_members
 from vidclass.training.examples import grouped_manifest
+from vidclass.training.head_selection import require_head_for
 from vidclass.training.holdout import spare_validation
-from vidclass.training.out_of_fold import FoldResult, HeldOut, further_figures
-from vidclass.training.targets import answer_rule, check_head
+from vidclass.training.out_of_fold import FoldResult, OutOfFold
 from vidclass.training.views import SeenClips, see, seen_clips
 from vidclass.types import Progress, no_progress, part_of
 
@@ -50,12 +50,12 @@ class CrossValidation:
     @property
     def accuracy_mean(self) -> float:
         """Mean of the folds' accuracies."""
-        return float(np.mean([fold.accuracy for fold in self.folds]))
+        return float(np.mean([fold.metrics.accuracy for fold in self.folds]))
 
     @property
     def accuracy_std(self) -> float:
         """Standard deviation of the folds' accuracies."""
-        return float(np.std([fold.accuracy for fold in self.folds]))
+        return float(np.std([fold.metrics.accuracy for fold in self.folds]))
 
     def to_json(self) -> dict[str, Any]:
         """The stable JSON shape."""
@@ -74,20 +74,8 @@ class CrossValidation:
             "labels": self.pooled.labels,
             "confusion": self.pooled.confusion,
             "config": self.config.model_dump(mode="json"),
-            **self._further(),
+            **self.pooled.pooled_json([fold.metrics for fold in self.folds]),
         }
-
-    def _further(self) -> dict[str, Any]:
-        """What only some kinds of classifiers have: nothing of a plain single-label one."""
-        found = further_figures(self.pooled)
-        if isinstance(self.pooled, MultiLabelMetrics):
-            each = [fold.more["mean_average_precision"] for fold in self.folds]
-            each = [value for value in each if value is not None]
-            found["mean_average_precision_mean"] = float(np.mean(each)) if each else None
-            found["mean_average_precision_std"] = float(np.std(each)) if each else None
-        if self.pooled.task != "single-label":
-            found |= {"task": self.pooled.task, "per_class": self.pooled.to_json()["per_class"]}
-        return found
 
 
 def cross_validate(
@@ -122,9 +110,9 @@ def cross_validate(
         JobFailedError: no clip could be read.
         StoppedError: a video cannot be read, and `strict` is set.
     """
-    task = resolved_task(manifest, config.task)
-    check_head(config.head, task)
-    manifest = regrouped(manifest, config.split)
+    task = resolve_task(manifest, config.task)
+    require_head_for(config.head, task)
+    manifest = assign_groups(manifest, config.split)
     fold_assignments(manifest, folds=folds, seed=config.training.seed)  # refuse before the work
     views = see(
         manifest,
@@ -137,31 +125,34 @@ def cross_validate(
     )
     extraction = views[0].extraction
     clips = grouped_manifest(extraction, config.split)
-    scheme = label_scheme(clips, task)  # a class of which nothing can be read is in no score
-    seen = seen_clips(views, scheme, config)
+    task = task.with_labels(clips.labels)  # a class without readable clips is in no score
+    seen = seen_clips(views, task, config)
     assigned = fold_assignments(clips, folds=folds, seed=config.training.seed)
     numbers = sorted(set(assigned.tolist()))
-    held_out = HeldOut(scheme, seen[0].plain.truth)
+    out_of_fold = OutOfFold(task, seen[0].plain.targets)
     results = []
     notes: list[str] = []
     for number in numbers:
         inside = assigned == number
         told = _fold_progress(progress, number, numbers)
-        fitted = _fit_fold(clips, seen, inside, config, scheme, told)
-        rule, rule_notes = answer_rule(scheme, fitted.validation, task)
-        notes += [f"fold {number}: {note}" for note in rule_notes]
+        fitted = _fit_fold(clips, seen, inside, config, task, told)
+        calibrated, fold_notes = task.calibrated(fitted.validation, config.task)
+        notes += [f"fold {number}: {note}" for note in fold_notes]
         probabilities = fitted.probabilities(seen, np.flatnonzero(inside))
         choices = tuple(fitted.choices) if config.compares_heads else ()
-        results.append(held_out.add(int(number), inside, rule, probabilities, choices=choices))
+        results.append(
+            out_of_fold.add(int(number), inside, calibrated, probabilities, choices=choices)
+        )
         if on_fold is not None:
             on_fold(results[-1])
+    task_notes = task.notes(clips.table["label"].to_list())
     return CrossValidation(
         config,
         results,
-        held_out.pooled(extraction.failure_counts().as_metrics()),
+        out_of_fold.pooled(extraction.failure_counts().as_metrics()),
         extraction,
         (*clips.notes, *extraction.notes, *seen[0].plain.notes,
-         *extraction.failure_counts().notes(), *task_notes(clips, task), *notes),
+         *extraction.failure_counts().notes(), *task_notes, *notes),
     )  # fmt: skip
 
 
@@ -170,14 +161,14 @@ def _fit_fold(
     seen: Sequence[SeenClips],
     inside: NDArray[np.bool_],
     config: RunConfig,
-    scheme: LabelScheme,
+    task: LabelTask,
     progress: Progress,
 ) -> FittedMembers:
     """Heads that have learned from the clips outside a fold."""
     training, validation = spare_validation(clips, np.flatnonzero(~inside), config)
     return fit_members(
         seen, clips, config,
-        training=training, validation=validation, scheme=scheme, progress=progress,
+        training=training, validation=validation, task=task, progress=progress,
     )  # fmt: skip
 
 

@@ -9,37 +9,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidclass.errors import ShapeError
-from vidclass.features.decoding import padded
+from vidclass.features.decoding import pad_clips
 from vidclass.features.store.stored_clips import StoredClips
-from vidclass.training.truth import check_truth, class_members
+from vidclass.tasks.targets import class_members, require_targets
 
 
 @dataclass(frozen=True)
 class Examples:
     """Clips in memory.  features (N,T,D) float32; mask (N,T) bool.
 
-    truth (N,) int, or (N,K) float32: of several labels or of a hierarchy (`LabelScheme.truth`).
-    `labels` are the names of the classes, where they are known.
+    targets (N,) int class indices or (N,K) float32, as `LabelTask.targets` gives them.
     """
 
     features: NDArray[np.float32]
     mask: NDArray[np.bool_]
-    truth: NDArray[Any]
-    labels: tuple[str, ...] = ()
+    targets: NDArray[Any]
 
     def __post_init__(self) -> None:
         """Check that the three agree."""
-        if self.features.shape[:2] != self.mask.shape or len(self.truth) != len(self.mask):
+        if self.features.shape[:2] != self.mask.shape or len(self.targets) != len(self.mask):
             raise ShapeError(
-                f"features {self.features.shape}, mask {self.mask.shape} and truth "
-                f"{self.truth.shape} do not fit"
+                f"features {self.features.shape}, mask {self.mask.shape} and targets "
+                f"{self.targets.shape} do not fit"
             )
-        if wrong := check_truth(self.truth):
-            raise ShapeError(wrong)
+        require_targets(self.targets)
 
     def __len__(self) -> int:
         """How many clips there are."""
-        return len(self.truth)
+        return len(self.targets)
 
     @property
     def steps(self) -> tuple[int, int]:
@@ -60,13 +57,12 @@ class Examples:
         return Examples(
             np.concatenate([self.features, other.features]),
             np.concatenate([self.mask, other.mask]),
-            np.concatenate([self.truth, other.truth]),
-            self.labels,
+            np.concatenate([self.targets, other.targets]),
         )
 
     def at(self, rows: NDArray[Any]) -> Examples:
         """The clips in these rows."""
-        return Examples(self.features[rows], self.mask[rows], self.truth[rows], self.labels)
+        return Examples(self.features[rows], self.mask[rows], self.targets[rows])
 
 
 @dataclass(frozen=True)
@@ -76,25 +72,23 @@ class StoredExamples:
     Attributes:
         clips: N clips.
         frames: T.
-        truth: (N,) their classes, or (N,K) as in `Examples`.
-        labels: The names of the classes, where they are known.
+        targets: Targets, as in `Examples`.
         notes: What the user should know.
     """
 
     clips: StoredClips
     frames: int
-    truth: NDArray[Any]
-    labels: tuple[str, ...] = ()
+    targets: NDArray[Any]
     notes: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         """Check that there is a class for each clip."""
-        if len(self.clips) != len(self.truth):
-            raise ShapeError(f"{len(self.clips)} clips but truth of shape {self.truth.shape}")
+        if len(self.clips) != len(self.targets):
+            raise ShapeError(f"{len(self.clips)} clips but targets of shape {self.targets.shape}")
 
     def __len__(self) -> int:
         """How many clips there are."""
-        return len(self.truth)
+        return len(self.targets)
 
     @property
     def steps(self) -> tuple[int, int]:
@@ -103,19 +97,19 @@ class StoredExamples:
 
     def joined(self, other: StoredExamples) -> StoredExamples:
         """These clips and the others."""
-        truth = np.concatenate([self.truth, other.truth])
+        targets = np.concatenate([self.targets, other.targets])
         clips = self.clips.joined(other.clips)
-        return StoredExamples(clips, self.frames, truth, self.labels, self.notes)
+        return StoredExamples(clips, self.frames, targets, self.notes)
 
     def at(self, rows: NDArray[Any]) -> StoredExamples:
         """The clips in these rows."""
         clips = self.clips.at(rows)
-        return StoredExamples(clips, self.frames, self.truth[rows], self.labels, self.notes)
+        return StoredExamples(clips, self.frames, self.targets[rows], self.notes)
 
     def read(self, rows: NDArray[Any]) -> Examples:
         """The clips in these rows, in memory."""
-        features, mask = padded(self.clips.read(rows), self.frames)
-        return Examples(features, mask, self.truth[rows], self.labels)
+        features, mask = pad_clips(self.clips.read(rows), self.frames)
+        return Examples(features, mask, self.targets[rows])
 
 
 AnyExamples = Examples | StoredExamples
@@ -146,8 +140,8 @@ def sample(data: StoredExamples, *, most: int) -> Examples:
     """`most` clips at random, the same each time, and one of each class that has none there."""
     order = np.random.default_rng(0).permutation(len(data))
     rows, others = order[:most], order[most:]
-    members, classes = class_members(data.truth[others])
+    members, classes = class_members(data.targets[others])
     absent, first = np.unique(classes, return_index=True)
-    missing = np.isin(absent, class_members(data.truth[rows])[1], invert=True)
+    missing = np.isin(absent, class_members(data.targets[rows])[1], invert=True)
     more = others[members[first[missing]]]
     return data.read(np.unique(np.concatenate([rows, more])))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vidclass.config import RunConfig
 from vidclass.data.manifest import Manifest
-from vidclass.tasks.label_scheme import LabelScheme
+from vidclass.tasks.base import LabelTask
 from vidclass.training.data import AnyExamples
 from vidclass.training.fit import FittedHead, fit_head
 from vidclass.training.head_selection import HeadChoice, choose_head
@@ -78,7 +78,7 @@ def fit_members(
     *,
     training: NDArray[np.int64],
     validation: NDArray[np.int64] | None,
-    scheme: LabelScheme,
+    task: LabelTask,
     progress: Progress = no_progress,
 ) -> FittedMembers:
     """Choose and train the heads of every view.
@@ -89,7 +89,7 @@ def fit_members(
         config: How.
         training: The rows to learn from.
         validation: The rows that decide which epoch is best; None where there are none.
-        scheme: What their labels mean.
+        task: Label task.
         progress: Told of the stages `compare`, `train` and `refit`.
     """
     known = training if validation is None else np.concatenate([training, validation])
@@ -97,14 +97,14 @@ def fit_members(
     members, choices = [], []
     for place, view in enumerate(seen):
         tell = part_of(progress, place, len(seen))
-        choice = choose_head(part, view.plain.at(known), config, scheme=scheme, progress=tell)
+        choice = choose_head(part, view.plain.at(known), config, task=task, progress=tell)
         choices.append(choice)
         for head in choice.heads:
             fitted = fit(
                 head,
                 view.to_learn_from(training),
                 config,
-                scheme=scheme,
+                task=task,
                 validation=None if validation is None else view.plain.at(validation),
                 progress=tell,
             )
@@ -122,7 +122,7 @@ def fit(
     training: AnyExamples,
     config: RunConfig,
     *,
-    scheme: LabelScheme,
+    task: LabelTask,
     validation: AnyExamples | None,
     progress: Progress = no_progress,
 ) -> FittedHead:
@@ -131,9 +131,8 @@ def fit(
     Raises:
         ConfigError: there is no such head.
     """
-    classes = len(scheme.labels)
-    if scheme.kind == "single-label" and solves(config):
-        solved = fit_exactly(head, training, classes=classes, validation=validation)
+    if task.targets_are_indices and solves(config):
+        solved = fit_exactly(head, training, task=task, validation=validation)
         if solved is not None:
             progress("train", 1, 1)
             return solved
@@ -141,8 +140,7 @@ def fit(
         head,
         training,
         training_of(config, head),
-        classes=classes,
+        task=task,
         validation=validation,
-        scheme=scheme,
         progress=progress,
     )

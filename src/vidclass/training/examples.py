@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from vidclass.config import SplitConfig
 from vidclass.data.manifest import Manifest
-from vidclass.features.decoding import padded
+from vidclass.features.decoding import pad_clips
 from vidclass.features.extract import Extraction
-from vidclass.features.grouping import join_near_duplicates
+from vidclass.features.near_duplicates import join_near_duplicates
 from vidclass.features.store.stored_clips import MEMORY_VARIABLE, memory_mb
-from vidclass.tasks.label_scheme import LabelScheme
+from vidclass.tasks.base import LabelTask
 from vidclass.training.data import AnyExamples, Examples, StoredExamples
 
 # The arrays of all clips, of each part, and of the parts that a refit joins.
@@ -28,12 +26,10 @@ def grouped_manifest(extraction: Extraction, config: SplitConfig) -> Manifest:
     clips = readable_manifest(extraction)
     if config.groups != "near-duplicates":
         return clips
-    return join_near_duplicates(clips, extraction.readable()[1])
+    return join_near_duplicates(clips, extraction.readable)
 
 
-def examples(
-    extraction: Extraction, labels: Sequence[str] | LabelScheme, frames: int
-) -> AnyExamples:
+def examples(extraction: Extraction, task: LabelTask, frames: int) -> AnyExamples:
     """All readable clips, in the order of `readable_manifest`.
 
     They are arrays where those fit into `VIDCLASS_MEMORY_MB`; otherwise they stay in the store,
@@ -41,20 +37,19 @@ def examples(
 
     Args:
         extraction: Their features.
-        labels: The classes, or what labels mean where that is more than one class a clip.
+        task: Label task.
         frames: T.
     """
-    scheme = labels if isinstance(labels, LabelScheme) else LabelScheme(tuple(labels))
-    rows, clips = extraction.readable()
+    rows, clips = extraction.rows, extraction.readable
     names = extraction.manifest.table["label"].to_list()
-    truth = scheme.truth(names[row] for row in rows.tolist())
+    targets = task.targets(names[row] for row in rows.tolist())
     needed_mb = _COPIES * len(clips) * frames * clips.width * 4 / 2**20
     if needed_mb <= memory_mb():
-        features, mask = padded(list(clips), frames)
-        return Examples(features, mask, truth, scheme.labels)
+        features, mask = pad_clips(list(clips), frames)
+        return Examples(features, mask, targets)
     where = "kept as they were stored" if clips.kept else "read from the store as training goes"
     note = (
         f"the features of {len(clips)} clips would take {needed_mb:.0f} MB as arrays, more than "
         f"{MEMORY_VARIABLE} allows ({memory_mb()}): they are {where}"
     )
-    return StoredExamples(clips, frames, truth, scheme.labels, (note,))
+    return StoredExamples(clips, frames, targets, (note,))

@@ -11,16 +11,14 @@ from numpy.typing import NDArray
 
 from vidclass._core.files import cache_folder
 from vidclass.config import AugmentConfig, TrainingConfig
-from vidclass.tasks.answers import probabilities_of
-from vidclass.tasks.label_scheme import Kind, LabelScheme
+from vidclass.tasks.base import LabelTask
+from vidclass.tasks.losses import clip_weights
+from vidclass.tasks.targets import class_members
 from vidclass.training.augment import augmented, mixup, reversed_classes
 from vidclass.training.data import AnyExamples, Examples, StoredExamples, joined, sample
-from vidclass.training.losses import class_weights, clip_weights, loss_of, targets_of
-from vidclass.training.targets import check_training, objective
-from vidclass.training.truth import class_members
 from vidclass.types import Progress, no_progress
 
-__all__ = ["AnyExamples", "Examples", "FittedHead", "class_weights", "fit_head"]
+__all__ = ["AnyExamples", "Examples", "FittedHead", "fit_head"]
 
 # What layers that measure their input are shown of a set that is not in memory.
 _SAMPLE_BYTES = 128 << 20
@@ -32,26 +30,26 @@ class FittedHead:
     """A trained head, with the weights of its best epoch.
 
     Attributes:
-        model: The Keras model.
+        model: Keras model.
+        task: Label task that it was trained for.
         history: One row an epoch: epoch, loss, accuracy, and, with a validation set, val_loss,
-            val_accuracy and, where that is what is watched, val_macro_f1.
-        best_epoch: The epoch, from 1, that the weights come from.
-        validation: True classes (V,) of the validation clips and their probabilities (V,K) at the
-            best epoch, before the refit; None without a validation set.
-        kind: Of its labels: what its logits mean.
-        exact: It was solved, not trained epoch by epoch.
+            val_accuracy and, if that is monitored, val_macro_f1.
+        best_epoch: Epoch, from 1, that the weights come from.
+        validation: Targets of the V validation clips and their probabilities (V,K) at the best
+            epoch, before the refit; None without a validation set.
+        exact: Whether it was solved rather than trained epoch by epoch.
     """
 
     model: Any
+    task: LabelTask
     history: list[dict[str, float]]
     best_epoch: int
     validation: tuple[NDArray[Any], NDArray[np.float64]] | None = None
-    kind: Kind = "single-label"
     exact: bool = False
 
     def probabilities(self, examples: AnyExamples) -> NDArray[np.float64]:
-        """Class probabilities (N,K), in the order of the examples."""
-        return probabilities_of(_logits(self.model, examples), self.kind)
+        """Return class probabilities (N,K), in the order of the examples."""
+        return self.task.probabilities(_logits(self.model, examples))
 
 
 def fit_head(
@@ -59,54 +57,45 @@ def fit_head(
     training: AnyExamples,
     config: TrainingConfig,
     *,
-    classes: int,
+    task: LabelTask,
     validation: AnyExamples | None = None,
-    scheme: LabelScheme | None = None,
     progress: Progress = no_progress,
 ) -> FittedHead:
     """Train a new head; the weights are those of the best epoch.
 
-    The best epoch is what `config.monitor` says; without a validation set, the last one.
+    The best epoch is determined by `config.monitor`; without a validation set, it is the last one.
     With `config.refit` the head is then trained anew, on all clips, up to that epoch.
 
     Args:
-        head: Its name.
-        training: The clips to learn from.
-        config: How.
-        classes: K.
-        validation: The clips that decide which epoch is best.
-        scheme: What their labels mean, if more than one class a clip; their truth is as it says.
-        progress: Told of the stages `train` and `refit`, epoch by epoch.
+        head: Name of the head.
+        training: Training clips; their targets are those of `task`.
+        config: Training settings.
+        task: Label task.
+        validation: Validation clips, which decide which epoch is best.
+        progress: Callback; reports the stages `train` and `refit`, epoch by epoch.
 
     Raises:
-        ConfigError: there is no such head, or it cannot learn from clips played backwards.
+        ConfigError: there is no such head, or a setting is not for this head or task.
     """
-    kind: Kind = "single-label" if scheme is None else scheme.kind
-    check_training(config, kind)
-    becomes = reversed_classes(config.augment, head, training.labels, classes)
-    fit = _Fit(config, classes, becomes)
-    model = _new_head(head, training, config, classes, scheme)
+    task.require_training(config)
+    becomes = reversed_classes(config.augment, head, task.labels)
+    fit = _Fit(config, task, becomes)
+    model = _new_head(head, training, config, task)
     best = fit.best_epoch(model, validation)
     ticks = _ticks(progress, "train", config)
     history = _rows(fit.run(model, training, [ticks, *best], validation=validation))
     if validation is None:
-        return FittedHead(model, history, len(history), kind=kind)
+        return FittedHead(model, task, history, len(history))
     epoch = best[0].best or len(history)
-    held_out = (validation.truth, probabilities_of(_logits(model, validation), kind))
+    measured = (validation.targets, task.probabilities(_logits(model, validation)))
     if config.refit:
         together = joined(training, validation)
-        model = _new_head(head, together, config, classes, scheme)
+        model = _new_head(head, together, config, task)
         fit.run(model, together, [_ticks(progress, "refit", config)], epochs=epoch)
-    return FittedHead(model, history, epoch, held_out, kind)
+    return FittedHead(model, task, history, epoch, measured)
 
 
-def _new_head(
-    head: str,
-    training: AnyExamples,
-    config: TrainingConfig,
-    classes: int,
-    scheme: LabelScheme | None,
-) -> Any:
+def _new_head(head: str, training: AnyExamples, config: TrainingConfig, task: LabelTask) -> Any:
     import keras
 
     from vidclass.heads.registry import build_head
@@ -114,13 +103,10 @@ def _new_head(
     share_compiled_code()
     keras.utils.set_random_seed(config.seed)
     frames, width = training.steps
-    model = build_head(head, frames, width, classes)
+    model = build_head(head, frames, width, len(task.labels))
     adapt(model, training)
-    if scheme is None or scheme.kind == "single-label":
-        loss, metrics = loss_of(config), ["accuracy"]
-    else:
-        loss, metrics = objective(scheme, config, training.truth)
-    model.compile(_optimizer(config, len(training)), loss, metrics=metrics)
+    loss = task.loss(config, training.targets)
+    model.compile(_optimizer(config, len(training)), loss, metrics=task.training_metrics())
     return model
 
 
@@ -129,7 +115,7 @@ class _Fit:
     """What the first training and the refit have in common."""
 
     config: TrainingConfig
-    classes: int
+    task: LabelTask
     becomes: NDArray[np.int64]
 
     def run(
@@ -168,16 +154,16 @@ class _Fit:
         from vidclass.training.callbacks import BestEpoch
 
         return [
-            BestEpoch(self.config, validation.truth, lambda: _logits(model, validation).argmax(1))
+            BestEpoch(self.config, validation.targets, lambda: _logits(model, validation).argmax(1))
         ]
 
     def _class_weights(self, training: AnyExamples) -> dict[int, float] | None:
-        if not self.config.balance_classes or training.truth.ndim > 1:
+        if not self.config.balance_classes:
             return None
-        return class_weights(training.truth, self.classes)
+        return self.task.class_weights(training.targets)
 
     def _targets(self, examples: Examples) -> NDArray[Any]:
-        return targets_of(examples.truth, self.config, self.classes)
+        return self.task.loss_targets(examples.targets, self.config)
 
     def _validation(self, validation: AnyExamples) -> Any:
         if isinstance(validation, Examples):
@@ -196,10 +182,10 @@ class _Fit:
         augment = self.config.augment
 
         def make(part: Examples, rng: np.random.Generator) -> tuple[Any, ...]:
-            features, mask, truth = augmented(
-                part.features, part.mask, part.truth, rng, config=augment, becomes=self.becomes
+            features, mask, indices = augmented(
+                part.features, part.mask, part.targets, rng, config=augment, becomes=self.becomes
             )
-            targets = targets_of(truth, self.config, self.classes)
+            targets = self.task.loss_targets(indices, self.config)
             if augment.mixup:
                 features, mask, targets = mixup(features, mask, targets, rng, alpha=augment.mixup)
             inputs = {"features": features, "mask": mask}
@@ -251,7 +237,7 @@ def adapt(model: Any, training: AnyExamples) -> None:
         if hasattr(layer, "adapt_to"):
             layer.adapt_to(*arrays)
         else:
-            rows, members = class_members(training.truth)
+            rows, members = class_members(training.targets)
             layer.adapt_to_classes(*(array[rows] for array in arrays), members)
 
 

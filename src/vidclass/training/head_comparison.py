@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from vidclass.config import RunConfig
 from vidclass.data.manifest import Manifest
+from vidclass.tasks.single_label import SingleLabelTask
 from vidclass.training.data import Examples
 from vidclass.training.fit import fit_head
 from vidclass.training.holdout import spare_validation
@@ -66,14 +67,14 @@ class HeldOut:
 
     Attributes:
         probabilities: (N,K); NaN for the clips of folds that it did not take part in.
-        truth: (N,) their classes.
+        targets: (N,) their classes.
         groups: (N,) numbers of their groups.
         folds: In how many folds it took part.
         seconds: What its trainings took.
     """
 
     probabilities: NDArray[np.float64]
-    truth: NDArray[np.int64]
+    targets: NDArray[np.int64]
     groups: NDArray[np.int64]
     folds: int = 0
     seconds: float = 0.0
@@ -87,12 +88,12 @@ class HeldOut:
     def accuracy(self) -> float:
         """Share of those clips that it named rightly."""
         asked = self.asked
-        return float((self.probabilities[asked].argmax(1) == self.truth[asked]).mean())
+        return float((self.probabilities[asked].argmax(1) == self.targets[asked]).mean())
 
     @property
     def losses(self) -> NDArray[np.float64]:
         """(N,) the log loss of each clip; NaN as in `probabilities`."""
-        right = self.probabilities[np.arange(len(self.truth)), self.truth]
+        right = self.probabilities[np.arange(len(self.targets)), self.targets]
         return -np.log(np.maximum(right, _LEAST_PROBABILITY))
 
     @property
@@ -144,7 +145,7 @@ def race(
                     name, clips, data, config, others=others, asked=asked
                 )
             seconds = time.monotonic() - started
-            so_far = HeldOut(probabilities, data.truth, groups, index + 1, seconds)
+            so_far = HeldOut(probabilities, data.targets, groups, index + 1, seconds)
             progress("compare", place * len(folds) + index + 1, len(names) * len(folds))
             if head is None and index + 1 < len(folds) and _hopeless(so_far, found):
                 break
@@ -168,7 +169,7 @@ def _fitted(
         name,
         data.at(training),
         training_of(config, name),
-        classes=len(clips.labels),
+        task=SingleLabelTask(tuple(clips.labels)),
         validation=None if validation is None else data.at(validation),
     )
     return fitted.probabilities(data.at(asked))

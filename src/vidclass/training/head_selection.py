@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from vidclass.config import RunConfig
 from vidclass.data.manifest import Manifest
 from vidclass.data.splits import fold_assignments
-from vidclass.errors import SplitError
-from vidclass.tasks.label_scheme import LabelScheme
+from vidclass.errors import ConfigError, SplitError
+from vidclass.heads.registry import heads, parse_head
+from vidclass.tasks.base import LabelTask
 from vidclass.training.data import AnyExamples, Examples, in_memory
 from vidclass.training.head_comparison import Difference, HeldOut, race
 from vidclass.training.presets import DEFAULT_HEAD, candidates
@@ -74,7 +75,7 @@ def choose_head(
     data: AnyExamples,
     config: RunConfig,
     *,
-    scheme: LabelScheme | None = None,
+    task: LabelTask,
     progress: Progress = no_progress,
 ) -> HeadChoice:
     """The simplest head that is as good as the best, by grouped cross-validation.
@@ -89,7 +90,7 @@ def choose_head(
         clips: The clips that may be looked at: no test clip must be among them.
         data: Their features, in the same order.
         config: Which heads, and how each is fitted.
-        scheme: What labels mean; None for one class a clip.
+        task: Label task.
         progress: Told of the stage `compare`.
     """
     names = candidates(config.head)
@@ -97,12 +98,12 @@ def choose_head(
         return HeadChoice((config.head,), ASKED_FOR)
     if len(names) == 1:
         return HeadChoice(names, "no other was named")
-    if scheme is not None and scheme.kind != "single-label":
-        return HeadChoice((_fallback(names),), f"{scheme.kind} heads are not compared")
+    if not task.targets_are_indices:
+        return HeadChoice((_fallback(names),), f"{task.kind} heads are not compared")
     rows = _sample(clips, config.training.seed)
     part, sampled = Manifest(clips.table[rows.tolist()]), in_memory(data, rows)
-    truth = np.array([part.labels.index(label) for label in part.table["label"]], np.int64)
-    sampled = replace(sampled, truth=truth, labels=tuple(part.labels))
+    targets = task.with_labels(part.labels).targets(part.table["label"])
+    sampled = replace(sampled, targets=targets)
     try:
         assigned = _folds(part, config.training.seed)
     except SplitError as error:
@@ -111,6 +112,24 @@ def choose_head(
         names, part, sampled, config, groups=_groups(part), assigned=assigned, progress=progress
     )
     return choice(found, {name: _parameters(name, sampled, len(part.labels)) for name in names})
+
+
+def require_head_for(head: str, task: LabelTask) -> None:
+    """Refuse heads whose logits of different classes depend on one another for several labels.
+
+    Raises:
+        ConfigError: it is such a head, and the task is multi-label; or there is no such head.
+    """
+    if not task.multi_label:
+        return
+    names = candidates(head)
+    head = head if names is None else _fallback(names)
+    if not parse_head(head)[0].independent:
+        suitable = sorted(name for name, other in heads().items() if other.independent)
+        raise ConfigError(
+            f"head={head!r} shares out one probability among all classes, so that no two of them "
+            f"could be sure at once: for several labels a clip choose one of {suitable}."
+        )
 
 
 def _fallback(names: Sequence[str]) -> str:

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vidclass.bundle.read import softmax
+from vidclass.tasks.activations import softmax
+from vidclass.tasks.base import LabelTask
+from vidclass.tasks.losses import UNBALANCED
 from vidclass.training.data import AnyExamples, Examples, in_memory, joined
 from vidclass.training.fit import FittedHead
-from vidclass.training.losses import UNBALANCED
 
 # Clips that go through the pooling at a time: one size, so that it is compiled once.
 _BATCH = 64
@@ -34,7 +35,7 @@ class ExactHead:
     def __init__(self, model: Any, pooled: NDArray[np.float32], examples: Examples) -> None:
         self.model = model
         self._pooled = pooled
-        self._truth = examples.truth
+        self._targets = examples.targets
 
     @classmethod
     def of(cls, head: str, examples: Examples, *, classes: int) -> ExactHead | None:
@@ -66,14 +67,14 @@ class ExactHead:
 
         *_, standardise, last = self.model.layers
         standardise.adapt_to(self._pooled[rows])
-        truth = self._truth[rows]
-        counts = np.bincount(truth)
+        targets = self._targets[rows]
+        counts = np.bincount(targets)
         counts = counts[counts > 0]
         weights = "balanced" if counts.max() >= UNBALANCED * counts.min() else None
         solver = LogisticRegression(
             C=_INVERSE_PENALTY, class_weight=weights, max_iter=_MOST_ITERATIONS, tol=1e-3
         )
-        solver.fit(self._standardised(rows), truth)
+        solver.fit(self._standardised(rows), targets)
         kernel = np.zeros(last.kernel.shape, np.float32)
         # A class without clips is as good as impossible.
         bias = np.full(last.bias.shape, _IMPOSSIBLE, np.float32)
@@ -93,7 +94,7 @@ class ExactHead:
 
 
 def fit_exactly(
-    head: str, training: AnyExamples, *, classes: int, validation: AnyExamples | None = None
+    head: str, training: AnyExamples, *, task: LabelTask, validation: AnyExamples | None = None
 ) -> FittedHead | None:
     """Solve a linear head; None where it is not linear in fixed views, or the clips are too many.
 
@@ -105,27 +106,27 @@ def fit_exactly(
         return None
     together = training if validation is None else joined(training, validation)
     together = in_memory(together, np.arange(len(together)))
-    exact = ExactHead.of(head, together, classes=classes)
+    exact = ExactHead.of(head, together, classes=len(task.labels))
     if exact is None:
         return None
     rows, held = np.arange(count), np.arange(count, len(together))
     exact.fit(rows)
-    history = {"epoch": 1.0, **_score(exact, rows, training.truth, "")}
+    history = {"epoch": 1.0, **_score(exact, rows, training.targets, "")}
     if validation is None:
-        return FittedHead(exact.model, [history], 1, exact=True)
-    history |= _score(exact, held, validation.truth, "val_")
-    found = exact.probabilities(held)
+        return FittedHead(exact.model, task, [history], 1, exact=True)
+    history |= _score(exact, held, validation.targets, "val_")
+    measured = (validation.targets, exact.probabilities(held))
     exact.fit(np.arange(len(together)))
-    return FittedHead(exact.model, [history], 1, (validation.truth, found), exact=True)
+    return FittedHead(exact.model, task, [history], 1, measured, exact=True)
 
 
 def _score(
-    exact: ExactHead, rows: NDArray[np.int64], truth: NDArray[np.int64], prefix: str
+    exact: ExactHead, rows: NDArray[np.int64], y_true: NDArray[np.int64], prefix: str
 ) -> dict[str, float]:
     found = exact.probabilities(rows)
-    right = found[np.arange(len(truth)), truth]
+    right = found[np.arange(len(y_true)), y_true]
     return {
-        f"{prefix}accuracy": float((found.argmax(1) == truth).mean()),
+        f"{prefix}accuracy": float((found.argmax(1) == y_true).mean()),
         f"{prefix}loss": float(-np.log(np.maximum(right, 1e-12)).mean()),
     }
 

@@ -10,22 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidclass.bundle.read import Bundle
-from vidclass.bundle.write import TrainedMember, write_bundle
-from vidclass.config import RunConfig, SplitConfig, TaskConfig
+from vidclass.bundle.write import TrainedHead, write_bundle
+from vidclass.config import RunConfig, SplitConfig
 from vidclass.data.manifest import Manifest
 from vidclass.data.splits import split_clips, tail_validation
 from vidclass.errors import SplitError
 from vidclass.features.extract import Extraction
 from vidclass.features.extractor import require_backbone
-from vidclass.features.grouping import regrouped
-from vidclass.tasks.answers import AnswerRule
-from vidclass.tasks.label_scheme import label_scheme, resolved_task, task_notes
+from vidclass.features.near_duplicates import assign_groups
+from vidclass.tasks.base import LabelTask
 from vidclass.tasks.metrics import Metrics
-from vidclass.tasks.score import score
+from vidclass.tasks.resolve import resolve_task
 from vidclass.training.ensemble import FittedMembers, fit_members
 from vidclass.training.examples import grouped_manifest
+from vidclass.training.head_selection import require_head_for
 from vidclass.training.run_folder import SPLIT, RunResult, RunWriter
-from vidclass.training.targets import answer_rule, check_head
 from vidclass.training.views import View, see, seen_clips, swapped_classes
 from vidclass.types import Progress, no_progress
 
@@ -64,21 +63,21 @@ def train(
     )
     extraction = views[0].extraction
     clips = _split(writer, extraction)
-    scheme = label_scheme(clips, task)
+    task = task.with_labels(clips.labels)
     parts = _parts(clips)
-    seen = seen_clips(views, scheme, config)
+    seen = seen_clips(views, task, config)
     fitted = fit_members(
         seen,
         clips,
         config,
         training=parts["train"],
         validation=parts.get("validation"),
-        scheme=scheme,
+        task=task,
         progress=progress,
     )
-    rule, rule_notes = answer_rule(scheme, fitted.validation, task)
+    task, calibration_notes = task.calibrated(fitted.validation, config.task)
     learned = _learned_from(parts, config)
-    _save(writer, clips, views, fitted, rule=rule, learned_from=learned)
+    _save(writer, clips, views, fitted, task=task, learned_from=learned)
     metrics = _measure(writer.bundle, views, clips, fitted)
     sizes = {name: len(part) for name, part in parts.items()}
     notes = (
@@ -86,6 +85,8 @@ def train(
         *extraction.notes,
         *seen[0].plain.notes,
         *extraction.failure_counts().notes(),
+        *task.notes(clips.table["label"].to_list()),
+        *calibration_notes,
     )
     result = RunResult(
         writer.folder,
@@ -95,7 +96,7 @@ def train(
         _best_epoch(fitted),
         fitted.choices,
         extraction,
-        (*notes, *extraction.failure_counts().notes(), *task_notes(clips, task), *rule_notes),
+        notes,
     )
     writer.finish(result, seconds=time.monotonic() - started)
     return result
@@ -103,12 +104,12 @@ def train(
 
 def _prepare(
     manifest: Manifest, writer: RunWriter, *, overwrite: bool
-) -> tuple[Manifest, TaskConfig]:
+) -> tuple[Manifest, LabelTask]:
     """Refuse before the work; then the folder is made.  Returns the clips with their groups."""
     config = writer.config
-    manifest = regrouped(manifest, config.split)
-    task = resolved_task(manifest, config.task)
-    check_head(config.head, task)
+    manifest = assign_groups(manifest, config.split)
+    task = resolve_task(manifest, config.task)
+    require_head_for(config.head, task)
     divide(manifest, config.split, seed=config.training.seed)
     for view in config.views:
         require_backbone(view)
@@ -176,7 +177,7 @@ def _save(
     views: Sequence[View],
     fitted: FittedMembers,
     *,
-    rule: AnswerRule,
+    task: LabelTask,
     learned_from: int,
 ) -> None:
     """Write the heads, their histories and the bundle; remove what a former run has left."""
@@ -187,16 +188,15 @@ def _save(
         writer.write_history(model.history, best, index=index)
         weights = writer.save_head(model.model, index=index)
         view = views[member.view]
-        trained.append(TrainedMember(member.head, weights, view.extractor, view.mirror_extractor))
+        trained.append(TrainedHead(member.head, weights, view.extractor, view.mirror_extractor))
     writer.write_choices(fitted.choices)
     write_bundle(
         writer.bundle,
         trained,
-        labels=rule.scheme.labels,
-        swap=swapped_classes(rule.scheme.labels, writer.config.swap_labels).tolist(),
+        task=task,
+        swap=swapped_classes(task.labels, writer.config.swap_labels).tolist(),
         data_fingerprint=clips.fingerprint,
         trained_on=learned_from,
-        rule=rule,
     )
     writer.remove_former()
 
@@ -206,23 +206,23 @@ def _measure(
 ) -> dict[str, Metrics]:
     """Metrics of the bundle itself on the test clips; on validation clips, of the best epoch."""
     bundle, extraction = Bundle.load(path), views[0].extraction
-    rule = bundle.rule
+    task = bundle.task
     splits = np.array(clips.table["split"].to_list())
     rows = np.flatnonzero(splits == "test")
     metrics = {}
     if fitted.validation is not None:
-        truth, probabilities = fitted.validation
-        lost = extraction.failure_counts(split="validation").as_metrics()
-        metrics["validation"] = score(rule, probabilities, truth, lost=lost)
+        y_true, probabilities = fitted.validation
+        failures = extraction.failure_counts(split="validation").as_metrics()
+        metrics["validation"] = task.metrics(probabilities, y_true, failures=failures)
     if len(rows):
         label_of = clips.table["label"].to_list()
-        truth = rule.scheme.truth(label_of[row] for row in rows.tolist())
+        y_true = task.targets(label_of[row] for row in rows.tolist())
         seen = [
-            each.readable()[1].at(rows)
+            each.readable.at(rows)
             for member in fitted.members
             for each in (views[member.view].extraction, views[member.view].mirrored)
             if each is not None
         ]
-        lost = extraction.failure_counts(split="test").as_metrics()
-        metrics["test"] = score(rule, bundle.probabilities(*seen), truth, lost=lost)
+        failures = extraction.failure_counts(split="test").as_metrics()
+        metrics["test"] = task.metrics(bundle.probabilities(*seen), y_true, failures=failures)
     return metrics

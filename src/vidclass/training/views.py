@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidclass._core.execution import ExecutionOptions
-from vidclass.config import FeatureConfig, RunConfig, TaskConfig
+from vidclass.config import FeatureConfig, RunConfig
 from vidclass.data.manifest import Manifest
 from vidclass.errors import ConfigError, require_choice
 from vidclass.features.extract import Extraction, extract_all
 from vidclass.features.extractor import FeatureExtractor, feature_extractor
 from vidclass.features.store.stored_clips import MEMORY_VARIABLE
-from vidclass.tasks.label_scheme import LabelScheme, label_scheme
+from vidclass.tasks.base import LabelTask
 from vidclass.training.data import AnyExamples, Examples
 from vidclass.training.examples import examples
 from vidclass.types import Progress
@@ -73,7 +73,7 @@ def see(
     manifest: Manifest,
     config: RunConfig,
     *,
-    task: TaskConfig,
+    task: LabelTask,
     store_folder: Path | None,
     progress: Progress,
     strict: bool,
@@ -81,13 +81,11 @@ def see(
 ) -> list[View]:
     """Extract what every view of a run needs, mirror images included.
 
-    The kind of the task is said.
-
     Raises:
         ConfigError, WeightsError, StoreError, StoppedError: as `feature_extractor` and `extract`.
     """
     # Refuse before the work.
-    swapped_classes(label_scheme(manifest, task).labels, config.swap_labels)
+    swapped_classes(task.labels, config.swap_labels)
     plain = [feature_extractor(view, manifest, progress=progress) for view in config.views]
     flipped = [
         feature_extractor(mirror_image(view), manifest, progress=progress)
@@ -107,17 +105,17 @@ def see(
     ]
 
 
-def seen_clips(views: Sequence[View], scheme: LabelScheme, config: RunConfig) -> list[SeenClips]:
+def seen_clips(views: Sequence[View], task: LabelTask, config: RunConfig) -> list[SeenClips]:
     """The readable clips as arrays, view by view."""
-    swap = swapped_classes(scheme.labels, config.swap_labels)
+    swap = swapped_classes(task.labels, config.swap_labels)
     seen = []
     for view in views:
         steps = view.extractor.steps
-        plain, mirrored = examples(view.extraction, scheme, steps), None
+        plain, mirrored = examples(view.extraction, task, steps), None
         if view.mirrored is not None:
-            images = examples(view.mirrored, scheme, steps)
-            truth = swap[images.truth] if images.truth.ndim == 1 else images.truth[:, swap]
-            mirrored = replace(images, truth=truth)
+            images = examples(view.mirrored, task, steps)
+            rows = images.targets
+            mirrored = replace(images, targets=swap[rows] if rows.ndim == 1 else rows[:, swap])
         seen.append(SeenClips(plain, mirrored, swap))
     return seen
 

@@ -36,12 +36,12 @@ def test_spans_in_both_forms(tmp_path: Path, name: str, content: object) -> None
     touch(tmp_path, "Jump/a.mov")
     path = write(tmp_path, name, content)
     assert create_ml.accepts(path)
-    found = create_ml.read(path, PLAIN)
-    assert rows(found, tmp_path, *SPAN) == [
+    clips = create_ml.read(path, PLAIN)
+    assert rows(clips, tmp_path, *SPAN) == [
         ("Jump/a.mov", "Jump", 0.0, 1.5),
         ("a.mov", "Squat", 1.0, 63.25),
     ]
-    assert found.notes == ()
+    assert clips.notes == ()
 
 
 @pytest.mark.parametrize(

@@ -87,9 +87,9 @@ def test_a_frame_of_a_thinned_task_stands_for_several(tmp_path: Path) -> None:
 def test_the_video_is_looked_for(tmp_path: Path) -> None:
     touch(tmp_path, "away/a.mp4")
     path = write(tmp_path, "b.xml", xml(track((0, 0))))
-    found = cvat.read(path, ReadOptions(fps=25, root=tmp_path / "away"))
-    assert rows(found, tmp_path)[0][0] == "away/a.mp4"
-    assert found.notes == ("b.xml: frame numbers are read with fps=25.",)
+    clips = cvat.read(path, ReadOptions(fps=25, root=tmp_path / "away"))
+    assert rows(clips, tmp_path)[0][0] == "away/a.mp4"
+    assert clips.notes == ("b.xml: frame numbers are read with fps=25.",)
 
 
 def test_the_rate_must_be_given(tmp_path: Path) -> None:
@@ -166,6 +166,8 @@ def test_stretches_hold_exactly_the_visible_frames(shapes: dict[int, bool]) -> N
     for frame in range(max(shapes) + 1):
         visible = shapes.get(frame, visible)
         frames |= {frame} if visible else set()
-    found = list(cvat._stretches(shapes, 1))
-    assert {frame for first, stop in found for frame in range(first, stop)} == frames
-    assert all(stop < first for (_, stop), (first, _) in zip(found, found[1:], strict=False))
+    stretches = list(cvat.visible_stretches(shapes, 1))
+    assert {frame for first, stop in stretches for frame in range(first, stop)} == frames
+    assert all(
+        stop < first for (_, stop), (first, _) in zip(stretches, stretches[1:], strict=False)
+    )

@@ -38,8 +38,13 @@ def test_class_folders_are_read_at_any_depth(touch: Touch) -> None:
 def test_split_folders_fill_the_split(touch: Touch, word: str) -> None:
     root = touch("train/a/1.mp4", "train/b/2.mp4", f"{word}/a/3.mp4", "test/b/4.mp4", "doc/x.txt")
     manifest = Manifest.from_source(str(root))
-    found = {clip.video.name: clip.split for clip in manifest.clips()}
-    assert found == {"1.mp4": "train", "2.mp4": "train", "3.mp4": "validation", "4.mp4": "test"}
+    split_by_name = {clip.video.name: clip.split for clip in manifest.clips()}
+    assert split_by_name == {
+        "1.mp4": "train",
+        "2.mp4": "train",
+        "3.mp4": "validation",
+        "4.mp4": "test",
+    }
     assert names(manifest.where(split="validation")) == ["3.mp4"]
 
 
@@ -96,7 +101,7 @@ def test_a_folder_that_cannot_be_read_is_named(
         Manifest.from_source(root)
 
 
-def test_frame_folders_are_videos_with_a_given_rate(write: Write) -> None:
+def test_image_sequences_are_videos_with_a_given_rate(write: Write) -> None:
     for label in ("run", "wave"):
         for number in (1, 2):
             write(f"clips/{label}/first/img_{number:05}.jpg")

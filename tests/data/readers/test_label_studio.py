@@ -56,8 +56,8 @@ def test_frames_count_from_1_and_the_end_belongs_to_the_range(tmp_path: Path) ->
 
 
 def test_overlapping_regions_stay_apart(tmp_path: Path) -> None:
-    found = spans(tmp_path, region(1, 10, "Run"), region(5, 15, "Wave"))
-    assert [row[1:] for row in found] == [("Run", 0.0, 1.0), ("Wave", 0.4, 1.5)]
+    clips = spans(tmp_path, region(1, 10, "Run"), region(5, 15, "Wave"))
+    assert [row[1:] for row in clips] == [("Run", 0.0, 1.0), ("Wave", 0.4, 1.5)]
 
 
 def test_the_same_range_is_joined_on_demand(tmp_path: Path) -> None:
@@ -78,17 +78,17 @@ def test_choices_are_labels_of_the_whole_video(tmp_path: Path) -> None:
 def test_audio_regions_are_in_seconds(tmp_path: Path) -> None:
     value = {"start": 1.5, "end": 2.25, "channel": 0, "labels": ["Trick"]}
     path = [task(annotation({"type": "labels", "value": value}))]
-    found = read(tmp_path, *path, options=ReadOptions())
-    assert rows(found, tmp_path, *SPAN) == [("abcd1234-a.mp4", "Trick", 1.5, 2.25)]
+    clips = read(tmp_path, *path, options=ReadOptions())
+    assert rows(clips, tmp_path, *SPAN) == [("abcd1234-a.mp4", "Trick", 1.5, 2.25)]
     assert label_studio.accepts(tmp_path / "x.json")
 
 
 def test_the_rate_of_the_task_comes_before_the_option(tmp_path: Path) -> None:
     box = {"framesCount": 100, "duration": 4.0, "sequence": [], "labels": ["Car"]}
     entry = task(annotation(region(1, 25, "Run"), {"type": "videorectangle", "value": box}))
-    found = read(tmp_path, entry)
-    assert rows(found, tmp_path, *SPAN)[0][1:] == ("Run", 0.0, 1.0)
-    assert found.notes == ("1 result of other kinds ignored.",)
+    clips = read(tmp_path, entry)
+    assert rows(clips, tmp_path, *SPAN)[0][1:] == ("Run", 0.0, 1.0)
+    assert clips.notes == ("1 result of other kinds ignored.",)
 
 
 def test_frames_without_a_rate_are_refused(tmp_path: Path) -> None:
@@ -123,9 +123,9 @@ def test_json_min(tmp_path: Path) -> None:
 def test_entries_of_json_min_with_one_id_are_one_task(tmp_path: Path) -> None:
     first = {"id": 1, "video": "a.mp4", "annotation_id": 5, "choice": "Run", "updated_at": "2"}
     later = {**first, "choice": "Wave", "updated_at": "3"}
-    found = read(tmp_path, later, first)
-    assert rows(found, tmp_path) == [("a.mp4", "Wave")]
-    assert "annotations disagree on 'a.mp4'." in found.notes
+    clips = read(tmp_path, later, first)
+    assert rows(clips, tmp_path) == [("a.mp4", "Wave")]
+    assert "annotations disagree on 'a.mp4'." in clips.notes
 
 
 @pytest.mark.parametrize(
@@ -149,12 +149,12 @@ def test_what_a_file_may_be_called(reference: str, names: tuple[str, ...]) -> No
     assert video_names(reference) == names
 
 
-@pytest.mark.parametrize("place", ["abcd1234-a.mp4", "a.mp4", "Run/a.mp4"])
-def test_uploads_are_found_with_and_without_their_prefix(tmp_path: Path, place: str) -> None:
-    touch(tmp_path, f"root/{place}")
+@pytest.mark.parametrize("location", ["abcd1234-a.mp4", "a.mp4", "Run/a.mp4"])
+def test_uploads_are_found_with_and_without_their_prefix(tmp_path: Path, location: str) -> None:
+    touch(tmp_path, f"root/{location}")
     options = ReadOptions(root=tmp_path / "root")
-    found = read(tmp_path, task(annotation(choices("Run"))), options=options)
-    assert rows(found, tmp_path) == [(f"root/{place}", "Run")]
+    clips = read(tmp_path, task(annotation(choices("Run"))), options=options)
+    assert rows(clips, tmp_path) == [(f"root/{location}", "Run")]
 
 
 def test_two_uploads_that_are_one_file_are_noted(tmp_path: Path) -> None:
@@ -173,9 +173,9 @@ def test_the_video_is_the_text_that_names_one(tmp_path: Path) -> None:
 def test_cancelled_and_empty_tasks_are_counted(tmp_path: Path) -> None:
     cancelled = annotation(choices("Wave"), was_cancelled=True)
     good = task(annotation(choices("Run")), cancelled)
-    found = read(tmp_path, good, task(), task(annotation()), task(cancelled))
-    assert rows(found, tmp_path) == [("abcd1234-a.mp4", "Run")]
-    assert found.notes == (
+    clips = read(tmp_path, good, task(), task(annotation()), task(cancelled))
+    assert rows(clips, tmp_path) == [("abcd1234-a.mp4", "Run")]
+    assert clips.notes == (
         "2 cancelled annotations left out.",
         "3 tasks without labels left out.",
     )
@@ -186,9 +186,9 @@ def test_the_last_annotation_counts(tmp_path: Path) -> None:
         annotation(choices("new"), updated_at="2024-05-02T10:00:00Z"),
         annotation(choices("old"), updated_at="2024-05-01T10:00:00Z"),
     )
-    found = read(tmp_path, entry)
-    assert rows(found, tmp_path) == [("abcd1234-a.mp4", "new")]
-    assert found.notes == (
+    clips = read(tmp_path, entry)
+    assert rows(clips, tmp_path) == [("abcd1234-a.mp4", "new")]
+    assert clips.notes == (
         "1 task with several annotations: the ground truth or the last one counts.",
         "annotations disagree on 'a.mp4'.",
     )
@@ -196,8 +196,8 @@ def test_the_last_annotation_counts(tmp_path: Path) -> None:
 
 def test_the_ground_truth_comes_first_and_agreement_is_no_note(tmp_path: Path) -> None:
     truth = annotation(choices("a"), updated_at="1", ground_truth=True)
-    found = read(tmp_path, task(truth, annotation(choices("b"), updated_at="2")))
-    assert rows(found, tmp_path) == [("abcd1234-a.mp4", "a")]
+    clips = read(tmp_path, task(truth, annotation(choices("b"), updated_at="2")))
+    assert rows(clips, tmp_path) == [("abcd1234-a.mp4", "a")]
     assert len(read(tmp_path, task(truth, annotation(choices("a")))).notes) == 1
 
 

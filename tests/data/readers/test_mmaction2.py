@@ -23,9 +23,9 @@ def test_a_line_is_a_video_and_the_number_of_its_class(tmp_path: Path, line: str
     write(tmp_path, "label_map_k3.txt", NAMES)
     path = write(tmp_path, "list.txt", f"\n{line}\n")
     assert mmaction2.accepts(path)
-    found = mmaction2.read(path, PLAIN)
-    assert [(v.lower(), label) for v, label in rows(found, tmp_path)] == [("a b/1.mp4", "jump")]
-    assert found.notes == ("names of classes taken from 'label_map_k3.txt'.",)
+    clips = mmaction2.read(path, PLAIN)
+    assert [(v.lower(), label) for v, label in rows(clips, tmp_path)] == [("a b/1.mp4", "jump")]
+    assert clips.notes == ("names of classes taken from 'label_map_k3.txt'.",)
 
 
 def test_several_numbers_are_several_classes(tmp_path: Path) -> None:
@@ -34,14 +34,14 @@ def test_several_numbers_are_several_classes(tmp_path: Path) -> None:
     assert rows(mmaction2.read(path, PLAIN), tmp_path) == [("1.mp4", "jump|run"), ("2.mp4", "wave")]
 
 
-def test_folders_of_pictures_have_the_given_rate(tmp_path: Path) -> None:
+def test_image_sequences_have_the_given_rate(tmp_path: Path) -> None:
     touch(tmp_path, "rawframes_train/clip a/img_00001.jpg")
     path = write(tmp_path, "train_list.txt", "clip a 163 1\nclip2 5 1 2\n")
     with pytest.raises(ManifestError, match=r"train_list\.txt lists image sequences: .* fps=25"):
         mmaction2.read(path, PLAIN)
     names = write(tmp_path, "names.json", ["a", "b", "c"])
-    found = mmaction2.read(path, ReadOptions(fps=12.5, labels=names))
-    assert rows(found, tmp_path, "fps") == [("clip a", "b", 12.5), ("clip2", "b|c", 12.5)]
+    clips = mmaction2.read(path, ReadOptions(fps=12.5, labels=names))
+    assert rows(clips, tmp_path, "fps") == [("clip a", "b", 12.5), ("clip2", "b|c", 12.5)]
     folder = mmaction2.read(tmp_path, ReadOptions(fps=12.5))
     assert rows(folder, tmp_path, "split") == [
         ("rawframes_train/clip a", "1", "train"),
@@ -64,10 +64,10 @@ def test_three_numbers_after_every_folder_are_noted(tmp_path: Path) -> None:
 
 def test_numbers_without_names_stay_numbers_with_a_note(tmp_path: Path) -> None:
     path = write(tmp_path, "list.txt", "1.mp4 7\n")
-    found = mmaction2.read(path, PLAIN)
-    assert rows(found, tmp_path) == [("1.mp4", "7")]
-    assert "classes are called by their numbers" in found.notes[0]
-    assert "with `labels`" in found.notes[0]
+    clips = mmaction2.read(path, PLAIN)
+    assert rows(clips, tmp_path) == [("1.mp4", "7")]
+    assert "classes are called by their numbers" in clips.notes[0]
+    assert "with `labels`" in clips.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -82,8 +82,8 @@ def test_numbers_without_names_stay_numbers_with_a_note(tmp_path: Path) -> None:
 def test_forms_of_a_file_of_names(tmp_path: Path, name: str, content: object) -> None:
     names = write(tmp_path / "else", name, content)
     path = write(tmp_path, "list.txt", "1.mp4 0\n2.mp4 2\n")
-    found = mmaction2.read(path, ReadOptions(labels=names))
-    assert rows(found, tmp_path) == [("1.mp4", "run"), ("2.mp4", "2 people")]
+    clips = mmaction2.read(path, ReadOptions(labels=names))
+    assert rows(clips, tmp_path) == [("1.mp4", "run"), ("2.mp4", "2 people")]
 
 
 def test_a_map_beside_the_list_is_found(tmp_path: Path) -> None:
@@ -164,8 +164,8 @@ def test_one_of_several_official_splits(tmp_path: Path) -> None:
     for number in (1, 2):
         write(tmp_path, f"u_train_split_{number}_videos.txt", f"{number}.mp4 0\n")
         write(tmp_path, f"u_val_split_{number}_videos.txt", f"v{number}.mp4 0\n")
-    found = mmaction2.read(tmp_path, ReadOptions(official_split=2))
-    assert [row[0] for row in rows(found, tmp_path)] == ["2.mp4", "v2.mp4"]
+    clips = mmaction2.read(tmp_path, ReadOptions(official_split=2))
+    assert [row[0] for row in rows(clips, tmp_path)] == ["2.mp4", "v2.mp4"]
     with pytest.raises(ManifestError, match=r"has 2 lists for train: 'u_train_split_1_v.* Keep on"):
         mmaction2.read(tmp_path, PLAIN)
 
@@ -173,8 +173,8 @@ def test_one_of_several_official_splits(tmp_path: Path) -> None:
 def test_root_comes_first(tmp_path: Path) -> None:
     touch(tmp_path, "1.mp4", "away/1.mp4")
     path = write(tmp_path, "list.txt", "1.mp4 0\n9.mp4 0\n")
-    found = mmaction2.read(path, ReadOptions(root=tmp_path / "away"))
-    assert [row[0] for row in rows(found, tmp_path)] == ["away/1.mp4", "away/9.mp4"]
+    clips = mmaction2.read(path, ReadOptions(root=tmp_path / "away"))
+    assert [row[0] for row in rows(clips, tmp_path)] == ["away/1.mp4", "away/9.mp4"]
 
 
 @pytest.mark.parametrize(

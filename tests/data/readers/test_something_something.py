@@ -33,23 +33,23 @@ def test_the_class_is_the_template_without_brackets(tmp_path: Path) -> None:
 
 def test_a_missing_clip_is_expected_as_webm_under_root(tmp_path: Path) -> None:
     path = write(tmp_path / "labels", "train.json", [FOLDING])
-    found = ss.read(path, ReadOptions(root=tmp_path / "clips"))
-    assert rows(found, tmp_path) == [("clips/42.webm", "Folding something")]
+    clips = ss.read(path, ReadOptions(root=tmp_path / "clips"))
+    assert rows(clips, tmp_path) == [("clips/42.webm", "Folding something")]
 
 
 def test_clips_beside_the_folder_of_lists_are_found(tmp_path: Path) -> None:
     touch(tmp_path, "20bn-something-something-v2/42.webm")
     path = write(tmp_path / "labels", "train.json", [FOLDING])
-    found = ss.read(path, PLAIN)
-    assert rows(found, tmp_path)[0][0] == "20bn-something-something-v2/42.webm"
+    clips = ss.read(path, PLAIN)
+    assert rows(clips, tmp_path)[0][0] == "20bn-something-something-v2/42.webm"
 
 
-def test_version_1_has_csv_and_folders_of_pictures(tmp_path: Path) -> None:
+def test_version_1_has_csv_and_image_sequences(tmp_path: Path) -> None:
     touch(tmp_path, "20bn-something-something-v1/100218/00001.jpg")
     path = write(tmp_path, "something-something-v1-train.csv", "100218;Folding something\n")
     assert ss.accepts(path)
-    found = ss.read(path, ReadOptions(fps=12))
-    assert rows(found, tmp_path, "fps") == [
+    clips = ss.read(path, ReadOptions(fps=12))
+    assert rows(clips, tmp_path, "fps") == [
         ("20bn-something-something-v1/100218", "Folding something", 12.0)
     ]
     with pytest.raises(ManifestError, match=r"v1-train\.csv are image sequences: .* fps=25"):
@@ -62,12 +62,12 @@ def test_a_folder_of_lists_gives_splits(tmp_path: Path) -> None:
     write(tmp_path, "something-something-v2-test.json", [{"id": "7"}])
     write(tmp_path, "labels.json", {"Folding something": "0"})
     assert ss.accepts(tmp_path)
-    found = ss.read(tmp_path, PLAIN)
-    assert rows(found, tmp_path, "split") == [
+    clips = ss.read(tmp_path, PLAIN)
+    assert rows(clips, tmp_path, "split") == [
         ("78687.webm", "Holding something next to something", "train"),
         ("42.webm", "Folding something", "validation"),
     ]
-    assert found.notes == (
+    assert clips.notes == (
         "something-something-v2-test.json left out: it has no templates.",
         "classes that are not in labels.json: 'Holding something next to something'.",
     )
@@ -77,8 +77,8 @@ def test_answers_to_the_test_set_are_its_list(tmp_path: Path) -> None:
     write(tmp_path, "train.json", [HOLDING])
     write(tmp_path, "test.json", [{"id": "7"}])
     write(tmp_path, "test-answers.csv", "7;Folding something\n")
-    found = ss.read(tmp_path, PLAIN)
-    assert rows(found, tmp_path, "split")[1] == ("7.webm", "Folding something", "test")
+    clips = ss.read(tmp_path, PLAIN)
+    assert rows(clips, tmp_path, "split")[1] == ("7.webm", "Folding something", "test")
 
 
 def test_two_lists_for_one_split_are_refused(tmp_path: Path) -> None:

@@ -108,12 +108,12 @@ def test_a_table_that_cannot_be_read_is_named(
 
 
 @pytest.mark.parametrize(
-    "place", ["1.mp4", "train/1.mp4", "training/1.mp4", "clips/1.mp4", "Käse/1.mp4"]
+    "location", ["1.mp4", "train/1.mp4", "training/1.mp4", "clips/1.mp4", "Käse/1.mp4"]
 )
-def test_videos_are_looked_for(touch: Touch, place: str) -> None:
-    folder = touch(place, "2.mp4")
+def test_videos_are_looked_for(touch: Touch, location: str) -> None:
+    folder = touch(location, "2.mp4")
     text = "video,label,split\n1.mp4,Käse,train\n2.mp4,b,train\n"
-    assert Manifest.from_source(table(folder, text)).clips()[0].video == folder / place
+    assert Manifest.from_source(table(folder, text)).clips()[0].video == folder / location
 
 
 def test_root_comes_first_and_absolute_paths_stay(touch: Touch) -> None:
@@ -259,7 +259,7 @@ def test_json_lines_that_are_wrong(write: Write, text: str, message: str) -> Non
         Manifest.from_source(write("clips.jsonl", text))
 
 
-def test_a_table_gives_each_frame_folder_its_rate(write: Write, tmp_path: Path) -> None:
+def test_a_table_gives_each_image_sequence_its_rate(write: Write, tmp_path: Path) -> None:
     for name in ("a", "b"):
         write(f"{name}/000001.png")
     table = write("clips.csv", "video,label,fps\na,run,25\nb,wave,\n")
@@ -275,9 +275,9 @@ def test_a_name_that_no_file_can_have_is_a_missing_file(tmp_path: Path) -> None:
     (tmp_path / "1.mp4").touch()
     table = tmp_path / "list.csv"
     table.write_text(f"video,label\n1.mp4,a\n{'x' * 5000}.mp4,b\n")
-    found = Manifest.from_source(table)
-    assert len(found.table) == 2
-    assert any("1 of 2" in note for note in found.notes), found.notes
+    manifest = Manifest.from_source(table)
+    assert len(manifest.table) == 2
+    assert any("1 of 2" in note for note in manifest.notes), manifest.notes
 
 
 def test_a_cell_beyond_all_measure_is_named(tmp_path: Path) -> None:

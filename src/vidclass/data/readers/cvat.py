@@ -37,7 +37,7 @@ from vidclass.data.readers.locate import (
     required_fps,
     rows_from_clips,
 )
-from vidclass.data.readers.reader import Reader, ReadOptions
+from vidclass.data.readers.reader import TABLE_OPTIONS, Reader, ReadOptions
 from vidclass.data.readers.text import read_head, read_text, require_valid, short_repr
 from vidclass.data.rows import Rows
 from vidclass.errors import ManifestError
@@ -131,11 +131,11 @@ def _tracked(path: Path, root: ElementTree.Element, step: int) -> Iterator[Stret
                 invalid.append(f"track {number} has <{short_repr(shape.tag)[1:-1]} {values}>")
             else:
                 shapes[int(frame)] = outside == "0"
-        yield from ((label, first, stop) for first, stop in _stretches(shapes, step))
+        yield from ((label, first, stop) for first, stop in visible_stretches(shapes, step))
     require_valid(path, "a shape must have a frame from 0, each once, and outside 0 or 1", invalid)
 
 
-def _stretches(shapes: dict[int, bool], step: int) -> Iterator[tuple[int, int]]:
+def visible_stretches(shapes: dict[int, bool], step: int) -> Iterator[tuple[int, int]]:
     """Yield first frame and frame after the last of each stretch in which a track is visible."""
     first: int | None = None
     for frame, visible in sorted(shapes.items()):
@@ -186,10 +186,4 @@ def _runs(frames: Iterable[int], step: int) -> Iterator[tuple[int, int]]:
         yield first, last + step
 
 
-READER = Reader(
-    "cvat",
-    "an export of CVAT (video 1.1)",
-    accepts,
-    read,
-    frozenset({"root", "fps", "multi_label"}),
-)
+READER = Reader("cvat", "an export of CVAT (video 1.1)", accepts, read, TABLE_OPTIONS)

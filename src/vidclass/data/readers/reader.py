@@ -8,6 +8,10 @@ from pathlib import Path
 
 from vidclass.data.rows import Rows
 
+# Options of `read_source` that readers of tables, and of official lists, use.
+TABLE_OPTIONS = frozenset({"root", "fps", "multi_label"})
+OFFICIAL_OPTIONS = frozenset({"root", "official_split"})
+
 
 @dataclass(frozen=True)
 class ReadOptions:
@@ -44,5 +48,5 @@ class Reader:
     description: str
     accepts: Callable[[Path], bool]
     read: Callable[[Path, ReadOptions], Rows]
-    options: frozenset[str]
+    options: frozenset[str] = frozenset()
     general: bool = False
