@@ -1,4 +1,4 @@
-"""A whole audit of tiny clips."""
+"""Whole audits of tiny clips."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ CONFIG = FeatureConfig(
 
 
 def kinds(audit: Audit) -> list[str]:
-    return [finding.kind for finding in audit.findings]
+    return [issue.kind for issue in audit.issues]
 
 
-def test_a_folder_with_trouble(tmp_path: Path) -> None:
+def test_a_folder_with_issues(tmp_path: Path) -> None:
     folder = write_set(tmp_path / "set", groups=3)
     shutil.copy(folder / "dark" / "v_dark_g00_c01.avi", folder / "light" / "v_light_g00_c02.avi")
     (folder / "dark" / "v_dark_g01_c02.avi").write_bytes(b"")
@@ -41,37 +41,39 @@ def test_a_folder_with_trouble(tmp_path: Path) -> None:
     [duplicates] = audit.duplicates
     names = [Path(audit.manifest.table["video"][row]).name for row in duplicates.rows]
     assert names == ["v_dark_g00_c01.avi", "v_light_g00_c02.avi"]
-    assert steps == {"look", "hash"}
-    assert [note.split(":")[0] for note in audit.not_looked_at] == [
-        "of each clip 3 frames were decoded",
-        "near duplicates and labels that may be wrong were not looked for",
+    assert steps == {"inspect", "hash"}
+    assert [note.split(":")[0] for note in audit.skipped] == [
+        "3 frames of each clip were decoded",
+        "near duplicates and wrong labels were not searched for",
     ]
-    assert all(look.strip for look in audit.looks if not look.failure)
+    assert all(each.thumbnail for each in audit.inspections if not each.failure)
 
 
 def test_a_sound_folder(tmp_path: Path) -> None:
     audit = check(read_for_check(write_set(tmp_path / "set")), store_folder=tmp_path / "store")
-    assert (audit.findings, audit.failures, audit.duplicates) == ((), [], ())
+    assert (audit.issues, audit.failures, audit.duplicates) == ((), [], ())
 
 
 @pytest.mark.slow
-def test_features_are_made_on_demand_and_used_when_stored(tiny_set: Path, tmp_path: Path) -> None:
+def test_features_are_extracted_on_demand_and_used_if_stored(
+    tiny_set: Path, tmp_path: Path
+) -> None:
     manifest = read_for_check(tiny_set)
     options = {"config": CONFIG, "store_folder": tmp_path / "store"}
     before = check(manifest, **options)  # type: ignore[arg-type]
     assert before.agreement is None
-    made = check(manifest, features=True, **options)  # type: ignore[arg-type]
-    assert made.agreement is not None
+    extracted = check(manifest, features=True, **options)  # type: ignore[arg-type]
+    assert extracted.agreement is not None
     after = check(manifest, **options)  # type: ignore[arg-type]
-    assert after.agreement == made.agreement
-    assert after.suspects == made.suspects
-    assert not [note for note in after.not_looked_at if "--features" in note]
+    assert after.agreement == extracted.agreement
+    assert after.label_issues == extracted.label_issues
+    assert not [note for note in after.skipped if "`features=True`" in note]
     deep = check(manifest, deep=True, **options)  # type: ignore[arg-type]
-    assert (deep.not_looked_at, deep.looks[0].looked_at) == ((), 8)
+    assert (deep.skipped, deep.inspections[0].inspected_frames) == ((), 8)
 
 
 @pytest.mark.slow
-def test_what_gives_no_features_cannot_be_read(
+def test_a_clip_without_features_counts_as_unreadable(
     tiny_video: Callable[..., Path], tmp_path: Path
 ) -> None:
     """Three frames can be decoded; one of the five that features need is lost."""
@@ -93,7 +95,7 @@ def test_what_gives_no_features_cannot_be_read(
     assert "unreadable" in kinds(audit)
 
 
-def test_a_leak_and_a_contradiction_are_findings(tmp_path: Path) -> None:
+def test_a_leak_and_a_contradiction_are_issues(tmp_path: Path) -> None:
     folder = write_set(tmp_path / "set", groups=2)
     rows = ["video,label,split"]
     rows += [f"set/dark/v_dark_g00_c01.avi,dark,{split}" for split in ("train", "test")]
@@ -103,10 +105,10 @@ def test_a_leak_and_a_contradiction_are_findings(tmp_path: Path) -> None:
         Manifest.from_source(tmp_path / "leak.csv", allow_leak=True)
     audit = check(read_for_check(tmp_path / "leak.csv"), store_folder=folder / "store")
     assert kinds(audit)[:2] == ["leak", "contradiction"]
-    assert audit.findings[0].severity == "error"
+    assert audit.issues[0].severity == "error"
 
 
-def test_a_source_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_a_missing_source_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="does not exist"):
         read_for_check(tmp_path / "gone")
 
@@ -123,15 +125,15 @@ def test_json(tmp_path: Path) -> None:
     folder = write_set(tmp_path / "set", groups=2)
     (folder / "dark" / "bad.avi").write_bytes(b"bad")
     audit = check(read_for_check(folder), store_folder=tmp_path / "store")
-    told = json.loads(json.dumps(as_json(audit)))
-    assert list(told) == [
+    record = json.loads(json.dumps(as_json(audit)))
+    assert list(record) == [
         "schema", "deep", "clips", "ok", "failed", "duration_s", "groups", "notes",
-        "not_looked_at", "findings", "classes", "properties", "duplicates", "agreement",
-        "suspects", "failures", "ledger", "videos",
+        "skipped", "issues", "classes", "properties", "duplicates", "agreement",
+        "label_issues", "failures", "ledger", "videos",
     ]  # fmt: skip
-    assert (told["schema"], told["clips"], told["ok"], told["failed"]) == (1, 5, 4, 1)
-    assert told["findings"][0]["videos"] == [str(folder / "dark" / "bad.avi")]
-    assert told["properties"]["codec"][0]["files"] == 4
-    bad, good = told["videos"][:2]
+    assert (record["schema"], record["clips"], record["ok"], record["failed"]) == (1, 5, 4, 1)
+    assert record["issues"][0]["videos"] == [str(folder / "dark" / "bad.avi")]
+    assert record["properties"]["codec"][0]["files"] == 4
+    bad, good = record["videos"][:2]
     assert (bad["readable"], bad["file"], bad["label"]) == (False, None, "dark")
     assert (good["readable"], good["file"]["fps"], good["frames"]) == (True, 10.0, 8)

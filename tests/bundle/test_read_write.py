@@ -20,7 +20,7 @@ from vidclass.data.manifest import Manifest
 from vidclass.errors import BundleError, RuntimeRouteError, WeightsError
 from vidclass.evaluation.evaluate import evaluate
 from vidclass.features import extractor
-from vidclass.features.decoding import padded
+from vidclass.features.decoding import pad_clips
 from vidclass.features.extractor import feature_extractor
 from vidclass.heads.registry import load_head
 from vidclass.inference.classifier import Classifier
@@ -62,7 +62,7 @@ def clips_of(lengths: list[int]) -> list[ClipFeatures]:
 def test_a_bundle_says_what_the_keras_head_says(bundle_file: Path, tiny_run: Path) -> None:
     bundle = Bundle.load(bundle_file)
     clips = clips_of([1, 5, 3, 9])
-    features, mask = padded(clips, 5)
+    features, mask = pad_clips(clips, 5)
     model = load_head("temporal", 5, 1280, 2, str(tiny_run / "head.weights.h5"))
     expected = softmax(np.asarray(model.predict({"features": features, "mask": mask}, verbose=0)))
     np.testing.assert_allclose(bundle.probabilities(clips), expected, atol=1e-4)

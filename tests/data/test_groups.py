@@ -101,7 +101,7 @@ def test_asking_for_other_groups_sets_given_ones_aside_and_says_so() -> None:
     assert "the given groups are not used." not in fill_groups(by_folder, groups="parent").notes[1:]
     alone = fill_groups(rows, groups="none")
     assert groups_of(alone) == [None, None]
-    assert alone.notes[0].startswith("groups were not looked at: each video is its own group")
+    assert alone.notes[0].startswith("groups are ignored: each video is its own group")
     for groups in ("auto", "near-duplicates"):
         assert groups_of(fill_groups(rows, groups=groups)) == ["g", "g"]
 

@@ -171,7 +171,7 @@ def test_too_few_groups_are_named_with_what_is_needed() -> None:
         split_clips(manifest)
     leaky = split_clips(manifest, allow_leak=True)
     assert all(len(values) == 3 for values in sides(leaky, splits_of(leaky), "label").values())
-    assert any("groups were not looked at" in note for note in leaky.notes)
+    assert any("groups are ignored" in note for note in leaky.notes)
 
 
 def test_a_single_clip_is_too_few_even_with_leaks() -> None:

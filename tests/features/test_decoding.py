@@ -1,4 +1,4 @@
-"""The frames of a clip, and clips as one padded array."""
+"""Clips are decoded as a setting asks, and padded into arrays."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fake_network import FakeExtractor
 from vidclass.errors import VideoError
-from vidclass.features.decoding import decode_for, padded
+from vidclass.features.decoding import decode_for, pad_clips
 from vidclass.types import ClipFeatures, Span
 
 
@@ -36,7 +36,7 @@ def test_padding_is_zero_and_masked(lengths: list[int], frames: int) -> None:
         ClipFeatures(rng.uniform(1, 2, (length, 3)).astype(np.float16), np.zeros(length))
         for length in lengths
     ]
-    features, mask = padded(clips, frames)
+    features, mask = pad_clips(clips, frames)
     assert features.shape == (len(clips), frames, 3)
     assert (features.dtype, mask.dtype) == (np.float32, np.bool_)
     np.testing.assert_array_equal(mask.sum(1), np.minimum(lengths, frames))

@@ -18,11 +18,11 @@ from vidclass.config import SamplingConfig
 from vidclass.data.manifest import Manifest
 from vidclass.data.rows import SCHEMA
 from vidclass.errors import VideoError
-from vidclass.features import identity as keys_module
+from vidclass.features import identity as identity_module
 from vidclass.features.decoding import decode_for
 from vidclass.features.extract import extract
 from vidclass.features.extractor import FeatureExtractor
-from vidclass.features.identity import FileFacts, clip_key, hash_video, identify
+from vidclass.features.identity import FileSignature, clip_key, hash_video, identify
 from vidclass.types import Span
 
 TinyVideo = Callable[..., Path]
@@ -30,9 +30,9 @@ TinyVideo = Callable[..., Path]
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cache of this test's own, for files that may be as new as they are."""
+    """Use an own cache, which accepts files however new they are."""
     monkeypatch.setenv("VIDCLASS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(keys_module, "_CLOCK_TICK_NS", 0)
+    monkeypatch.setattr(identity_module, "CLOCK_TICK_NS", 0)
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_a_folder_with_a_gap_fails_alone(folder: Path, tmp_path: Path) -> None:
     assert "number 7 is missing" in str(done[gap].error)
     assert done[folder].result is not None
     with pytest.raises(VideoError, match="number 7 is missing"):
-        FileFacts.at(gap)
+        FileSignature.from_path(gap)
 
 
 def test_the_rate_is_part_of_a_folders_key_alone() -> None:
@@ -184,13 +184,13 @@ def test_a_drawn_clip_is_always_the_same(
 ) -> None:
     video = tiny_video("v.avi", frames=200)
     extractor = random_extractor(fake)
-    found = extract(manifest_of([video]), extractor, store_folder=tmp_path / "store").clips[0]
-    assert found is not None
+    features = extract(manifest_of([video]), extractor, store_folder=tmp_path / "store").clips[0]
+    assert features is not None
     copy = tmp_path / "other name.avi"
     copy.write_bytes(video.read_bytes())
     # As in prediction, where nobody has hashed the video.
     decoded = decode_for(extractor.config, copy, Span())
-    np.testing.assert_array_equal(decoded.timestamps_s, found.timestamps_s)
+    np.testing.assert_array_equal(decoded.timestamps_s, features.timestamps_s)
 
 
 def test_seed_clip_and_span_draw_otherwise(tiny_video: TinyVideo, fake: FakeExtractor) -> None:

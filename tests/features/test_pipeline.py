@@ -102,8 +102,8 @@ def test_numbers_that_are_not_finite_fail_the_clip_and_no_other(value: float) ->
     assert isinstance(error, VideoError)
     assert error.stage == "extract"
     assert str(error).startswith(
-        "1.avi: the backbone made NaN or infinity of 2 of its 2 frames, first of the one at 0.00 s."
-        " Look at that frame"
+        "1.avi: the backbone returned NaN or infinity for 2 of its 2 frames, first for the one "
+        "at 0.00 s. Look at that frame"
     )
 
 

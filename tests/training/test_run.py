@@ -15,7 +15,7 @@ from vidclass.config import RunConfig, SplitConfig
 from vidclass.data.manifest import Manifest
 from vidclass.errors import JobFailedError, RunError, SplitError
 from vidclass.features import extract as extract_module
-from vidclass.features.decoding import padded
+from vidclass.features.decoding import pad_clips
 from vidclass.features.extract import extract
 from vidclass.features.extractor import feature_extractor
 from vidclass.heads.registry import load_head
@@ -195,7 +195,7 @@ def test_the_keras_example_from_clips_to_bundle(tmp_path: Path) -> None:
     result = train(manifest, tmp_path / "run", config)
     extraction = extract(manifest, feature_extractor(config.features))
     assert extraction.reused == len(manifest) == 7
-    features, mask = padded([clip for clip in extraction.clips if clip is not None], 20)
+    features, mask = pad_clips([clip for clip in extraction.clips if clip is not None], 20)
     assert features.shape == (7, 20, 2048)
     # The clips have 8 frames, but one has more than enough.
     long = [path.endswith("c02.avi") for path in manifest.table["video"]]

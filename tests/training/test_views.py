@@ -15,7 +15,7 @@ from vidclass.config import RunConfig
 from vidclass.data.manifest import Manifest
 from vidclass.errors import BundleError, ConfigError, ShapeError
 from vidclass.evaluation.evaluate import evaluate
-from vidclass.features.decoding import decode_for, padded
+from vidclass.features.decoding import decode_for, pad_clips
 from vidclass.heads.registry import load_head
 from vidclass.inference.classifier import Classifier
 from vidclass.training import run_folder as names
@@ -87,7 +87,7 @@ def test_the_answer_is_the_mean_over_heads_views_and_mirror_images(
         features = member.extractor().open().network.run(frames=frames.frames)
         weights = result.folder / names.numbered(names.HEAD_WEIGHTS, place // 2)
         clip = ClipFeatures(features.astype(np.float16), frames.timestamps_s)
-        values, mask = padded([clip], info.frames)
+        values, mask = pad_clips([clip], info.frames)
         head = load_head(info.head, info.frames, info.width, 2, str(weights))
         logits = np.asarray(head.predict({"features": values, "mask": mask}, verbose=0))[0]
         exps = np.exp(logits - logits.max())

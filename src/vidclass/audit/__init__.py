@@ -1,4 +1,4 @@
-"""Everything wrong or odd with a source of labelled clips."""
+"""Audit of labelled clips: everything wrong or unusual about a data set."""
 
 from vidclass.audit.run import Audit, check
 

@@ -1,30 +1,27 @@
-"""Features for an audit: made, or taken where they are stored anyway."""
+"""Features for an audit: extracted, or read if all of them are stored already."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from vidclass._core.execution import ExecutionOptions
 from vidclass.config import FeatureConfig
 from vidclass.data.manifest import Manifest
 from vidclass.errors import VidclassError
-from vidclass.features.extract import extract
+from vidclass.features.extract import extract_features, feature_store
 from vidclass.features.extractor import feature_extractor
-from vidclass.features.store.store import FeatureStore
-from vidclass.types import ClipFeatures, Failure, Progress
+from vidclass.types import ClipFeatures, Failure
 
 
 @dataclass(frozen=True)
-class Gathered:
-    """What there is of features.
+class CollectedFeatures:
+    """Features of the clips of a manifest.
 
     Attributes:
-        clips: Those of each clip of the manifest, None for what cannot be read; None altogether
-            where they are not at hand.
-        failures: By row, the clips that proved unreadable on the way.
-        note: What could not be had, as a sentence; may be empty.
+        clips: Features of each clip, None if it cannot be read; None if there are no features.
+        failures: By row, the clips that could not be read for extraction.
+        note: What is missing, as a sentence; may be empty.
     """
 
     clips: list[ClipFeatures | None] | None
@@ -32,56 +29,55 @@ class Gathered:
     note: str = ""
 
 
-_NOT_AT_HAND = Gathered(
+_NOT_STORED = CollectedFeatures(
     None,
-    note="near duplicates and labels that may be wrong were not looked for: that needs features, "
-    "which --features makes.",
+    note="near duplicates and wrong labels were not searched for: that needs features, which "
+    "`features=True` extracts.",
 )
 
 
-def made_features(
+def extract_clip_features(
     manifest: Manifest,
     keys: Sequence[str | None],
     config: FeatureConfig,
-    store: Path,
-    progress: Progress,
-) -> Gathered:
-    """Features of every clip with a key, through the store.
+    execution: ExecutionOptions,
+) -> CollectedFeatures:
+    """Extract the features of every clip with a key into the store, and return them.
 
     Raises:
-        StoreError: the store cannot be read or written.
-        WeightsError: the backbone's weights are not at hand.
+        StoreError: The store cannot be read or written.
+        WeightsError: The backbone's weights are missing.
     """
     readable = [row for row, key in enumerate(keys) if key is not None]
     if not readable:
-        return Gathered(None)
+        return CollectedFeatures(None)
     part = Manifest(manifest.table[readable])
-    extractor = feature_extractor(config, part, progress=progress)
-    made = extract(part, extractor, store_folder=store, progress=progress)
+    extractor = feature_extractor(config, part, progress=execution.progress)
+    extraction = extract_features(part, extractor, execution)
     clips: list[ClipFeatures | None] = [None] * len(keys)
-    for row, clip in zip(readable, made.clips, strict=True):
+    for row, clip in zip(readable, extraction.clips, strict=True):
         clips[row] = clip
-    lost = [row for row, key in zip(readable, made.keys, strict=True) if key is None]
-    return Gathered(clips, dict(zip(lost, made.failures, strict=True)))
+    failed = [row for row, key in zip(readable, extraction.keys, strict=True) if key is None]
+    return CollectedFeatures(clips, dict(zip(failed, extraction.failures, strict=True)))
 
 
-def stored_features(
-    manifest: Manifest, keys: Sequence[str | None], config: FeatureConfig, store: Path
-) -> Gathered:
-    """Features if those of every clip with a key are stored; no network is opened."""
-    known = [key for key in keys if key is not None]
-    if not known:
-        return Gathered(None)
+def read_clip_features(
+    manifest: Manifest,
+    keys: Sequence[str | None],
+    config: FeatureConfig,
+    execution: ExecutionOptions,
+) -> CollectedFeatures:
+    """Read the features of every clip with a key if all are stored; open no network."""
+    readable = [key for key in keys if key is not None]
+    if not readable:
+        return CollectedFeatures(None)
     try:
         extractor = feature_extractor(config, manifest)
-        description = json.dumps(extractor.config.model_dump(mode="json"), indent=1)
-        stored = FeatureStore(
-            store, settings=extractor.fingerprint, width=extractor.width, description=description
-        )
-        if stored.missing(known):
-            return _NOT_AT_HAND
-        found = stored.read(known)
+        store = feature_store(extractor, execution.store_folder)
+        if store.missing(readable):
+            return _NOT_STORED
+        features = store.read(readable)
     except VidclassError:
-        # A store that cannot be read is no reason not to look at the clips.
-        return _NOT_AT_HAND
-    return Gathered([None if key is None else found[key] for key in keys])
+        # An audit without features is still useful, so a damaged store does not end it.
+        return _NOT_STORED
+    return CollectedFeatures([None if key is None else features[key] for key in keys])

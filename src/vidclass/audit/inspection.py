@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vidclass._core.parallel import run_each
-from vidclass.audit.thumbnails import STRIP_FRAMES, strip_of
+from vidclass.audit.thumbnails import THUMBNAIL_FRAMES, thumbnail_strip
 from vidclass.config import GeometryConfig, SamplingConfig
 from vidclass.config.features import MAX_FRAMES
 from vidclass.data.clip import Clip
@@ -21,149 +21,164 @@ from vidclass.types import Failure, Progress, Span, UInt8Array
 from vidclass.video.decode import COARSE_SIDE, decode_clip, scan_video
 from vidclass.video.probe import VideoInfo, probe
 
-_SAMPLING = SamplingConfig(frames=STRIP_FRAMES)
+_SAMPLING = SamplingConfig(frames=THUMBNAIL_FRAMES)
 _GEOMETRY = GeometryConfig(crop="whole", size=96)
-# A folder of pictures has no stream to scan; of a longer one, so many are decoded.
+# An image sequence has no stream to scan; at most so many of its images are decoded.
 _ALL_FRAMES = SamplingConfig(policy="first", frames=MAX_FRAMES)
 _COARSE = GeometryConfig(crop="whole", size=COARSE_SIDE)
+# The default number of frames, small.
+_RETRY_SAMPLING = SamplingConfig()
+_RETRY_GEOMETRY = GeometryConfig(size=32)
+
+# As in FFmpeg's blackdetect: a pixel is dark below a tenth of white, and a frame is black when
+# 98 % of its pixels are dark.
+DARK_LEVEL = 25
+BLACK_SHARE = 0.98
+# Largest difference, of 255 levels, between coarse frames that count as equal: compression changes
+# still frames by two or three levels.
+SAME_LEVELS = 4
 
 Rows = list[tuple[int, Clip]]
 
 
 @dataclass(frozen=True)
-class ClipLook:
-    """What was seen of one clip.
+class ClipInspection:
+    """Inspection of one clip.
 
     Attributes:
-        info: What the file holds; None where it cannot be read.
-        failure: Why the clip cannot be read; None where it can.
-        duration_s: Of the clip, not of the whole file; 0 where it cannot be read.
-        frames: How many frames the clip has (inside a file, by the mean rate).
-        looked_at: How many of them were decoded and looked at.
-        black: All of those are dark.
-        frozen: All of those, two at least, are the same picture.
-        strip: A JPEG of a few frames beside one another; empty where none was wanted or made.
+        info: Properties of the file; None if it cannot be read.
+        failure: Why the clip cannot be read; None if it can.
+        duration_s: Duration of the clip, not of the whole file; 0 if it cannot be read.
+        frames: Number of frames of the clip (in a part of a file, by the mean rate).
+        inspected_frames: Number of frames that were decoded.
+        black: All inspected frames are black.
+        frozen: All inspected frames, two at least, are equal.
+        thumbnail: JPEG of a few frames side by side; empty if none was wanted or possible.
     """
 
     info: VideoInfo | None
     failure: Failure | None = None
     duration_s: float = 0.0
     frames: int = 0
-    looked_at: int = 0
+    inspected_frames: int = 0
     black: bool = False
     frozen: bool = False
-    strip: bytes = b""
+    thumbnail: bytes = b""
 
 
-def look_at_clips(
-    clips: Sequence[Clip], *, deep: bool, drawn: Collection[int], progress: Progress
-) -> list[ClipLook]:
-    """Look at each clip, files side by side on all cores.
+def inspect_clips(
+    clips: Sequence[Clip], *, deep: bool, thumbnail_rows: Collection[int], progress: Progress
+) -> list[ClipInspection]:
+    """Inspect each clip, files in parallel on all cores.
 
     Args:
         clips: The clips.
-        deep: Decode every frame of every file, in place of a few of each clip.
-        drawn: The rows of those that get a strip.
-        progress: Told of the stage `look`, in files.
+        deep: Decode every frame of every file, not only a few of each clip.
+        thumbnail_rows: Rows of the clips to draw thumbnails of.
+        progress: Callback; reports stage `inspect`, in files.
     """
-    by_file: dict[Path, Rows] = {}
+    clips_by_file: dict[Path, Rows] = {}
     for row, clip in enumerate(clips):
-        by_file.setdefault(clip.video, []).append((row, clip))
-    looks: dict[int, ClipLook] = {}
+        clips_by_file.setdefault(clip.video, []).append((row, clip))
+    inspections: dict[int, ClipInspection] = {}
 
-    def work(rows: Rows) -> dict[int, ClipLook]:
-        return _look_at_file(rows, deep=deep, drawn=drawn)
+    def work(rows: Rows) -> dict[int, ClipInspection]:
+        return _inspect_file(rows, deep=deep, thumbnail_rows=thumbnail_rows)
 
-    with closing(run_each(work, by_file.values())) as results:
+    with closing(run_each(work, clips_by_file.values())) as results:
         for count, done in enumerate(results, 1):
             if done.error is not None:
-                looks |= {row: failed(clip, done.error) for row, clip in done.item}
-            looks |= done.result or {}
-            progress("look", count, len(by_file))
-    return [looks[row] for row in range(len(clips))]
+                inspections |= {row: failed(clip, done.error) for row, clip in done.item}
+            inspections |= done.result or {}
+            progress("inspect", count, len(clips_by_file))
+    return [inspections[row] for row in range(len(clips))]
 
 
-def strips_of(clips: Sequence[Clip], rows: Collection[int], progress: Progress) -> dict[int, bytes]:
-    """Strips of some more clips; those that cannot be read are left out.
+def draw_thumbnails(
+    clips: Sequence[Clip], rows: Collection[int], progress: Progress
+) -> dict[int, bytes]:
+    """Return thumbnails of some clips by row, as JPEG; unreadable clips are left out.
 
     Args:
         clips: All clips.
-        rows: The wanted ones.
-        progress: Told of the stage `strips`.
+        rows: Rows of the wanted clips.
+        progress: Callback; reports stage `thumbnails`.
     """
-    strips = {}
+    thumbnails = {}
 
     def work(row: int) -> bytes:
-        return _strip(_sample(clips[row]), _probe(clips[row]))
+        return _thumbnail(_sample(clips[row]), _probe(clips[row]))
 
     with closing(run_each(work, rows)) as results:
         for count, done in enumerate(results, 1):
             if done.result is not None:
-                strips[done.item] = done.result
-            progress("strips", count, len(rows))
-    return strips
+                thumbnails[done.item] = done.result
+            progress("thumbnails", count, len(rows))
+    return thumbnails
 
 
-def failed(clip: Clip, error: VidclassError, info: VideoInfo | None = None) -> ClipLook:
-    """What there is to say of a clip that cannot be read."""
-    return ClipLook(info, Failure.from_error(error, video=clip.video, span=clip.span))
+def failed(clip: Clip, error: VidclassError, info: VideoInfo | None = None) -> ClipInspection:
+    """Return the inspection of a clip that cannot be read."""
+    return ClipInspection(info, Failure.from_error(error, video=clip.video, span=clip.span))
 
 
-def _look_at_file(rows: Rows, *, deep: bool, drawn: Collection[int]) -> dict[int, ClipLook]:
-    """Raises VideoError where no clip of the file can be read."""
+def _inspect_file(
+    rows: Rows, *, deep: bool, thumbnail_rows: Collection[int]
+) -> dict[int, ClipInspection]:
+    """Inspect all clips of one file; raise VideoError if none of them can be read."""
     info = _probe(rows[0][1])
-    judges = _judges_of_all_frames(rows) if deep else {}
-    looks = {}
+    detectors = _scan_all_frames(rows) if deep else {}
+    inspections = {}
     for row, clip in rows:
         try:
-            # Also where every frame has been seen: it checks the span.
+            # Needed even if every frame was scanned: it checks the span.
             frames = _sample(clip)
         except VidclassError as error:
-            looks[row] = failed(clip, error, info)
+            inspections[row] = failed(clip, error, info)
             continue
-        judge = judges.get(row) or _judge(frames)
-        strip = _strip(frames, info) if row in drawn else b""
+        detector = detectors.get(row) or _detect(frames)
         duration_s, count = _extent(clip, info)
-        looks[row] = ClipLook(
+        inspections[row] = ClipInspection(
             info,
             duration_s=duration_s,
             frames=count,
-            looked_at=judge.looked_at,
-            black=judge.black,
-            frozen=judge.frozen,
-            strip=strip,
+            inspected_frames=detector.frame_count,
+            black=detector.black,
+            frozen=detector.frozen,
+            thumbnail=_thumbnail(frames, info) if row in thumbnail_rows else b"",
         )
-    return looks
+    return inspections
 
 
-def _judges_of_all_frames(rows: Rows) -> dict[int, Judge]:
-    judges = {row: Judge() for row, _ in rows}
+def _scan_all_frames(rows: Rows) -> dict[int, BlackFreezeDetector]:
+    """Decode every frame of a file; return detectors of the clips that have any frame."""
+    detectors = {row: BlackFreezeDetector() for row, _ in rows}
 
-    def see(time_s: float, grey: UInt8Array) -> None:
+    def add(time_s: float, grey: UInt8Array) -> None:
         for row, clip in rows:
             stop_s = clip.span.stop_s
             if time_s >= clip.span.start_s and (stop_s is None or time_s < stop_s):
-                judges[row].see(grey)
+                detectors[row].add(grey)
 
     first = rows[0][1]
     if first.fps is None:
-        scan_video(first.video, see)
+        scan_video(first.video, add)
     else:
-        pictures = decode_clip(
+        images = decode_clip(
             first.video, span=Span(), sampling=_ALL_FRAMES, geometry=_COARSE, fps=first.fps
         )
-        greys = coarse_grey(pictures.frames, COARSE_SIDE)
-        for time_s, grey in zip(pictures.timestamps_s, greys, strict=True):
-            see(float(time_s), grey)
-    # Between two frames of a slow video, a span may have none of its own.
-    return {row: judge for row, judge in judges.items() if judge.looked_at}
+        greys = coarse_grey(images.frames, COARSE_SIDE)
+        for time_s, grey in zip(images.timestamps_s, greys, strict=True):
+            add(float(time_s), grey)
+    # A short span may lie between two frames of a slow video.
+    return {row: detector for row, detector in detectors.items() if detector.frame_count}
 
 
-def _judge(frames: UInt8Array) -> Judge:
-    judge = Judge()
+def _detect(frames: UInt8Array) -> BlackFreezeDetector:
+    detector = BlackFreezeDetector()
     for grey in coarse_grey(frames, COARSE_SIDE):
-        judge.see(grey)
-    return judge
+        detector.add(grey)
+    return detector
 
 
 def _probe(clip: Clip) -> VideoInfo:
@@ -176,12 +191,12 @@ def _sample(clip: Clip) -> UInt8Array:
     ).frames
 
 
-def _strip(frames: UInt8Array, info: VideoInfo) -> bytes:
-    return strip_of(frames, aspect=info.width * info.pixel_aspect / info.height)
+def _thumbnail(frames: UInt8Array, info: VideoInfo) -> bytes:
+    return thumbnail_strip(frames, aspect=info.width * info.pixel_aspect / info.height)
 
 
 def _extent(clip: Clip, info: VideoInfo) -> tuple[float, int]:
-    """How long the clip is, in seconds, and how many frames that is about."""
+    """Return the duration of a clip in seconds and its approximate number of frames."""
     start_s, stop_s = clip.span.start_s, clip.span.stop_s
     end_s = info.duration_s if stop_s is None else min(stop_s, info.duration_s)
     if start_s == 0 and end_s == info.duration_s:
@@ -189,64 +204,17 @@ def _extent(clip: Clip, info: VideoInfo) -> tuple[float, int]:
     return end_s - start_s, max(1, round((end_s - start_s) * info.fps))
 
 
-# As many frames as are used by default.
-_LEDGER_SAMPLING = SamplingConfig()
-_LEDGER_GEOMETRY = GeometryConfig(size=32)
-
-# As FFmpeg's blackdetect has it: a pixel is dark below a tenth of white, and a picture is black
-# when 98 % of it are.
-DARK_LEVEL = 25
-BLACK_SHARE = 0.98
-# Levels of 255 that a coarse picture may change by in any place and still be the same one:
-# compression makes two or three of nothing.
-SAME_LEVELS = 4
-
-
-@dataclass(frozen=True)
-class LedgerEntry:
-    """A failure of an earlier run, and what comes of the same file now.
-
-    Attributes:
-        failure: The row of the ledger.
-        now: Why it cannot be read now; empty where it can.
-    """
-
-    failure: Failure
-    now: str
-
-
-def try_again(failures: Sequence[Failure], progress: Progress) -> list[LedgerEntry]:
-    """Try to read each of the videos now: frames all over it, as many as are used by default.
-
-    Args:
-        failures: The rows of the ledger.
-        progress: Told of the stage `ledger`, in videos.
-    """
-    videos = list(dict.fromkeys(failure.video for failure in failures))
-    now: dict[str, str] = {}
-    with closing(run_each(_read, videos)) as results:
-        for count, done in enumerate(results, 1):
-            failure = done.error and Failure.from_error(done.error, video=done.item)
-            now[done.item] = failure.cause if failure else ""
-            progress("ledger", count, len(videos))
-    return [LedgerEntry(failure, now[failure.video]) for failure in failures]
-
-
-def _read(video: str) -> None:
-    decode_clip(Path(video), span=Span(), sampling=_LEDGER_SAMPLING, geometry=_LEDGER_GEOMETRY)
-
-
-class Judge:
-    """Told of the frames of one clip, says whether it is black or frozen."""
+class BlackFreezeDetector:
+    """Detects whether all frames of a clip are black, and whether they are all equal."""
 
     def __init__(self) -> None:
-        self.looked_at = 0
+        self.frame_count = 0
         self._black = self._frozen = True
         self._first: NDArray[np.int16] | None = None
 
-    def see(self, grey: UInt8Array) -> None:
-        """Take one more frame, coarse and grey: (H,W) uint8, of one size for the whole clip."""
-        self.looked_at += 1
+    def add(self, grey: UInt8Array) -> None:
+        """Add a coarse grey frame, (H,W) uint8, of one size for the whole clip."""
+        self.frame_count += 1
         self._black = self._black and bool((grey <= DARK_LEVEL).mean() >= BLACK_SHARE)
         levels = grey.astype(np.int16)
         if self._first is None:
@@ -255,17 +223,51 @@ class Judge:
 
     @property
     def black(self) -> bool:
-        """Every frame was black."""
-        return self.looked_at > 0 and self._black
+        """True if there are frames and all are black."""
+        return self.frame_count > 0 and self._black
 
     @property
     def frozen(self) -> bool:
-        """There were two frames at least, all of them the same."""
-        return self.looked_at > 1 and self._frozen
+        """True if there are at least two frames and all are equal."""
+        return self.frame_count > 1 and self._frozen
 
 
 def coarse_grey(frames: UInt8Array, side: int) -> UInt8Array:
-    """Frames (T,H,W,3) RGB as (T,side,side) grey, each pixel the mean of a block."""
-    pictures = [Image.fromarray(frame).convert("L") for frame in frames]
-    small = [picture.resize((side, side), Image.Resampling.BOX) for picture in pictures]
-    return np.stack([np.asarray(picture) for picture in small])
+    """Reduce frames (T,H,W,3) RGB to (T,side,side) grey, each pixel the mean of a block."""
+    images = [Image.fromarray(frame).convert("L") for frame in frames]
+    coarse = [image.resize((side, side), Image.Resampling.BOX) for image in images]
+    return np.stack([np.asarray(image) for image in coarse])
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """A failure of an earlier run, and whether its file can be read now.
+
+    Attributes:
+        failure: Row of the ledger.
+        now: Why the file cannot be read now; empty if it can.
+    """
+
+    failure: Failure
+    now: str
+
+
+def retry_ledger(failures: Sequence[Failure], progress: Progress) -> list[LedgerEntry]:
+    """Read each failed video again, with the default number of frames all over it.
+
+    Args:
+        failures: Rows of the ledger.
+        progress: Callback; reports stage `ledger`, in videos.
+    """
+    videos = list(dict.fromkeys(failure.video for failure in failures))
+    causes: dict[str, str] = {}
+    with closing(run_each(_read, videos)) as results:
+        for count, done in enumerate(results, 1):
+            failure = done.error and Failure.from_error(done.error, video=done.item)
+            causes[done.item] = failure.cause if failure else ""
+            progress("ledger", count, len(videos))
+    return [LedgerEntry(failure, causes[failure.video]) for failure in failures]
+
+
+def _read(video: str) -> None:
+    decode_clip(Path(video), span=Span(), sampling=_RETRY_SAMPLING, geometry=_RETRY_GEOMETRY)

@@ -1,4 +1,4 @@
-"""The properties of files: distinct values, the odd ones out, and values that give a class away."""
+"""File properties: distinct values, outliers, and values that give a class away."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from vidclass._core.text import counted
-from vidclass.audit.inspection import ClipLook
-from vidclass.audit.issues import Finding
+from vidclass.audit.inspection import ClipInspection
+from vidclass.data.checks import Issue
 from vidclass.data.manifest import Manifest
 from vidclass.video.probe import VideoInfo
 
 EXAMPLES = 3
-# A file is an odd one out when so large a share of the files has one other value.
+# A value is common if so large a share of the files has it; other files are then outliers.
 COMMON_SHARE = 0.9
-# A value gives a class away when so many clips have it, nearly all of them of that class, and
-# they are so large a share of the class.
-TELLING_CLIPS = 5
-TELLING_PURITY = 0.95
-TELLING_SHARE = 0.5
+# A value gives a class away if it has so many clips, nearly all of them of that class, and they
+# are so large a share of the class.
+GIVEAWAY_CLIPS = 5
+GIVEAWAY_PURITY = 0.95
+GIVEAWAY_SHARE = 0.5
 
 PROPERTIES: Mapping[str, Callable[[VideoInfo], str]] = {
     "size": lambda info: f"{info.width}x{info.height}",
@@ -30,13 +30,13 @@ PROPERTIES: Mapping[str, Callable[[VideoInfo], str]] = {
     "rotation": lambda info: f"{info.rotation_deg} degrees",
     "audio": lambda info: "yes" if info.has_audio else "no",
 }
-# Recordings of one set often differ a little in these, by right.
-_NO_ODD_ONES = frozenset({"frames a second"})
+# Recordings of one data set often differ a little in these.
+_NEVER_OUTLIERS = frozenset({"frames a second"})
 
 
 @dataclass(frozen=True)
-class Value:
-    """A value of a property, how many files have it, and the first few of them."""
+class PropertyValue:
+    """A value of a property, the number of files that have it, and the first few of them."""
 
     value: str
     files: int
@@ -44,91 +44,95 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Property:
+class FileProperty:
     """A property of files, such as the codec, with its distinct values, most common first."""
 
     name: str
-    values: tuple[Value, ...]
+    values: tuple[PropertyValue, ...]
 
 
-def property_tables(looks: Sequence[ClipLook]) -> list[Property]:
-    """Each property's distinct values over the readable files, most common first."""
-    infos = _infos(looks)
-    tables = []
+def file_properties(inspections: Sequence[ClipInspection]) -> list[FileProperty]:
+    """Return each property with its distinct values over the readable files."""
+    infos = _distinct_infos(inspections)
+    properties = []
     for name, value_of in PROPERTIES.items():
         files: defaultdict[str, list[str]] = defaultdict(list)
         for info in infos:
             files[value_of(info)].append(str(info.path))
-        values = [Value(v, len(paths), tuple(paths[:EXAMPLES])) for v, paths in files.items()]
-        tables.append(Property(name, tuple(sorted(values, key=lambda value: -value.files))))
-    return tables
+        values = [
+            PropertyValue(value, len(paths), tuple(paths[:EXAMPLES]))
+            for value, paths in files.items()
+        ]
+        values.sort(key=lambda each: -each.files)
+        properties.append(FileProperty(name, tuple(values)))
+    return properties
 
 
-def odd_ones_out(looks: Sequence[ClipLook]) -> list[Finding]:
-    """Files whose size, codec or the like is not that of nearly all others."""
-    infos = _infos(looks)
-    findings = []
+def outlier_issues(inspections: Sequence[ClipInspection]) -> list[Issue]:
+    """Return an issue for each property in which a few files differ from nearly all others."""
+    infos = _distinct_infos(inspections)
+    issues = []
     for name, value_of in PROPERTIES.items():
         counts = Counter(map(value_of, infos))
-        if name in _NO_ODD_ONES or len(counts) < 2:
+        if name in _NEVER_OUTLIERS or len(counts) < 2:
             continue
-        common, most = counts.most_common(1)[0]
-        if most < COMMON_SHARE * len(infos):
+        common, count = counts.most_common(1)[0]
+        if count < COMMON_SHARE * len(infos):
             continue
-        rows = {
-            row: value_of(look.info)
-            for row, look in enumerate(looks)
-            if look.info is not None and value_of(look.info) != common
+        values_by_row = {
+            row: value_of(each.info)
+            for row, each in enumerate(inspections)
+            if each.info is not None and value_of(each.info) != common
         }
-        files = len(infos) - most
-        findings.append(
-            Finding(
+        issues.append(
+            Issue(
                 f"odd_{name.replace(' ', '_')}",
                 "note",
-                f"{counted(files, 'file')} of another {name} than {common}, which "
-                f"{most} of {len(infos)} have",
+                f"{counted(len(infos) - count, 'file')} of another {name} than {common}, which "
+                f"{count} of {len(infos)} have",
                 "They can be read; see whether they belong here.",
-                tuple(rows),
-                tuple(rows.values()),
+                tuple(values_by_row),
+                tuple(values_by_row.values()),
             )
         )
-    return findings
+    return issues
 
 
-def giveaways(manifest: Manifest, looks: Sequence[ClipLook]) -> list[Finding]:
-    """Values that nearly only one class has, and much of it: they may be learnt in its place."""
+def giveaway_issues(manifest: Manifest, inspections: Sequence[ClipInspection]) -> list[Issue]:
+    """Return an issue of values that nearly only one class has: a classifier may learn them."""
     labels = manifest.table["label"].to_list()
-    clips_of = Counter(labels)
+    clips_per_label = Counter(labels)
+    if len(clips_per_label) < 2:
+        return []
     cases = []
-    rows: set[int] = set()
-    for name, value_of in PROPERTIES.items() if len(clips_of) > 1 else ():
-        having: defaultdict[str, list[int]] = defaultdict(list)
-        for row, look in enumerate(looks):
-            if look.info is not None:
-                having[value_of(look.info)].append(row)
-        for value, found in having.items():
-            label, most = Counter(labels[row] for row in found).most_common(1)[0]
-            pure = most >= max(TELLING_CLIPS, TELLING_PURITY * len(found))
-            if pure and most >= TELLING_SHARE * clips_of[label]:
-                rows.update(found)
+    for name, value_of in PROPERTIES.items():
+        rows_by_value: defaultdict[str, list[int]] = defaultdict(list)
+        for row, each in enumerate(inspections):
+            if each.info is not None:
+                rows_by_value[value_of(each.info)].append(row)
+        for value, rows in rows_by_value.items():
+            label, count = Counter(labels[row] for row in rows).most_common(1)[0]
+            pure = count >= max(GIVEAWAY_CLIPS, GIVEAWAY_PURITY * len(rows))
+            if pure and count >= GIVEAWAY_SHARE * clips_per_label[label]:
                 cases.append(
-                    f"{name} {value}: {most} of {len(found)} clips are {label!r}, which has "
-                    f"{clips_of[label]}"
+                    f"{name} {value}: {count} of {len(rows)} clips are {label!r}, which has "
+                    f"{clips_per_label[label]}"
                 )
     if not cases:
         return []
     return [
-        Finding(
+        Issue(
             "giveaway",
             "warning",
             f"{counted(len(cases), 'value')} of file properties that nearly only one class has",
-            "A classifier may learn how the files were made in place of what they show, and fail "
+            "A classifier may learn how the files were encoded instead of their content, and fail "
             "on others. Re-encode all clips alike, or add clips that break the pattern.",
             details=tuple(cases),
         )
     ]
 
 
-def _infos(looks: Sequence[ClipLook]) -> list[VideoInfo]:
-    """Once for each file."""
-    return list({look.info.path: look.info for look in looks if look.info is not None}.values())
+def _distinct_infos(inspections: Sequence[ClipInspection]) -> list[VideoInfo]:
+    """Return the properties of each readable file once."""
+    infos = [each.info for each in inspections if each.info is not None]
+    return list({info.path: info for info in infos}.values())

@@ -15,86 +15,96 @@ from jinja2 import Environment, PackageLoader
 
 from vidclass._core.files import write_text
 from vidclass._core.text import counted
-from vidclass.audit.inspection import ClipLook
-from vidclass.audit.issues import Finding
-from vidclass.audit.run import MOST_OF_FINDING, MOST_OF_SET, MOST_SETS, MOST_SUSPECTS, Audit
-from vidclass.audit.thumbnails import STRIP_FRAMES, sheet_rows
+from vidclass.audit.inspection import ClipInspection, LedgerEntry
+from vidclass.audit.run import (
+    MOST_LABEL_ISSUES,
+    MOST_PER_ISSUE,
+    MOST_PER_SET,
+    MOST_SETS,
+    Audit,
+)
+from vidclass.audit.thumbnails import THUMBNAIL_FRAMES, contact_sheet_rows
+from vidclass.data.checks import Issue
 from vidclass.errors import ConfigError
 
 SCHEMA = 1
+MOST_LISTED = 100
+_BINS = 24
+# Largest ratio of values that get bins of equal width; beyond it the bins grow with the values.
+_WIDE = 20.0
 
 
 def as_json(audit: Audit) -> dict[str, Any]:
-    """Everything but the pictures; clips are named by their paths."""
+    """Return the stable JSON shape of an audit, without images; clips are named by their paths."""
     videos = audit.manifest.table["video"].to_list()
 
-    def named(rows: Iterable[int]) -> list[str]:
+    def names(rows: Iterable[int]) -> list[str]:
         return [videos[row] for row in rows]
 
     return {
         "schema": SCHEMA,
         "deep": audit.deep,
-        "clips": len(audit.looks),
+        "clips": len(audit.inspections),
         "ok": audit.ok,
         "failed": len(audit.failures),
-        "duration_s": round(sum(look.duration_s for look in audit.looks), 3),
+        "duration_s": round(sum(each.duration_s for each in audit.inspections), 3),
         "groups": audit.manifest.table["group"].drop_nulls().n_unique(),
         "notes": list(audit.manifest.notes),
-        "not_looked_at": list(audit.not_looked_at),
-        "findings": [
-            {**asdict(finding), "rows": list(finding.rows), "videos": named(finding.rows)}
-            for finding in audit.findings
+        "skipped": list(audit.skipped),
+        "issues": [
+            {**asdict(issue), "rows": list(issue.rows), "videos": names(issue.rows)}
+            for issue in audit.issues
         ],
-        "classes": [asdict(fact) for fact in audit.classes],
+        "classes": [asdict(each) for each in audit.classes],
         "properties": {
-            one.name: [asdict(value) for value in one.values] for one in audit.properties
+            each.name: [asdict(value) for value in each.values] for each in audit.properties
         },
-        "duplicates": [
-            {**asdict(one), "videos": named(one.rows)} for one in audit.duplicates
-        ],
+        "duplicates": [{**asdict(each), "videos": names(each.rows)} for each in audit.duplicates],
         "agreement": audit.agreement,
-        "suspects": [{**asdict(one), "video": videos[one.row]} for one in audit.suspects],
+        "label_issues": [
+            {**asdict(issue), "video": videos[issue.row]} for issue in audit.label_issues
+        ],
         "failures": [asdict(failure) for failure in audit.failures],
         "ledger": [
             {**asdict(entry.failure), "readable_now": not entry.now, "now": entry.now}
             for entry in audit.ledger
         ],
-        "videos": [_look(row, look, audit) for row, look in enumerate(audit.looks)],
-    }  # fmt: skip
+        "videos": [_clip_json(row, each, audit) for row, each in enumerate(audit.inspections)],
+    }
 
 
-def _look(row: int, look: ClipLook, audit: Audit) -> dict[str, Any]:
-    """One clip: where it stands in the table, and what its file holds."""
+def _clip_json(row: int, inspection: ClipInspection, audit: Audit) -> dict[str, Any]:
+    """Return the row of the table and the properties of the file of one clip."""
     clip = audit.manifest.table.row(row, named=True)
-    facts: dict[str, Any] = {name: clip[name] for name in ("video", "label", "start_s", "stop_s")}
-    facts |= {"duration_s": look.duration_s, "frames": look.frames, "looked_at": look.looked_at}
-    facts |= {"black": look.black, "frozen": look.frozen}
-    info = None if look.info is None else asdict(look.info)
+    info = None if inspection.info is None else asdict(inspection.info)
     if info is not None:
         del info["path"]
-    return {**facts, "readable": look.failure is None, "file": info}
-
-
-MOST_LISTED = 100
-_BINS = 24
-# Where values are further apart than this, the bins of a histogram grow with them.
-_WIDE = 20.0
+    return {
+        **{name: clip[name] for name in ("video", "label", "start_s", "stop_s")},
+        "duration_s": inspection.duration_s,
+        "frames": inspection.frames,
+        "inspected_frames": inspection.inspected_frames,
+        "black": inspection.black,
+        "frozen": inspection.frozen,
+        "readable": inspection.failure is None,
+        "file": info,
+    }
 
 
 def write_page(path: Path, audit: Audit, *, source: str) -> None:
-    """Write everything found, with contact sheets, as one HTML file without scripts.
+    """Write the audit with contact sheets as one HTML file without scripts.
 
     Raises:
-        ConfigError: the file cannot be written.
+        ConfigError: The file cannot be written.
     """
     try:
-        write_text(path, page_of(audit, source=source))
+        write_text(path, render_page(audit, source=source))
     except OSError as error:
         raise ConfigError(f"cannot write {path}: {error.strerror}") from error
 
 
-def page_of(audit: Audit, *, source: str) -> str:
-    """The page; every name in it is escaped."""
+def render_page(audit: Audit, *, source: str) -> str:
+    """Return the page as HTML; every name in it is escaped."""
     environment = Environment(
         loader=PackageLoader("vidclass", "audit/pages"),
         autoescape=True,
@@ -107,23 +117,25 @@ def page_of(audit: Audit, *, source: str) -> str:
         "source": source,
         "audit": audit,
         "figures": _figures(audit),
-        "findings": [_shown(finding, tiles) for finding in audit.findings],
+        "issues": [_issue_values(issue, tiles) for issue in audit.issues],
         "duplicates": [
-            (one, [tiles[row] for row in one.rows[:MOST_OF_SET]])
-            for one in audit.duplicates[:MOST_SETS]
+            (each, [tiles[row] for row in each.rows[:MOST_PER_SET]])
+            for each in audit.duplicates[:MOST_SETS]
         ],
-        "harmless": sum(not one.across for one in audit.duplicates),
-        "suspects": [(one, tiles[one.row]) for one in audit.suspects[:MOST_SUSPECTS]],
-        "largest": max((fact.clips for fact in audit.classes), default=1),
+        "harmless": sum(not each.across for each in audit.duplicates),
+        "label_issues": [
+            (issue, tiles[issue.row]) for issue in audit.label_issues[:MOST_LABEL_ISSUES]
+        ],
+        "largest": max((each.clips for each in audit.classes), default=1),
         "splits": _splits(audit),
         "histograms": _histograms(audit),
         "sheets": [
             (label, [tiles[row] for row in rows])
-            for label, rows in sheet_rows(audit.manifest).items()
+            for label, rows in contact_sheet_rows(audit.manifest).items()
         ],
-        "clips_of": {fact.label: fact.clips for fact in audit.classes},
-        "strip_frames": STRIP_FRAMES,
-        "ledger": _ledger(audit),
+        "clips_by_class": {each.label: each.clips for each in audit.classes},
+        "thumbnail_frames": THUMBNAIL_FRAMES,
+        "ledger": _ledger_by_cause(audit),
         "most_listed": MOST_LISTED,
     }
     return environment.get_template("check.html").render(**values)
@@ -131,14 +143,23 @@ def page_of(audit: Audit, *, source: str) -> str:
 
 @dataclass(frozen=True)
 class Tile:
-    """A clip as shown: its file's name and path, label, group and side, picture, or why none."""
+    """A clip on the page.
+
+    Attributes:
+        name: Name of its file.
+        path: Path of its file.
+        label: Its label.
+        side: Its group and split; may be empty.
+        thumbnail: Thumbnail as a data URL; may be empty.
+        failure: Why it cannot be read; empty if it can.
+    """
 
     name: str
     path: str
     label: str
-    where: str
-    picture: str
-    trouble: str
+    side: str
+    thumbnail: str
+    failure: str
 
 
 def _tiles(audit: Audit) -> list[Tile]:
@@ -149,74 +170,76 @@ def _tiles(audit: Audit) -> list[Tile]:
             video,
             label,
             ", ".join(filter(None, (group and f"group {group}", split))),
-            _embedded(look.strip),
-            look.failure.message.removeprefix(f"{video}: ") if look.failure else "",
+            _data_url(each.thumbnail),
+            f"{each.failure.cause}. {each.failure.hint}".strip() if each.failure else "",
         )
-        for (video, label, group, split), look in zip(rows, audit.looks, strict=True)
+        for (video, label, group, split), each in zip(rows, audit.inspections, strict=True)
     ]
 
 
-def _embedded(jpeg: bytes) -> str:
+def _data_url(jpeg: bytes) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode() if jpeg else ""
 
 
-def _shown(finding: Finding, tiles: Sequence[Tile]) -> dict[str, Any]:
-    """A finding with its clips: the first as pictures, more of them by name."""
+def _issue_values(issue: Issue, tiles: Sequence[Tile]) -> dict[str, Any]:
+    """Return an issue with its clips: the first with thumbnails, more of them by name."""
     section = ""
-    if "duplicates" in finding.kind:
+    if "duplicates" in issue.kind:
         section = "duplicates"
-    elif finding.kind == "suspected_labels":
-        section = "suspects"
-    details = finding.details if len(finding.details) == len(finding.rows) else ()
-    listed = [
-        (tiles[row], details[number] if details else "")
-        for number, row in enumerate(finding.rows[:MOST_LISTED])
+    elif issue.kind == "label_issues":
+        section = "label_issues"
+    details = issue.details if len(issue.details) == len(issue.rows) else ()
+    clips = [
+        (tiles[row], details[index] if details else "")
+        for index, row in enumerate(issue.rows[:MOST_LISTED])
     ]
     return {
-        "finding": finding,
+        "issue": issue,
         "section": section,
-        "pictured": [] if section else [c for c in listed[:MOST_OF_FINDING] if c[0].picture],
-        "listed": [] if section else listed,
-        "more": len(finding.rows) - len(listed),
-        "lines": () if finding.rows else finding.details,
+        "tiles": [] if section else [clip for clip in clips[:MOST_PER_ISSUE] if clip[0].thumbnail],
+        "names": [] if section else clips,
+        "more": len(issue.rows) - len(clips),
+        "lines": () if issue.rows else issue.details,
     }
 
 
 def _figures(audit: Audit) -> list[tuple[str, str]]:
+    """Return the numbers at the top of the page, each with its noun."""
     table = audit.manifest.table
     groups = table["group"].drop_nulls().n_unique()
-    lengths = [look.duration_s for look in audit.looks if look.failure is None]
+    durations_s = [each.duration_s for each in audit.inspections if each.failure is None]
     counts = {"clip": len(table), "file": table["video"].n_unique(), "class": len(audit.classes)}
     numbers = [counted(count, noun).split(" ") for noun, count in counts.items()]
     return [
         *((number, noun) for number, noun in numbers),
         (str(groups or "?"), "group" if groups == 1 else "groups"),
-        (_seconds(sum(lengths)), "in all"),
-        (_seconds(statistics.median(lengths)) if lengths else "–", "median length"),
+        (_seconds(sum(durations_s)), "in all"),
+        (_seconds(statistics.median(durations_s)) if durations_s else "–", "median length"),
         (str(len(audit.failures)), "not readable"),
     ]
 
 
 def _splits(audit: Audit) -> list[str]:
-    held: defaultdict[str, int] = defaultdict(int)
-    for fact in audit.classes:
-        for name, count in fact.splits.items():
-            held[name] += count
-    return [name for name, count in held.items() if count]
+    """Return the given splits that have clips."""
+    counts: defaultdict[str, int] = defaultdict(int)
+    for each in audit.classes:
+        for name, count in each.splits.items():
+            counts[name] += count
+    return [name for name, count in counts.items() if count]
 
 
 def _histograms(audit: Audit) -> list[dict[str, Any]]:
-    looks = [look for look in audit.looks if look.failure is None and look.info is not None]
-    rates = {look.info.path: look.info.fps for look in looks if look.info is not None}
-    pairs = [
-        ("Length of clips, seconds", [look.duration_s for look in looks]),
-        ("Frames a second, files", list(rates.values())),
-    ]
-    return [_histogram(title, values) for title, values in pairs if values]
+    readable = [each for each in audit.inspections if each.failure is None]
+    rates = {each.info.path: each.info.fps for each in readable if each.info is not None}
+    values_by_title = {
+        "Length of clips, seconds": [each.duration_s for each in readable],
+        "Frames a second, files": list(rates.values()),
+    }
+    return [histogram(title, values) for title, values in values_by_title.items() if values]
 
 
-def _histogram(title: str, values: Sequence[float]) -> dict[str, Any]:
-    """Bars as shares of the highest one, with the borders of the axis."""
+def histogram(title: str, values: Sequence[float]) -> dict[str, Any]:
+    """Return bars as shares of the highest one, and the marks of the axis."""
     low, high = min(values), max(values)
     if high > low:
         space = np.geomspace if low > 0 and high / low > _WIDE else np.linspace
@@ -233,12 +256,12 @@ def _histogram(title: str, values: Sequence[float]) -> dict[str, Any]:
     return {"title": title, "bars": bars, "marks": marks}
 
 
-def _ledger(audit: Audit) -> list[tuple[str, list[Any]]]:
-    """The entries by cause, the most frequent first."""
-    causes: defaultdict[str, list[Any]] = defaultdict(list)
+def _ledger_by_cause(audit: Audit) -> list[tuple[str, list[LedgerEntry]]]:
+    """Return the entries by cause, the most frequent cause first."""
+    entries_by_cause: defaultdict[str, list[LedgerEntry]] = defaultdict(list)
     for entry in audit.ledger:
-        causes[entry.failure.cause].append(entry)
-    return sorted(causes.items(), key=lambda item: -len(item[1]))
+        entries_by_cause[entry.failure.cause].append(entry)
+    return sorted(entries_by_cause.items(), key=lambda item: -len(item[1]))
 
 
 def _percent(share: float) -> str:
@@ -246,7 +269,7 @@ def _percent(share: float) -> str:
 
 
 def _seconds(seconds: float) -> str:
-    """A length as people say it."""
+    """Return a duration in seconds, minutes or hours."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes = round(seconds / 60)

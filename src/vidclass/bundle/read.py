@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from vidclass.bundle import format as names
 from vidclass.bundle.format import BundleInfo, HeadInfo, parse_info
 from vidclass.errors import BundleError, ShapeError
-from vidclass.features.decoding import padded
+from vidclass.features.decoding import pad_clips
 from vidclass.features.extractor import FeatureExtractor, OpenedNetwork, open_backbone
 from vidclass.runtime.hardware import resolve_precision
 from vidclass.runtime.openvino_network import OpenVinoNetwork
@@ -157,7 +157,7 @@ class BundleHead:
         """Return class probabilities (N,K), in the order of the bundle's labels."""
         batches = []
         for start in range(0, len(clips), BATCH_CLIPS):
-            features, mask = padded(list(clips[start : start + BATCH_CLIPS]), self.info.frames)
+            features, mask = pad_clips(list(clips[start : start + BATCH_CLIPS]), self.info.frames)
             batches.append(self._head.run(features=features, mask=mask))
         probabilities = self._task.probabilities(np.concatenate(batches))
         return probabilities[:, list(self.info.swap)] if self.info.swap else probabilities

@@ -27,15 +27,15 @@ def report_audit(audit: Audit, *, page: Path | None, ledger: Path | None, quiet:
         say(overview(audit))
         show(class_table(audit))
         show(property_table(audit))
-        _tell_findings(audit)
+        _print_issues(audit)
         if any(one.across for one in audit.duplicates):
             show(duplicate_table(audit))
-        if audit.suspects:
-            show(suspect_table(audit))
+        if audit.label_issues:
+            show(label_issue_table(audit))
         if audit.ledger:
             show(ledger_table(audit))
-        for sentence in audit.not_looked_at:
-            say(f"not looked at: {in_options(sentence)}")
+        for sentence in audit.skipped:
+            say(f"skipped: {in_options(sentence)}")
         if page is not None:
             say(f"page: {page}")
     closing_line(audit.ok, audit.failures, ledger)
@@ -45,7 +45,7 @@ def overview(audit: Audit) -> str:
     """Return counts of clips, files, classes and groups, and the total duration, in one line."""
     table = audit.manifest.table
     groups = table["group"].drop_nulls().n_unique()
-    total_s = sum(look.duration_s for look in audit.looks)
+    total_s = sum(each.duration_s for each in audit.inspections)
     words = [
         counted(len(table), "clip"),
         counted(table["video"].n_unique(), "file"),
@@ -119,19 +119,19 @@ def duplicate_table(audit: Audit) -> Table:
     return _with_rest(table, harmful)
 
 
-def suspect_table(audit: Audit) -> Table:
+def label_issue_table(audit: Audit) -> Table:
     """Return a table of the labels that are most likely wrong."""
     title = f"labels that may be wrong (the model agrees with {audit.agreement or 0:.0%} of all)"
     table = _table(title, "clip")
     for column in ("label", "it looks like"):
         table.add_column(column)
-    for one in audit.suspects[:MOST_LINES]:
+    for one in audit.label_issues[:MOST_LINES]:
         table.add_row(
             escape(_name(audit, one.row)),
             escape(f"{one.label} ({one.label_probability:.0%})"),
             escape(f"{one.suggested} ({one.probability:.0%})"),
         )
-    return _with_rest(table, audit.suspects)
+    return _with_rest(table, audit.label_issues)
 
 
 def ledger_table(audit: Audit) -> Table:
@@ -147,17 +147,17 @@ def ledger_table(audit: Audit) -> Table:
     return table
 
 
-def _tell_findings(audit: Audit) -> None:
-    if not audit.findings:
-        say("nothing wrong or odd was found")
-    for finding in audit.findings:
-        say(f"{finding.severity}: {finding.title}")
-        if finding.advice:
-            say(f"  {in_options(finding.advice)}")
-        names = [_name(audit, row) for row in finding.rows]
+def _print_issues(audit: Audit) -> None:
+    if not audit.issues:
+        say("no issues")
+    for issue in audit.issues:
+        say(f"{issue.severity}: {issue.title}")
+        if issue.advice:
+            say(f"  {in_options(issue.advice)}")
+        names = [_name(audit, row) for row in issue.rows]
         if names:
             say(f"  {_shortened(names, 5)}")
-        for detail in () if names else finding.details[:MOST_LINES]:
+        for detail in () if names else issue.details[:MOST_LINES]:
             say(f"  {detail}")
 
 

@@ -50,10 +50,10 @@ STAGES = {
     "download": "downloading",
     "unpack": "unpacking",
     "measure": "measuring",
-    "look": "looking at videos",
-    "labels": "judging labels",
-    "strips": "drawing clips",
-    "ledger": "trying the ledger",
+    "inspect": "inspecting videos",
+    "labels": "checking labels",
+    "thumbnails": "drawing thumbnails",
+    "ledger": "retrying the ledger",
 }
 
 _BYTE_STAGES = frozenset({"download", "unpack"})

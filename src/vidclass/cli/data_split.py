@@ -51,7 +51,7 @@ def split_command(
     from vidclass.config import SplitConfig
     from vidclass.data.split_summary import split_summary
     from vidclass.data.splits import split_clips, with_folds
-    from vidclass.features.grouping import regrouped
+    from vidclass.features.near_duplicates import assign_groups
 
     if folds is not None:
         _require_unset(
@@ -61,7 +61,7 @@ def split_command(
         )
     config = SplitConfig.checked(**grouping.keywords(), allow_leak=allow_leak)
     manifest = source.manifest(**grouping.keywords(), allow_leak=allow_leak)
-    manifest = regrouped(manifest, config)
+    manifest = assign_groups(manifest, config)
     if grouping.groups == "near-duplicates":
         manifest = _with_near_duplicates(manifest, out, store_folder)
     if folds is None:
@@ -98,7 +98,7 @@ def _with_near_duplicates(manifest: Manifest, out: Path, store_folder: Path | No
     from vidclass.cli.console import closing_line, ledger_beside, progress_bars
     from vidclass.features.extract import extract
     from vidclass.features.extractor import feature_extractor
-    from vidclass.features.grouping import join_near_duplicates
+    from vidclass.features.near_duplicates import join_near_duplicates
     from vidclass.training.presets import run_config
 
     with progress_bars() as progress:

@@ -51,7 +51,7 @@ def fill_groups(rows: Rows, *, groups: str = "auto", pattern: str | None = None)
     require_group_pattern(pattern, groups)
     given = rows.table["group"]
     if groups == "none":
-        note = "groups were not looked at: each video is its own group, scores may be too good."
+        note = "groups are ignored: each video is its own group, and scores may be too good."
         return Rows(_with_groups(rows.table, [None] * len(given)), rows.notes).with_notes(note)
     if pattern is not None or groups == "parent":
         if pattern is None:

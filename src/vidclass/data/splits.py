@@ -80,7 +80,7 @@ def split_clips(
     for row, name in zip(free, names, strict=True):
         splits[row] = name
     if allow_leak:
-        notes.append("groups were not looked at: scores on these splits are too good.")
+        notes.append("groups are ignored: scores on these splits are too good.")
     return manifest.with_splits(splits).with_notes(*notes)
 
 

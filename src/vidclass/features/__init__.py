@@ -1,1 +1,1 @@
-"""From clips to stored features."""
+"""Extract features of clips and store them."""

@@ -1,14 +1,15 @@
-"""The frames of a clip, and clips as arrays: what training, prediction and serving share."""
+"""Frames of a clip under a feature setting, and clips as padded arrays."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from vidclass.config import FeatureConfig
 from vidclass.features.identity import clip_key, hash_video
-from vidclass.types import ClipFeatures, FrameBatch, Span
+from vidclass.types import BoolArray, ClipFeatures, FrameBatch, Span
 from vidclass.video.decode import decode_clip
 from vidclass.video.sampling import clip_generator
 
@@ -22,16 +23,15 @@ def decode_for(
     key: str | None = None,
     epoch: int = 0,
 ) -> FrameBatch:
-    """The frames of a clip that `config` asks for; the same ones each time.
+    """Decode the frames of a clip that `config` samples; the same frames on every call.
 
     Args:
         config: Sampling and geometry.
-        path: The video, or a folder of numbered pictures.
-        span: The part of it.
-        fps: Pictures a second, for a folder.
-        key: The clip's key, from which the policy `random` draws; None finds it by reading all
-            of the video.
-        epoch: With the policy `random`, each epoch of a training draws other frames.
+        path: The video file, or the folder of an image sequence.
+        span: Span of the clip.
+        fps: Frame rate, for an image sequence.
+        key: Store key of the clip, which seeds the policy `random`; None hashes the video for it.
+        epoch: Training epoch; with the policy `random`, each epoch samples other frames.
 
     Raises:
         VideoError: the video cannot be read.
@@ -48,16 +48,16 @@ def decode_for(
     return FrameBatch(np.ascontiguousarray(batch.frames[:, :, ::-1]), batch.timestamps_s)
 
 
-def padded(clips: list[ClipFeatures], frames: int) -> tuple[np.ndarray, np.ndarray]:
-    """Clips as one array.  Returns features (B,frames,D) float32, zero-padded, and mask (B,frames).
+def pad_clips(clips: Sequence[ClipFeatures], steps: int) -> tuple[np.ndarray, BoolArray]:
+    """Return features (B,steps,D) float32, zero-padded, and their mask (B,steps).
 
-    A clip with more than `frames` features keeps its first ones.
+    A clip with more than `steps` features keeps its first ones.
     """
     width = clips[0].features.shape[1]
-    features = np.zeros((len(clips), frames, width), np.float32)
-    mask = np.zeros((len(clips), frames), np.bool_)
+    features = np.zeros((len(clips), steps, width), np.float32)
+    mask = np.zeros((len(clips), steps), np.bool_)
     for row, clip in enumerate(clips):
-        count = min(frames, len(clip.features))
+        count = min(steps, len(clip.features))
         features[row, :count] = clip.features[:count]
         mask[row, :count] = True
     return features, mask

@@ -1,4 +1,4 @@
-"""The keys of clips: what the bytes of a video are, without reading an unchanged file again."""
+"""Identity of clips: hashes of video content, cached so that unchanged files are not read again."""
 
 from __future__ import annotations
 
@@ -21,21 +21,22 @@ from vidclass.types import Progress, Span
 from vidclass.video.container import file_stat, require_max_pixels, video_errors
 from vidclass.video.image_sequence import numbered_images
 
+# Coarsest clock of a file system: a file written this shortly before it was read may be written
+# again without a change of its times.
+CLOCK_TICK_NS = 2_000_000_000
+# Time to wait for a locked database.
+BUSY_S = 5.0
 # The number changes with the columns of the table.
 _FILE_NAME = "video-hashes-1.sqlite"
 _TABLE = "CREATE TABLE IF NOT EXISTS hashes (path BLOB PRIMARY KEY, facts TEXT, sha256 TEXT)"
-# A clock of a file system may stand still for so long: a file that was written to this short a
-# time before it was read may be written to once more without a trace.
-_CLOCK_TICK_NS = 2_000_000_000
 _WRITE_ROWS = 64
-_BUSY_S = 5.0
 
 
-class FileFacts(NamedTuple):
-    """What the system says of a file; when its bytes change, so does this.
+class FileSignature(NamedTuple):
+    """Metadata that changes whenever the bytes of a file do.
 
-    A folder of pictures has the sum of their sizes and the latest of their times.  Whatever is
-    done to a picture, and to the list of them, is done later than that.
+    An image sequence has the sum of its images' sizes and the latest of their times, since any
+    change to an image, or to the list of them, is later than that.
     """
 
     device: int
@@ -45,68 +46,68 @@ class FileFacts(NamedTuple):
     ctime_ns: int
 
     @classmethod
-    def of(cls, stat: os.stat_result) -> FileFacts:
-        """Those of a file."""
+    def from_stat(cls, stat: os.stat_result) -> FileSignature:
+        """Return the signature of a file with these metadata."""
         return cls(stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
     @classmethod
-    def at(cls, path: Path) -> FileFacts:
-        """Those of a file, or of a folder of pictures.
+    def from_path(cls, path: Path) -> FileSignature:
+        """Return the signature of a file or an image sequence.
 
         Raises:
-            VideoError: there is none, or it is neither.
+            VideoError: the path does not exist, or is neither.
         """
         if not os.path.isdir(path):
-            return cls.of(file_stat(path))
-        pictures = numbered_images(path)
+            return cls.from_stat(file_stat(path))
+        images = numbered_images(path)
         with video_errors(path):
-            folder = cls.of(path.stat())
-            each = [cls.of(picture.stat()) for picture in pictures]
+            folder = cls.from_stat(path.stat())
+            signatures = [cls.from_stat(image.stat()) for image in images]
         return folder._replace(
-            size=sum(facts.size for facts in each),
-            mtime_ns=max(facts.mtime_ns for facts in each),
-            # What else lies in the folder may come and go: that changes this alone.
-            ctime_ns=max(folder.ctime_ns, *(facts.ctime_ns for facts in each)),
+            size=sum(signature.size for signature in signatures),
+            mtime_ns=max(signature.mtime_ns for signature in signatures),
+            # Other files in the folder may come and go: that changes its ctime only.
+            ctime_ns=max(folder.ctime_ns, *(signature.ctime_ns for signature in signatures)),
         )
 
     def __str__(self) -> str:
-        """One text for all of them."""
+        """Return all values as one text."""
         return ":".join(map(str, self))
 
 
 @dataclass(frozen=True)
 class VideoIdentity:
-    """The content of a video file, or of a folder of pictures.
+    """Content of a video file or an image sequence.
 
     Attributes:
         path: The file or folder.
-        sha256: Of its bytes, in hexadecimal; for a folder, of its pictures' names and bytes.
-        facts: What the system said of the file when these were its bytes.
+        sha256: SHA-256 of its bytes, in hexadecimal; for an image sequence, of the names and bytes
+            of its images.
+        signature: Metadata of the file while it had these bytes.
     """
 
     path: Path
     sha256: str
-    facts: FileFacts
+    signature: FileSignature
 
     def require_unchanged(self) -> None:
-        """Call this after decoding: what was decoded is stored under the key of these bytes.
+        """Require the same bytes after decoding, because the frames are stored under their hash.
 
         Raises:
             VideoError: the file has changed since, or is gone.
         """
-        now = FileFacts.at(self.path)
-        # A new name, new rights or one more hard link change the last fact, and no byte.
-        if now[:-1] != self.facts[:-1] or (now != self.facts and not self._has_these_bytes()):
+        now = FileSignature.from_path(self.path)
+        if now == self.signature:
+            return
+        # A new name, permissions or hard links change the ctime, which is last, and no byte.
+        if now[:-1] != self.signature[:-1] or hash_video(self.path).sha256 != self.sha256:
             raise _changed(self.path)
-
-    def _has_these_bytes(self) -> bool:
-        return hash_video(self.path).sha256 == self.sha256
 
 
 def clip_key(video_sha256: str, span: Span, fps: float | None = None) -> str:
-    """A key of one clip: the bytes of its video, whatever its name, and its span.
+    """Return the store key of a clip: a hash of its video's content, its span and its frame rate.
 
-    The rate of a folder of pictures counts too: it decides which of them lie in the span.
+    The frame rate of an image sequence selects the images in the span; a video has none here.
     """
     rate = [] if fps is None else [fps]
     text = json.dumps([video_sha256, span.start_s, span.stop_s, *rate])
@@ -116,84 +117,87 @@ def clip_key(video_sha256: str, span: Span, fps: float | None = None) -> str:
 def identify_clips(
     clips: Sequence[Clip], fail: Callable[[str, VidclassError], None], progress: Progress
 ) -> tuple[dict[Path, VideoIdentity], list[str | None]]:
-    """The content of each video, and the key of each clip; None where the video cannot be read.
+    """Return the identity of each readable video, and the key of each clip, None if unreadable.
 
     Args:
         clips: The clips.
-        fail: Told of each video that cannot be read, and why.
-        progress: Told of the stage `hash`.
+        fail: Function called with the path of each unreadable video, and its error.
+        progress: Callback; reports stage `hash`.
     """
-    found: dict[Path, VideoIdentity] = {}
+    identities: dict[Path, VideoIdentity] = {}
     videos = list(dict.fromkeys(clip.video for clip in clips))
     with closing(identify(videos)) as results:
         for count, done in enumerate(results, 1):
             if done.error is not None:
                 fail(str(done.item), done.error)
             elif done.result is not None:
-                found[done.item] = done.result
+                identities[done.item] = done.result
             progress("hash", count, len(videos))
-    return found, [
-        clip_key(found[clip.video].sha256, clip.span, clip.fps) if clip.video in found else None
+    keys = [
+        clip_key(identity.sha256, clip.span, clip.fps)
+        if (identity := identities.get(clip.video))
+        else None
         for clip in clips
     ]
+    return identities, keys
 
 
 def hash_video(path: Path) -> VideoIdentity:
-    """Read all of a file, or all numbered pictures of a folder.
+    """Hash all of a file, or all images of a sequence.
 
     Raises:
-        VideoError: it cannot be read, is no regular file, or changed meanwhile.
+        VideoError: it cannot be read, is no regular file, or changed while it was read.
     """
     if os.path.isdir(path):
-        return _hash_pictures(path)
-    facts = FileFacts.at(path)  # a pipe or a device is refused before it is opened
+        return _hash_images(path)
+    signature = FileSignature.from_path(path)  # refuses a pipe or a device before opening it
     with video_errors(path), path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        after = FileFacts.of(os.fstat(file.fileno()))
-    if after != facts:
+        after = FileSignature.from_stat(os.fstat(file.fileno()))
+    if after != signature:
         raise _changed(path)
-    return VideoIdentity(path, sha256, facts)
+    return VideoIdentity(path, sha256, signature)
 
 
-def _hash_pictures(folder: Path) -> VideoIdentity:
-    facts = FileFacts.at(folder)
-    digest = hashlib.sha256(b"a folder of pictures\n")
-    for picture in numbered_images(folder):
-        with video_errors(picture):
-            data = picture.read_bytes()
-        name = os.fsencode(picture.name)
-        # Lengths first: no other names and bytes make the same text.
+def _hash_images(folder: Path) -> VideoIdentity:
+    signature = FileSignature.from_path(folder)
+    digest = hashlib.sha256(b"image sequence\n")
+    for image in numbered_images(folder):
+        with video_errors(image):
+            data = image.read_bytes()
+        name = os.fsencode(image.name)
+        # With the lengths first, no other names and bytes give the same text.
         digest.update(f"{len(name)} {len(data)} ".encode() + name + data)
-    if FileFacts.at(folder) != facts:
+    if FileSignature.from_path(folder) != signature:
         raise _changed(folder)
-    return VideoIdentity(folder, digest.hexdigest(), facts)
+    return VideoIdentity(folder, digest.hexdigest(), signature)
 
 
 def identify(videos: Iterable[Path]) -> Generator[Done[Path, VideoIdentity], None, None]:
-    """The content of each video, or why it cannot be read.
+    """Yield the identity of each video, or the error that it cannot be read.
 
-    A file that has not changed since it was last read is not opened.  Those come first, then,
-    read in threads, the others; both in the order given.
+    A file that is unchanged since it was last hashed is not opened.  These come first, then the
+    others, hashed in threads; each in the order given.
 
     Raises:
-        ConfigError: `VIDCLASS_MAX_PIXELS` is wrong; no video could be opened with it.
+        ConfigError: `VIDCLASS_MAX_PIXELS` is not valid, so that no video could be opened.
     """
     require_max_pixels()
-    with closing(_Hashes(cache_folder() / _FILE_NAME)) as hashes:
-        unknown = []
+    with closing(_HashCache(cache_folder() / _FILE_NAME)) as cache:
+        uncached = []
         for video in videos:
-            known = hashes.find(video)
-            if known is None:
-                unknown.append(video)
+            identity = cache.find(video)
+            if identity is None:
+                uncached.append(video)
             else:
-                yield Done(video, known)
-        with closing(run_each(_hash_timed, unknown)) as results:
+                yield Done(video, identity)
+        with closing(run_each(_hash_timed, uncached)) as results:
             for done in results:
                 if done.result is None:
                     yield Done(done.item, None, done.error)
                     continue
                 began_ns, identity = done.result
-                hashes.keep(identity, began_ns)
+                cache.add(identity, began_ns)
                 yield Done(done.item, identity)
 
 
@@ -211,11 +215,8 @@ def _changed(path: Path) -> VideoError:
     )
 
 
-class _Hashes:
-    """What files hashed to when they were last read: a small database, and a help, no need.
-
-    When it is damaged, locked or cannot be written, every file is simply read.
-    """
+class _HashCache:
+    """Best-effort SQLite cache of file hashes; any error disables it."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -223,37 +224,38 @@ class _Hashes:
         self._connection: sqlite3.Connection | None = None
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(file, timeout=_BUSY_S, check_same_thread=False)
+            self._connection = sqlite3.connect(file, timeout=BUSY_S, check_same_thread=False)
             self._connection.execute(_TABLE)
         except (OSError, sqlite3.Error) as error:
-            self._do_without(error)
+            self._disable(error)
 
     def find(self, path: Path) -> VideoIdentity | None:
-        """The file's content, if the file is as it was when that was learnt."""
+        """Return the identity of a file that is unchanged since it was hashed, else None."""
         try:
             if self._connection is None:
                 return None
-            facts = FileFacts.at(path)
+            signature = FileSignature.from_path(path)
             query = "SELECT sha256 FROM hashes WHERE path = ? AND facts = ? AND length(sha256) = 64"
-            row = self._connection.execute(query, (_name(path), str(facts))).fetchone()
+            row = self._connection.execute(query, (_path_bytes(path), str(signature))).fetchone()
         except VideoError:
-            # It is said when the file is read.
+            # Hashing the file raises it again.
             return None
         except sqlite3.Error as error:
-            self._do_without(error)
+            self._disable(error)
             return None
-        return VideoIdentity(path, row[0], facts) if row else None
+        return VideoIdentity(path, row[0], signature) if row else None
 
-    def keep(self, identity: VideoIdentity, began_ns: int) -> None:
-        """Remember a file that was not written to just before it was read."""
-        if began_ns - max(identity.facts.mtime_ns, identity.facts.ctime_ns) < _CLOCK_TICK_NS:
+    def add(self, identity: VideoIdentity, began_ns: int) -> None:
+        """Add a file, unless it was written just before hashing began."""
+        changed_ns = max(identity.signature.mtime_ns, identity.signature.ctime_ns)
+        if began_ns - changed_ns < CLOCK_TICK_NS:
             return
-        self._rows.append((_name(identity.path), str(identity.facts), identity.sha256))
+        self._rows.append((_path_bytes(identity.path), str(identity.signature), identity.sha256))
         if len(self._rows) >= _WRITE_ROWS:
             self._write()
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write the remaining rows."""
         self._write()
         if self._connection is not None:
             self._connection.close()
@@ -266,14 +268,14 @@ class _Hashes:
             with self._connection:
                 self._connection.executemany("INSERT OR REPLACE INTO hashes VALUES (?, ?, ?)", rows)
         except sqlite3.Error as error:
-            self._do_without(error)
+            self._disable(error)
 
-    def _do_without(self, error: Exception) -> None:
+    def _disable(self, error: Exception) -> None:
         if self._connection is not None:
             with suppress(sqlite3.Error):
                 self._connection.close()
             self._connection = None
-        # SQLite says "operational" of what may be better the next time; the rest is damage.
+        # An operational error, such as a lock, may pass; any other means damage.
         if isinstance(error, sqlite3.DatabaseError) and not isinstance(
             error, sqlite3.OperationalError
         ):
@@ -281,6 +283,6 @@ class _Hashes:
                 self._file.unlink()
 
 
-def _name(path: Path) -> bytes:
-    # Names need not be text.
+def _path_bytes(path: Path) -> bytes:
+    # Paths need not be valid text.
     return os.fsencode(os.path.abspath(path))

@@ -1,9 +1,9 @@
-"""From videos to features with every core busy: decoding overlaps the network.
+"""Feature pipeline: decoding overlaps with the network, so that every core is busy.
 
-Frames of neighbouring clips share a batch, so that the network always gets full ones.  Nothing
-is pickled: threads decode and compute, since FFmpeg and OpenVINO let go of Python's lock.  What
-waits between the stages is bounded, so memory depends neither on the number of clips nor on
-their length.
+Frames of neighbouring clips share a batch, so that the network always gets full ones.  Threads
+decode and compute, since FFmpeg and OpenVINO release Python's lock; nothing is pickled.  The queues
+between the stages are bounded, so memory depends neither on the number of clips nor on their
+length.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class ExtractedClip:
-    """A clip on its way out: its frames and what the network made of them."""
+    """Frames of a clip and their features."""
 
     frames: FrameBatch
     features: ClipFeatures
@@ -44,30 +44,30 @@ def stream_features(
 ) -> Generator[Done[Item, ExtractedClip], None, None]:
     """Yield the features of each item, in the items' order.
 
-    A clip that cannot be decoded, or of which the network makes no finite numbers, comes with
-    its error.  Closing the generator drops what is under way.
+    A clip that cannot be decoded, or for which the network returns NaN or infinity, comes with its
+    error.  Closing the generator drops the work in progress.
 
     Args:
-        items: What stands for the clips.
-        decode: Gives the frames of an item; called in several threads at once.
-        network: What the frames go through.
-        video_of: The video of an item, for messages.
-        window: How many successive frames the network sees at once; there is then a feature
+        items: Items that stand for the clips.
+        decode: Function that decodes the frames of an item; called in several threads at once.
+        network: The network.
+        video_of: Function that returns the video of an item, for messages.
+        window: Number of successive frames that the network sees at once; there is then one feature
             vector for each window, see `vidclass.features.windows`.
     """
     clips: deque[_Clip[Item]] = deque()
     with closing(run_each(decode, items)) as decoded:
         batches = _batches(decoded, clips, max(1, network.batch_frames // window), window)
-        with closing(run_each(_through(network), batches, workers=network.parallel)) as outputs:
+        with closing(run_each(_runner(network), batches, workers=network.parallel)) as outputs:
             for done in outputs:
-                _hand_out(_result(done), clips)
+                _assign(_result(done), clips)
                 yield from _finished(clips, video_of, window)
     yield from _finished(clips, video_of, window)
 
 
 @dataclass
 class _Clip(Generic[Item]):
-    """A decoded clip, and the rows of features that have come for it so far."""
+    """A decoded clip, the features computed for it so far, and the number of missing ones."""
 
     item: Item
     frames: FrameBatch | None
@@ -76,16 +76,16 @@ class _Clip(Generic[Item]):
     missing: int = 0
 
 
-def _through(network: Network) -> Callable[[UInt8Array], FloatArray]:
+def _runner(network: Network) -> Callable[[UInt8Array], FloatArray]:
     return lambda frames: network.run(frames=frames)
 
 
 def _batches(
     decoded: Iterator[Done[Item, FrameBatch]], clips: deque[_Clip[Item]], size: int, window: int
 ) -> Iterator[UInt8Array]:
-    """Full batches across clips, the last one excepted; notes each clip in `clips` on its way."""
+    """Yield batches across clips, all but the last one full; append each clip to `clips`."""
     parts: list[UInt8Array] = []
-    held = 0
+    buffered = 0
     for done in decoded:
         clip = _Clip(done.item, done.result, done.error)
         clips.append(clip)
@@ -93,27 +93,27 @@ def _batches(
             continue
         rest = network_input(clip.frames, window)
         clip.missing = len(rest)
-        while held + len(rest) >= size:
-            parts.append(rest[: size - held])
-            rest = rest[size - held :]
-            # A batch that lies within one clip is a view: nothing is copied.
+        while buffered + len(rest) >= size:
+            parts.append(rest[: size - buffered])
+            rest = rest[size - buffered :]
+            # A batch within one clip is a view: nothing is copied.
             yield parts[0] if len(parts) == 1 else np.concatenate(parts)
-            parts, held = [], 0
+            parts, buffered = [], 0
         if len(rest):
             parts.append(rest)
-            held += len(rest)
+            buffered += len(rest)
     if parts:
         yield np.concatenate(parts)
 
 
 def _result(done: Done[UInt8Array, FloatArray]) -> FloatArray:
     if done.result is None:
-        raise done.error or RuntimeRouteError("the network gave nothing")
+        raise done.error or RuntimeRouteError("the network returned no output")
     return done.result
 
 
-def _hand_out(rows: FloatArray, clips: deque[_Clip[Item]]) -> None:
-    """Give each clip its rows: they come in the clips' order."""
+def _assign(rows: FloatArray, clips: deque[_Clip[Item]]) -> None:
+    """Assign feature vectors to their clips; both come in the same order."""
     for clip in clips:
         taken, rows = rows[: clip.missing], rows[clip.missing :]
         if len(taken):
@@ -142,23 +142,23 @@ def _finished(
 
 
 def _require_finite(video: object, features: FloatArray, times_s: NDArray[np.float64]) -> None:
-    """Refuse NaN and infinity: one such clip would spoil a whole training."""
+    """Raise if a feature is NaN or infinite: one such clip would ruin a whole training."""
     bad = np.flatnonzero(~np.isfinite(features).all(axis=1))
     if len(bad):
         raise VideoError(
             video,
-            f"the backbone made NaN or infinity of {len(bad)} of its {len(features)} frames, "
-            f"first of the one at {times_s[bad[0]]:.2f} s",
+            f"the backbone returned NaN or infinity for {len(bad)} of its {len(features)} frames, "
+            f"first for the one at {times_s[bad[0]]:.2f} s",
             hint="Look at that frame; if it is sound, try other weights or another backbone.",
             stage="extract",
         )
 
 
 def _to_float16(features: FloatArray, times_s: NDArray[np.float64]) -> ClipFeatures:
-    """Features are float16 everywhere, stored or not.
+    """Convert features to float16, stored or not.
 
-    So a stored clip and the same clip seen for the first time give a head the same numbers.
+    So a head gets the same values from a stored clip and from one that is decoded now.
     """
-    # A float16 ends at 65,504; a network with larger outputs must not turn into infinities.
+    # The largest float16 is 65,504; larger outputs of a network must not become infinite.
     limit = float(np.finfo(np.float16).max)
     return ClipFeatures(np.clip(features, -limit, limit).astype(np.float16), times_s)

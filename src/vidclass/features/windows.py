@@ -9,7 +9,7 @@ from vidclass.types import FrameBatch, UInt8Array
 
 
 def window_count(frames: int, window: int) -> int:
-    """How many windows `frames` frames make.
+    """Return the number of windows that cover `frames` frames.
 
     >>> [window_count(frames, 16) for frames in (1, 16, 17, 32)]
     [1, 1, 2, 2]
@@ -18,10 +18,10 @@ def window_count(frames: int, window: int) -> int:
 
 
 def window_rows(frames: int, window: int) -> NDArray[np.int64]:
-    """The frames of each window, (S,window).
+    """Return the frame indices of each window, (S,window).
 
-    Windows lie end to end; the last one is moved back so that it ends with the clip.  A clip that
-    is shorter than a window repeats its last frame.
+    Windows do not overlap, except that the last one is moved back to end with the clip.  A clip
+    shorter than a window repeats its last frame.
 
     >>> window_rows(5, 3).tolist()
     [[0, 1, 2], [2, 3, 4]]
@@ -34,14 +34,14 @@ def window_rows(frames: int, window: int) -> NDArray[np.int64]:
 
 
 def network_input(batch: FrameBatch, window: int) -> UInt8Array:
-    """What a network takes of a clip: its frames (T,H,W,3), or windows (S,window,H,W,3)."""
+    """Return the network input for a clip: frames (T,H,W,3), or windows (S,window,H,W,3)."""
     if window == 1:
         return batch.frames
     return batch.frames[window_rows(len(batch.frames), window)]
 
 
 def network_times_s(batch: FrameBatch, window: int) -> NDArray[np.float64]:
-    """The time of each row of features: that of the frame, or the mean over the window, (S,)."""
+    """Return the time of each feature vector, (S,): that of the frame, or the window's mean."""
     if window == 1:
         return batch.timestamps_s
     rows = window_rows(len(batch.frames), window)

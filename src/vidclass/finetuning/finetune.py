@@ -23,7 +23,7 @@ from vidclass.errors import ConfigError, RunError
 from vidclass.features.extract import Extraction, extract_features
 from vidclass.features.extractor import feature_extractor
 from vidclass.features.failures import FailureMetrics
-from vidclass.features.grouping import regrouped
+from vidclass.features.near_duplicates import assign_groups
 from vidclass.finetuning.batches import can_jitter, tune_data
 from vidclass.finetuning.build import HeadStart, TuneResult, require_same_backbone, tune
 from vidclass.finetuning.checkpoint import (
@@ -124,7 +124,7 @@ def _prepare(job: TuneJob, manifest: Manifest, *, overwrite: bool) -> tuple[Mani
     source, writer = job.source, job.writer
     if writer.folder.resolve() == source.folder.resolve():
         raise ConfigError(f"out={str(writer.folder)!r} is the run itself: name a new folder.")
-    manifest = regrouped(manifest, source.config.split)
+    manifest = assign_groups(manifest, source.config.split)
     require_single_labels(manifest.table)
     require_known_labels(source.bundle, manifest.labels, job.config)
     split = _split(job, manifest)

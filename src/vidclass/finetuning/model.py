@@ -11,6 +11,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from vidclass.backbones.keras_weights import zero_initialisers
 from vidclass.config import FinetuneConfig
 from vidclass.errors import ConfigError
 from vidclass.runtime.hardware import has_gpu
@@ -100,7 +101,8 @@ def quick_twin(network: keras.Model) -> keras.Model:
         return network
     if not any(_can_shift(layer) for layer in leaves(network)):
         return network
-    twin = keras.models.clone_model(network, clone_function=_shifted, recursive=True)
+    with zero_initialisers():
+        twin = keras.models.clone_model(network, clone_function=_shifted, recursive=True)
     twin.set_weights(network.get_weights())
     return twin
 

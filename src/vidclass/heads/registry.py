@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from vidclass.backbones.keras_weights import zero_initialisers
 from vidclass.config import TrainingConfig
 from vidclass.errors import ConfigError, WeightsError, require_choice
 
@@ -196,7 +197,8 @@ def load_head(
     """
     if module:
         import_module(module)
-    model = build_head(name, frames, width, classes)
+    with zero_initialisers():
+        model = build_head(name, frames, width, classes)
     try:
         model.load_weights(weights)
     except Exception as error:  # h5py and Keras raise many kinds for a file that does not fit

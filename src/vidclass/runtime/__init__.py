@@ -1,4 +1,4 @@
-"""Run networks fast on this machine."""
+"""Run networks on this machine, through OpenVINO or Keras."""
 
 from vidclass._core.keras_backend import choose_keras_backend
 

@@ -23,7 +23,7 @@ from vidclass.errors import (
     SplitError,
     WeightsError,
 )
-from vidclass.features.grouping import regrouped
+from vidclass.features.near_duplicates import assign_groups
 from vidclass.heads.registry import parse_head
 from vidclass.ledger import write_ledger
 from vidclass.sweeping import record
@@ -97,7 +97,7 @@ def sweep(
     execution = ExecutionOptions(store_folder, progress, strict, retry_failed)
     with quiet_optuna():
         _require_known_names(space)
-        clips = training_side(regrouped(manifest, config.split))
+        clips = training_side(assign_groups(manifest, config.split))
         require_single_labels(clips.table)
         # Each trial assigns its folds itself; here they only have to exist, before anything is
         # written.

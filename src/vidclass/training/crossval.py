@@ -14,7 +14,7 @@ from vidclass.config import RunConfig
 from vidclass.data.manifest import Manifest
 from vidclass.data.splits import fold_assignments
 from vidclass.features.extract import Extraction
-from vidclass.features.grouping import regrouped
+from vidclass.features.near_duplicates import assign_groups
 from vidclass.tasks.base import LabelTask
 from vidclass.tasks.metrics import Metrics
 from vidclass.tasks.resolve import resolve_task
@@ -112,7 +112,7 @@ def cross_validate(
     """
     task = resolve_task(manifest, config.task)
     require_head_for(config.head, task)
-    manifest = regrouped(manifest, config.split)
+    manifest = assign_groups(manifest, config.split)
     fold_assignments(manifest, folds=folds, seed=config.training.seed)  # refuse before the work
     views = see(
         manifest,

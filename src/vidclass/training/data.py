@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidclass.errors import ShapeError
-from vidclass.features.decoding import padded
+from vidclass.features.decoding import pad_clips
 from vidclass.features.store.stored_clips import StoredClips
 from vidclass.tasks.targets import class_members, require_targets
 
@@ -108,7 +108,7 @@ class StoredExamples:
 
     def read(self, rows: NDArray[Any]) -> Examples:
         """The clips in these rows, in memory."""
-        features, mask = padded(self.clips.read(rows), self.frames)
+        features, mask = pad_clips(self.clips.read(rows), self.frames)
         return Examples(features, mask, self.targets[rows])
 
 

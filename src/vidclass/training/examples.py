@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from vidclass.config import SplitConfig
 from vidclass.data.manifest import Manifest
-from vidclass.features.decoding import padded
+from vidclass.features.decoding import pad_clips
 from vidclass.features.extract import Extraction
-from vidclass.features.grouping import join_near_duplicates
+from vidclass.features.near_duplicates import join_near_duplicates
 from vidclass.features.store.stored_clips import MEMORY_VARIABLE, memory_mb
 from vidclass.tasks.base import LabelTask
 from vidclass.training.data import AnyExamples, Examples, StoredExamples
@@ -26,7 +26,7 @@ def grouped_manifest(extraction: Extraction, config: SplitConfig) -> Manifest:
     clips = readable_manifest(extraction)
     if config.groups != "near-duplicates":
         return clips
-    return join_near_duplicates(clips, extraction.readable()[1])
+    return join_near_duplicates(clips, extraction.readable)
 
 
 def examples(extraction: Extraction, task: LabelTask, frames: int) -> AnyExamples:
@@ -40,12 +40,12 @@ def examples(extraction: Extraction, task: LabelTask, frames: int) -> AnyExample
         task: Label task.
         frames: T.
     """
-    rows, clips = extraction.readable()
+    rows, clips = extraction.rows, extraction.readable
     names = extraction.manifest.table["label"].to_list()
     targets = task.targets(names[row] for row in rows.tolist())
     needed_mb = _COPIES * len(clips) * frames * clips.width * 4 / 2**20
     if needed_mb <= memory_mb():
-        features, mask = padded(list(clips), frames)
+        features, mask = pad_clips(list(clips), frames)
         return Examples(features, mask, targets)
     where = "kept as they were stored" if clips.kept else "read from the store as training goes"
     note = (

@@ -17,7 +17,7 @@ from vidclass.data.splits import split_clips, tail_validation
 from vidclass.errors import SplitError
 from vidclass.features.extract import Extraction
 from vidclass.features.extractor import require_backbone
-from vidclass.features.grouping import regrouped
+from vidclass.features.near_duplicates import assign_groups
 from vidclass.tasks.base import LabelTask
 from vidclass.tasks.metrics import Metrics
 from vidclass.tasks.resolve import resolve_task
@@ -107,7 +107,7 @@ def _prepare(
 ) -> tuple[Manifest, LabelTask]:
     """Refuse before the work; then the folder is made.  Returns the clips with their groups."""
     config = writer.config
-    manifest = regrouped(manifest, config.split)
+    manifest = assign_groups(manifest, config.split)
     task = resolve_task(manifest, config.task)
     require_head_for(config.head, task)
     divide(manifest, config.split, seed=config.training.seed)
@@ -218,7 +218,7 @@ def _measure(
         label_of = clips.table["label"].to_list()
         y_true = task.targets(label_of[row] for row in rows.tolist())
         seen = [
-            each.readable()[1].at(rows)
+            each.readable.at(rows)
             for member in fitted.members
             for each in (views[member.view].extraction, views[member.view].mirrored)
             if each is not None

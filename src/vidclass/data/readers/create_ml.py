@@ -18,15 +18,14 @@ from __future__ import annotations
 
 import csv
 import math
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from vidclass._core.text import listed, quoted
 from vidclass.data.readers.locate import ClipRow, VideoLocator, class_name, rows_from_clips
-from vidclass.data.readers.reader import Reader, ReadOptions
-from vidclass.data.readers.table_cells import COLUMN_NAMES, DELIMITERS, TableCells, read_table
+from vidclass.data.readers.reader import TABLE_OPTIONS, Reader, ReadOptions
+from vidclass.data.readers.table_cells import COLUMN_NAMES, DELIMITERS, read_table
 from vidclass.data.readers.text import (
     as_number,
     first_entry,
@@ -96,7 +95,7 @@ def _entries(path: Path) -> tuple[list[tuple[str, dict[str, object]]], list[str]
         rows = [(f"entry {number}", entry) for number, entry in enumerate(entries, start=1)]
         names = sorted({name for entry in entries for name in entry})
     else:
-        cells = _read_cells(path)
+        cells = read_table(path)
         rows = [
             (f"row {number}", dict(zip(cells.header, row, strict=True)))
             for number, row in zip(cells.numbers, cells.rows, strict=True)
@@ -115,15 +114,6 @@ def _entries(path: Path) -> tuple[list[tuple[str, dict[str, object]]], list[str]
         used.update(keys.values())
     unused = [name for name in names if name and name not in used]
     return values, [f"{path.name}: columns not used: {listed(quoted(unused))}."] if unused else []
-
-
-def _read_cells(path: Path) -> TableCells:
-    if not os.path.isfile(path):
-        raise ManifestError(f"{str(path)!r} cannot be read: it is no file.")
-    try:
-        return read_table(path)
-    except csv.Error as error:
-        raise ManifestError(f"{path.name} is not well-formed CSV: {error}.") from error
 
 
 _FIELDS: Mapping[str, tuple[str, ...]] = {
@@ -166,5 +156,5 @@ READER = Reader(
     "annotations of Create ML (video, label, start, end)",
     accepts,
     read,
-    frozenset({"root", "multi_label"}),
+    TABLE_OPTIONS - {"fps"},
 )

@@ -37,7 +37,7 @@ from vidclass.data.readers.locate import (
     required_fps,
     rows_from_clips,
 )
-from vidclass.data.readers.reader import Reader, ReadOptions
+from vidclass.data.readers.reader import TABLE_OPTIONS, Reader, ReadOptions
 from vidclass.data.readers.text import read_head, read_text, require_valid, short_repr
 from vidclass.data.rows import Rows
 from vidclass.errors import ManifestError
@@ -186,10 +186,4 @@ def _runs(frames: Iterable[int], step: int) -> Iterator[tuple[int, int]]:
         yield first, last + step
 
 
-READER = Reader(
-    "cvat",
-    "an export of CVAT (video 1.1)",
-    accepts,
-    read,
-    frozenset({"root", "fps", "multi_label"}),
-)
+READER = Reader("cvat", "an export of CVAT (video 1.1)", accepts, read, TABLE_OPTIONS)

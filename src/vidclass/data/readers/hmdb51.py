@@ -12,7 +12,7 @@ from pathlib import Path
 from vidclass._core.text import counted, listed
 from vidclass.data.clip import clean_text
 from vidclass.data.readers.locate import ClipRow, VideoLocator, rows_from_clips
-from vidclass.data.readers.reader import Reader, ReadOptions
+from vidclass.data.readers.reader import OFFICIAL_OPTIONS, Reader, ReadOptions
 from vidclass.data.readers.text import text_lines
 from vidclass.data.rows import Rows
 from vidclass.errors import ManifestError
@@ -81,9 +81,5 @@ def _split_files(folder: Path) -> list[tuple[Path, re.Match[str]]]:
 
 
 READER = Reader(
-    "hmdb51",
-    "the split files of HMDB51 (CLASS_test_split1.txt)",
-    accepts,
-    read,
-    frozenset({"root", "official_split"}),
+    "hmdb51", "the split files of HMDB51 (CLASS_test_split1.txt)", accepts, read, OFFICIAL_OPTIONS
 )

@@ -13,7 +13,7 @@ from vidclass._core.text import listed, quoted
 from vidclass.data.clip import clean_text
 from vidclass.data.media_files import VIDEO_EXTENSIONS
 from vidclass.data.readers.locate import ClipRow, rows_from_clips, split_folders
-from vidclass.data.readers.reader import Reader, ReadOptions
+from vidclass.data.readers.reader import TABLE_OPTIONS, Reader, ReadOptions
 from vidclass.data.readers.table_cells import read_table
 from vidclass.data.readers.text import read_head
 from vidclass.data.rows import SPLIT_WORDS, Rows
@@ -130,5 +130,5 @@ READER = Reader(
     "a Kinetics CSV (label, youtube_id, time_start, time_end, split)",
     accepts,
     read,
-    frozenset({"root", "multi_label"}),
+    TABLE_OPTIONS - {"fps"},
 )

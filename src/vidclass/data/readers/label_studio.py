@@ -45,7 +45,7 @@ from vidclass.data.readers.locate import (
     required_fps,
     rows_from_clips,
 )
-from vidclass.data.readers.reader import Reader, ReadOptions
+from vidclass.data.readers.reader import TABLE_OPTIONS, Reader, ReadOptions
 from vidclass.data.readers.text import (
     as_number,
     first_entry,
@@ -355,10 +355,4 @@ def _is_video(reference: str) -> bool:
     return bool(names) and PurePosixPath(names[0]).suffix.lower() in VIDEO_EXTENSIONS
 
 
-READER = Reader(
-    "label_studio",
-    "a JSON export of Label Studio",
-    accepts,
-    read,
-    frozenset({"root", "fps", "multi_label"}),
-)
+READER = Reader("label_studio", "a JSON export of Label Studio", accepts, read, TABLE_OPTIONS)

@@ -48,7 +48,7 @@ from vidclass.data.readers.locate import (
     rows_from_clips,
     single_file,
 )
-from vidclass.data.readers.reader import Reader, ReadOptions
+from vidclass.data.readers.reader import TABLE_OPTIONS, Reader, ReadOptions
 from vidclass.data.readers.text import (
     first_line,
     load_json,
@@ -312,5 +312,5 @@ READER = Reader(
     "lists of MMAction2 or PySlowFast (path and number of the class)",
     accepts,
     read,
-    frozenset({"root", "fps", "multi_label", "labels", "official_split"}),
+    TABLE_OPTIONS | {"labels", "official_split"},
 )

@@ -8,6 +8,10 @@ from pathlib import Path
 
 from vidclass.data.rows import Rows
 
+# Options of `read_source` that readers of tables, and of official lists, use.
+TABLE_OPTIONS = frozenset({"root", "fps", "multi_label"})
+OFFICIAL_OPTIONS = frozenset({"root", "official_split"})
+
 
 @dataclass(frozen=True)
 class ReadOptions:

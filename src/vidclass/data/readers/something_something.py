@@ -30,7 +30,7 @@ from vidclass.data.readers.locate import (
     rows_from_clips,
     single_file,
 )
-from vidclass.data.readers.reader import Reader, ReadOptions
+from vidclass.data.readers.reader import TABLE_OPTIONS, Reader, ReadOptions
 from vidclass.data.readers.text import (
     first_entry,
     first_line,
@@ -156,5 +156,5 @@ READER = Reader(
     "lists of Something-Something (id, template)",
     accepts,
     read,
-    frozenset({"root", "fps", "multi_label"}),
+    TABLE_OPTIONS,
 )

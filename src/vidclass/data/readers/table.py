@@ -15,13 +15,12 @@ from typing import TypeVar
 from vidclass._core.text import did_you_mean, listed
 from vidclass.data.clip import clean_label, clean_text
 from vidclass.data.readers.locate import VideoLocator, frame_rates
-from vidclass.data.readers.reader import Reader, ReadOptions
+from vidclass.data.readers.reader import TABLE_OPTIONS, Reader, ReadOptions
 from vidclass.data.readers.table_cells import TableCells, find_columns, read_table
 from vidclass.data.rows import SPLIT_WORDS, SPLITS, Rows
 from vidclass.errors import ManifestError
 
 EXTENSIONS = frozenset({".csv", ".tsv", ".jsonl", ".parquet"})
-OPTIONS = frozenset({"root", "fps", "multi_label"})
 
 Value = TypeVar("Value")
 
@@ -197,12 +196,14 @@ def _tables(path: Path) -> dict[str, list[Path]]:
     return tables
 
 
-READER = Reader("table", "a CSV, TSV, JSONL or Parquet file", accepts, read, OPTIONS, general=True)
+READER = Reader(
+    "table", "a CSV, TSV, JSONL or Parquet file", accepts, read, TABLE_OPTIONS, general=True
+)
 SPLIT_TABLES = Reader(
     "split_tables",
     "a folder with train.csv and test.csv",
     _accepts_folder,
     _read_folder,
-    OPTIONS,
+    TABLE_OPTIONS,
     general=True,
 )

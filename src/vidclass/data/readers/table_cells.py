@@ -13,7 +13,7 @@ from types import MappingProxyType
 import polars as pl
 
 from vidclass._core.text import did_you_mean, listed, quoted
-from vidclass.data.readers.text import decode_text
+from vidclass.data.readers.text import decode_text, read_bytes
 from vidclass.errors import ManifestError
 
 DELIMITERS = ",;\t|"
@@ -70,7 +70,7 @@ def read_table(path: Path) -> TableCells:
     """
     if path.suffix.lower() == ".parquet":
         return _read_parquet(path)
-    text = decode_text(path, path.read_bytes())
+    text = decode_text(path, read_bytes(path))
     return _read_jsonl(path, text) if path.suffix.lower() == ".jsonl" else _read_csv(path, text)
 
 

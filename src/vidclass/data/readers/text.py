@@ -63,17 +63,25 @@ def read_text(path: Path) -> str:
     Raises:
         ManifestError: it is too large, not UTF-8 or cannot be read.
     """
+    return decode_text(path, read_bytes(path, largest=MAX_BYTES))
+
+
+def read_bytes(path: Path, *, largest: float = math.inf) -> bytes:
+    """Return the bytes of a file.
+
+    Raises:
+        ManifestError: it has more than `largest` bytes, or cannot be read.
+    """
     try:
         size = path.stat().st_size
-        if size > MAX_BYTES:
+        if size > largest:
             raise ManifestError(
-                f"{path.name} has {size >> 20} MiB; at most {MAX_BYTES >> 20} MiB of annotations "
-                "are read. Export it in parts."
+                f"{path.name} has {size >> 20} MiB; at most {int(largest) >> 20} MiB of "
+                "annotations are read. Export it in parts."
             )
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise ManifestError(f"{str(path)!r} cannot be read: {error.strerror}.") from error
-    return decode_text(path, data)
 
 
 def decode_text(path: Path, data: bytes) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from vidclass._core.text import listed, quoted
 from vidclass.data.clip import clean_text
 from vidclass.data.readers.locate import ClipRow, VideoLocator, rows_from_clips
-from vidclass.data.readers.reader import Reader, ReadOptions
+from vidclass.data.readers.reader import OFFICIAL_OPTIONS, Reader, ReadOptions
 from vidclass.data.readers.text import text_lines
 from vidclass.data.rows import Rows
 from vidclass.errors import ManifestError
@@ -107,5 +107,5 @@ READER = Reader(
     "the official lists of UCF101 (classInd.txt, trainlist01.txt, testlist01.txt)",
     accepts,
     read,
-    frozenset({"root", "official_split"}),
+    OFFICIAL_OPTIONS,
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vidclass.data.readers import table
-from vidclass.data.readers.reader import Reader, ReadOptions
+from vidclass.data.readers.reader import TABLE_OPTIONS, Reader, ReadOptions
 from vidclass.data.rows import SPLIT_WORDS, Rows
 from vidclass.errors import ManifestError
 
@@ -56,5 +56,5 @@ READER = Reader(
     "a Hugging Face videofolder (metadata.csv with file_name)",
     accepts,
     read,
-    table.OPTIONS - {"root"},
+    TABLE_OPTIONS - {"root"},
 )
