@@ -24,8 +24,8 @@ from vidclass.features.extractor import backbone_spec
 from vidclass.runtime.hardware import resolve_precision
 from vidclass.runtime.ir import ensure_ir
 from vidclass.runtime.openvino_network import core, ov
-from vidclass.training.data import Examples
-from vidclass.training.logistic import ExactHead
+from vidclass.training.examples import Examples
+from vidclass.training.logistic import LogisticHead
 
 BATCH = 16
 WAYS = ("mean", "mean and quarters", "mean and maximum", "mirror images averaged")
@@ -114,7 +114,7 @@ def features_of(way: str, pooled: NDArray[np.float16]) -> NDArray[np.float32]:
 def scores(examples: Examples, folds: NDArray[np.int64]) -> list[float]:
     """Accuracy on each fold by a head solved on the others."""
     classes = int(examples.targets.max()) + 1
-    head = ExactHead.of("temporal", examples, classes=classes)
+    head = LogisticHead.from_examples("temporal", examples, classes=classes)
     found = []
     for fold in np.unique(folds):
         inside = np.flatnonzero(folds == fold)
