@@ -75,7 +75,7 @@ def extract_part(
     started = time.perf_counter()
     with stored(manifest, extractor) as extraction:
         seconds = time.perf_counter() - started
-        rows, clips = extraction.readable()
+        rows, clips = extraction.rows, extraction.readable
     if features_file:
         videos = [manifest.clips()[row].video for row in rows]
         values = (clip.features.astype("float32") for clip in clips)

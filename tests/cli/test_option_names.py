@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from typer.main import get_command
 from vidclass.cli.main import app
 from vidclass.cli.option_names import OptionName, OptionNames, in_options, running
 
+ROOT = Path(__file__).resolve().parents[2]
 NAMES = OptionNames(
     {
         "frames": OptionName("--frames"),
@@ -40,6 +42,7 @@ MENTION = st.sampled_from(
         ("`overwrite=True` begins again", "--overwrite begins again"),
         ("prune=False keeps them", "--no-prune keeps them"),
         ("`group_pattern` '(x' is no regex", "--group-pattern '(x' is no regex"),
+        ("the `frames` column, column `frames`", "the `frames` column, column `frames`"),
         ("`frames`, not `nothing`", "--frames, not `nothing`"),
         ("ema=2: too much; augment.mixup=-1", "--set ema=2: too much; --set augment.mixup=-1"),
         ("training.ema=2: too much", "--set ema=2: too much"),
@@ -109,6 +112,22 @@ def test_outside_of_a_command_messages_stay() -> None:
         assert in_options("frames=3") == "--frames 3"
     finally:
         running.reset(token)
+
+
+def test_the_library_names_no_option_itself() -> None:
+    """Its users in Python have none; an option is part of a whole command line, or of a list."""
+    option = re.compile(r"(?:^|[\s'`(])--[a-z]")
+    named = []
+    for file in sorted((ROOT / "src" / "vidclass").rglob("*.py")):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+                continue
+            text = re.sub(r"`vidclass [^`]*`", "", node.value)
+            if option.search(text) and id(node) not in documentation and "cli" not in file.parts:
+                named.append(f"{file.name}:{node.lineno}: {node.value}")
+    assert named == []
 
 
 def test_every_parameter_of_every_command_has_a_long_option() -> None:

@@ -3,7 +3,8 @@
 The library names parameters as `name=value`, or in backticks. For a person at the command line
 `frames=40` becomes `--frames 40`, `overwrite=True` becomes `--overwrite`, and a name in backticks
 the option alone. The table comes from the options of the command; a training setting becomes
-`--set name=value`. Text in quotes, file names and names without an option stay as they are.
+`--set name=value`. Text in quotes, file names, columns of tables (a name beside the word `column`)
+and names without an option stay as they are.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _BARE = r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?|[A-Za-z_][\w-]*"
 _VALUE = rf"(?:{_QUOTED}|\[[^]\n]*\]|\([^)\n]*\)|\{{[^}}\n]*\}}|{_BARE})"
 _END = r"(?=[\s,;:)\]]|\.(?:\s|$)|$)"
 _MENTION = (
-    rf"`(?P<ticked>{_NAME})(?:=(?P<ticked_value>[^`\n]*))?`"
+    rf"(?<!column )`(?P<ticked>{_NAME})(?:=(?P<ticked_value>[^`\n]*))?`(?! column)"
     rf"|(?<![\w./\\=`-])(?<!--set )(?P<name>{_NAME})=(?P<value>{_VALUE}){_END}"
     rf"|{_QUOTED}"
 )

@@ -26,7 +26,7 @@ def grouped_manifest(extraction: Extraction, config: SplitConfig) -> Manifest:
     clips = readable_manifest(extraction)
     if config.groups != "near-duplicates":
         return clips
-    return join_near_duplicates(clips, extraction.readable()[1])
+    return join_near_duplicates(clips, extraction.readable)
 
 
 def examples(extraction: Extraction, task: LabelTask, frames: int) -> AnyExamples:
@@ -40,7 +40,7 @@ def examples(extraction: Extraction, task: LabelTask, frames: int) -> AnyExample
         task: Label task.
         frames: T.
     """
-    rows, clips = extraction.readable()
+    rows, clips = extraction.rows, extraction.readable
     names = extraction.manifest.table["label"].to_list()
     targets = task.targets(names[row] for row in rows.tolist())
     needed_mb = _COPIES * len(clips) * frames * clips.width * 4 / 2**20

@@ -218,7 +218,7 @@ def _measure(
         label_of = clips.table["label"].to_list()
         y_true = task.targets(label_of[row] for row in rows.tolist())
         seen = [
-            each.readable()[1].at(rows)
+            each.readable.at(rows)
             for member in fitted.members
             for each in (views[member.view].extraction, views[member.view].mirrored)
             if each is not None
