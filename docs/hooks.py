@@ -1,4 +1,4 @@
-"""Hooks of the documentation's build: the options of every command, and links out of docs/."""
+"""MkDocs hooks: tables of the options of every command; links to files outside of docs/."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typer.main import get_command
 from vidclass.cli.main import app
 
 OPTIONS = "<!-- options of every command -->"
-# The notes in brackets at the end of an option's help: its default, its range, whether it is required.
+# Notes in brackets at the end of an option's help: its default, its range, `required`.
 NOTES = re.compile(r"(.*?)((?: *\[[^\]]*\])*)")
-# Files beside docs/ are no pages of the site: their names stay, without a link.
+# Files outside of docs/ are not part of the site: their names stay, without a link.
 OUTSIDE = re.compile(r"\[([^\]]+)\]\((?:\.\./)+(?!docs/)(?:README|benchmarks|examples)[^)]*\)")
 
 
