@@ -1,4 +1,4 @@
-"""Hooks of the documentation's build: the options of every command, and links out of docs/."""
+"""MkDocs hooks: tables of the options of every command; links to files outside of docs/."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from typer.main import get_command
 from vidclass.cli.main import app
 
 OPTIONS = "<!-- options of every command -->"
-# Files beside docs/ are no pages of the site: their names stay, without a link.
+# Notes in brackets at the end of an option's help: its default, its range, `required`.
+NOTES = re.compile(r"(.*?)((?: *\[[^\]]*\])*)")
+# Files outside of docs/ are not part of the site: their names stay, without a link.
 OUTSIDE = re.compile(r"\[([^\]]+)\]\((?:\.\./)+(?!docs/)(?:README|benchmarks|examples)[^)]*\)")
 
 
@@ -42,12 +44,21 @@ def section(command: Any, name: str) -> str:
     usage = " ".join(command.collect_usage_pieces(context))
     rows = [row(parameter, context) for parameter in command.get_params(context)]
     head = f"### `{name}`\n\n{command.help or ''}\n\n```text\n{name} {usage}\n```"
-    return "\n".join([head, "", "| parameter | meaning |", "| --- | --- |", *rows])
+    table = ["| parameter | meaning | default, range |", "| --- | --- | --- |", *rows]
+    return "\n".join([head, "", *table])
 
 
 def row(parameter: Any, context: click.Context) -> str:
-    """Return one line of a table of parameters."""
+    """Return one line of a table of parameters: name, meaning, default or range."""
     record = parameter.get_help_record(context)
     name, text = record or (parameter.make_metavar(context), getattr(parameter, "help", ""))
-    cells = (f"`{name}`", " ".join(str(text or "").split()))
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    meaning, extra = NOTES.fullmatch(" ".join(str(text or "").split())).groups()
+    notes = "; ".join(re.findall(r"\[([^\]]*)\]", extra)).replace("default: ", "")
+    return "| " + " | ".join(map(cell, (f"`{name}`", meaning, notes))) + " |"
+
+
+def cell(text: str) -> str:
+    """Escape what Markdown would read as a column, a link or emphasis; code stays as it is."""
+    pieces = re.split(r"(`[^`]*`)", text.replace("|", "\\|"))
+    pieces[::2] = [re.sub(r"([\[\]*<>])", r"\\\1", piece) for piece in pieces[::2]]
+    return "".join(pieces)
