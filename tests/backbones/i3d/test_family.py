@@ -201,8 +201,9 @@ def test_a_published_classifier_is_an_ordinary_bundle(tmp_path: Path, tiny_set: 
     assert pretrained_bundle("i3d-kinetics400", weights="random", size=32) == path
     bundle = Bundle.load(path)
     assert bundle.labels == kinetics_labels()
-    assert (bundle.info.window, bundle.info.frames) == (64, 8)
-    sampling, geometry = bundle.info.features.sampling, bundle.info.features.geometry
+    assert (bundle.info.first.window, bundle.info.first.frames) == (64, 8)
+    features = bundle.info.first.features
+    sampling, geometry = features.sampling, features.geometry
     assert (sampling.policy, sampling.stride_s, geometry.short_side) == ("stride", 0.04, 36)
     prediction = Classifier(bundle).predict(next(tiny_set.rglob("*.avi")))
     assert len(prediction.scores) == 400
