@@ -1,4 +1,4 @@
-"""Where the files of a model are found, and what is said where they are not; needs no library."""
+"""Files of pretrained models in folders and in the cache of the hub; needs no library."""
 
 from __future__ import annotations
 
@@ -20,14 +20,13 @@ from vidclass.backbones.hub_files import (
     weight_files,
 )
 from vidclass.backbones.hugging_face.family import HuggingFace
-from vidclass.backbones.hugging_face.network import ImageInput, config_side, read_input
 from vidclass.backbones.timm import Timm
 from vidclass.errors import ConfigError, WeightsError
 
 COMMIT = "c0ffee"
 SOURCE = str(Path(hub_files.__file__).parents[2])
 INDEX = "model.safetensors.index.json"
-SAYS = {"crop_size": 32, "image_mean": [0.5, 0.4, 0.3], "image_std": [0.5, 0.3, 0.2]}
+SETTINGS = {"crop_size": 32, "image_mean": [0.5, 0.4, 0.3], "image_std": [0.5, 0.3, 0.2]}
 TIMM = {"architecture": "a", "pretrained_cfg": {"input_size": [3, 32, 32], "mean": [0, 0, 0]}}
 ADVICE = (
     "Where there is a network, download config.json, preprocessor_config.json (if there is one) "
@@ -38,7 +37,7 @@ ADVICE = (
 
 @pytest.fixture(autouse=True)
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of fetched repositories, empty."""
+    """Return the cache of fetched repositories, empty."""
     monkeypatch.delenv("HF_HUB_CACHE", raising=False)
     monkeypatch.delenv("HUGGINGFACE_HUB_CACHE", raising=False)
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
@@ -46,8 +45,8 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "hf" / "hub"
 
 
-def keep(hub: Path, repository: str, *files: str) -> Path:
-    """What huggingface_hub leaves behind."""
+def cache(hub: Path, repository: str, *files: str) -> Path:
+    """Write a repository into the cache as huggingface_hub does, and return its folder."""
     home = hub / f"models--{repository.replace('/', '--')}"
     (home / "refs").mkdir(parents=True)
     (home / "refs" / "main").write_text(COMMIT)
@@ -57,7 +56,7 @@ def keep(hub: Path, repository: str, *files: str) -> Path:
 def write(folder: Path, *files: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for file in files:
-        text = SAYS if file == "preprocessor_config.json" else {}
+        text = SETTINGS if file == "preprocessor_config.json" else {}
         (folder / file).write_text(json.dumps(text))
     return folder
 
@@ -71,9 +70,9 @@ def without(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
     monkeypatch.setitem(sys.modules, library, None)
 
 
-def test_what_was_fetched_is_found_without_the_library(hub: Path) -> None:
+def test_the_cache_is_read_without_the_library(hub: Path) -> None:
     assert cached_folder("org/tiny") is None
-    folder = keep(hub, "org/tiny", "config.json")
+    folder = cache(hub, "org/tiny", "config.json")
     assert cached_folder("org/tiny") == folder
     assert model_folder("org/tiny", name="hf:org/tiny") == folder
 
@@ -84,27 +83,25 @@ def test_the_cache_is_where_the_library_has_it(
 ) -> None:
     monkeypatch.setenv(variable, str(tmp_path / "elsewhere"))
     assert cached_folder("org/tiny") is None
-    folder = keep(tmp_path / "elsewhere", "org/tiny", "config.json")
+    folder = cache(tmp_path / "elsewhere", "org/tiny", "config.json")
     assert cached_folder("org/tiny") == folder
 
 
-def test_without_settings_the_cache_is_the_users(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_default_cache_is_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HF_HOME")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    folder = keep(tmp_path / "huggingface" / "hub", "org/tiny", "config.json")
+    folder = cache(tmp_path / "huggingface" / "hub", "org/tiny", "config.json")
     assert cached_folder("org/tiny") == folder
 
 
-def test_what_is_missing_is_fetched_at_the_commit_that_is_here(
+def test_missing_files_are_fetched_at_the_cached_commit(
     hub: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = keep(hub, "org/tiny", "config.json")
-    asked: list[dict[str, Any]] = []
+    folder = cache(hub, "org/tiny", "config.json")
+    requests: list[dict[str, Any]] = []
 
     def download(repository: str, **options: Any) -> str:
-        asked.append({"repository": repository, **options})
+        requests.append({"repository": repository, **options})
         return str(write(folder, "model.safetensors"))
 
     fake_hub(monkeypatch, download)
@@ -112,19 +109,17 @@ def test_what_is_missing_is_fetched_at_the_commit_that_is_here(
     assert (
         model_folder("org/tiny", name="hf:org/tiny", weights=True) == folder
     )  # nothing is missing now
-    assert [(one["repository"], one["revision"], one["cache_dir"]) for one in asked] == [
+    assert [(one["repository"], one["revision"], one["cache_dir"]) for one in requests] == [
         ("org/tiny", COMMIT, hub)
     ]
-    assert not any(pattern.endswith(".bin") for pattern in asked[0]["allow_patterns"])
+    assert not any(pattern.endswith(".bin") for pattern in requests[0]["allow_patterns"])
 
 
-def test_settings_alone_do_not_bring_the_weights(
-    hub: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_settings_are_fetched_without_weights(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def download(_: str, **options: Any) -> str:
         assert options["allow_patterns"] == ["config.json", *hub_files.IMAGE_SETTINGS]
         assert "revision" not in options
-        return str(keep(hub, "org/tiny", "config.json"))
+        return str(cache(hub, "org/tiny", "config.json"))
 
     fake_hub(monkeypatch, download)
     assert model_folder("org/tiny", name="hf:org/tiny").name == COMMIT
@@ -138,7 +133,7 @@ def test_settings_alone_do_not_bring_the_weights(
         ("timm:resnet18.a1_in1k", "timm/resnet18.a1_in1k", "timm"),
     ],
 )
-def test_without_a_network_the_way_out_is_named(
+def test_without_a_network_the_error_says_what_to_download(
     name: str, repository: str, family: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def download(*_: Any, **__: Any) -> str:
@@ -153,10 +148,8 @@ def test_without_a_network_the_way_out_is_named(
     )
 
 
-def test_a_part_that_the_library_is_content_with_is_not_enough(
-    hub: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = keep(hub, "org/tiny", "config.json", "preprocessor_config.json")
+def test_a_download_without_weights_is_refused(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = cache(hub, "org/tiny", "config.json", "preprocessor_config.json")
     fake_hub(monkeypatch, lambda *_, **__: str(folder))
     with pytest.raises(WeightsError) as caught:
         model_folder("org/tiny", name="hf:org/tiny", weights=True)
@@ -180,10 +173,10 @@ def test_a_missing_library_is_named_with_its_extra(
 
 
 @pytest.mark.parametrize("family", ["hf", "timm"])
-def test_a_model_to_be_measured_needs_its_libraries(
+def test_measuring_a_model_needs_its_libraries(
     family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its child process finds a PyTorch that is not there, on whatever machine."""
+    """The child process imports a PyTorch that is missing, on whatever machine."""
     missing = "raise ModuleNotFoundError('not here', name='torch')"
     (tmp_path / "torch.py").write_text(missing)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), SOURCE]))
@@ -194,11 +187,11 @@ def test_a_model_to_be_measured_needs_its_libraries(
         get_backbone(f"{family}:{folder}")
 
 
-@pytest.mark.parametrize("place", ["./nothere", "org/tiny/more", "/abs/nothere"])
-def test_what_is_neither_folder_nor_name_is_refused(place: str) -> None:
-    message = rf"hf:{place}: '{place}' is neither a folder nor a name on the Hugging Face hub"
+@pytest.mark.parametrize("location", ["./nothere", "org/tiny/more", "/abs/nothere"])
+def test_neither_folder_nor_name_is_refused(location: str) -> None:
+    message = rf"hf:{location}: '{location}' is neither a folder nor a name on the Hugging Face hub"
     with pytest.raises(WeightsError, match=message):
-        get_backbone(f"hf:{place}")
+        get_backbone(f"hf:{location}")
 
 
 def test_timm_names_have_a_tag() -> None:
@@ -213,7 +206,7 @@ def test_unknown_families_are_refused() -> None:
         get_backbone("tim:resnet18.a1_in1k")
 
 
-def test_a_folder_says_what_it_lacks(tmp_path: Path) -> None:
+def test_missing_files_of_a_folder_are_named(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=rf"there is no config.json in {tmp_path}"):
         get_backbone(f"hf:{tmp_path}")
     write(tmp_path, "config.json")
@@ -234,7 +227,7 @@ def test_damaged_settings_are_named(tmp_path: Path) -> None:
         read_json(tmp_path / "config.json")
 
 
-def test_weights_in_several_files_are_all_there_or_none(tmp_path: Path) -> None:
+def test_sharded_weights_count_only_when_complete(tmp_path: Path) -> None:
     shards = ["model-1.safetensors", "model-2.safetensors"]
     (tmp_path / INDEX).write_text(json.dumps({"weight_map": dict(zip("abc", shards * 2))}))  # noqa: B905
     write(tmp_path, shards[0])
@@ -243,23 +236,23 @@ def test_weights_in_several_files_are_all_there_or_none(tmp_path: Path) -> None:
     assert [path.name for path in weight_files(tmp_path)] == shards
 
 
-def test_a_folder_is_known_by_its_files(tmp_path: Path) -> None:
+def test_a_folder_is_identified_by_its_files(tmp_path: Path) -> None:
     folder = write(tmp_path / "model", "config.json", "model.safetensors")
-    place = str(folder)
-    both = {weights: files_id(place, folder, weights=weights) for weights in (True, False)}
+    location = str(folder)
+    both = {weights: files_id(location, folder, weights=weights) for weights in (True, False)}
     (folder / "model.safetensors").write_text("other")
-    assert files_id(place, folder, weights=True) != both[True]
-    assert files_id(place, folder, weights=False) == both[False]
+    assert files_id(location, folder, weights=True) != both[True]
+    assert files_id(location, folder, weights=False) == both[False]
     (folder / "config.json").write_text("other")
-    assert files_id(place, folder, weights=False) != both[False]
+    assert files_id(location, folder, weights=False) != both[False]
 
 
-def test_a_model_of_the_hub_is_known_by_its_commit(hub: Path) -> None:
+def test_a_model_of_the_hub_is_identified_by_its_commit(hub: Path) -> None:
     alias = get_backbone("dinov2_small")
     assert alias.weights_state == "to be fetched"
     assert alias.weights_id("random") == "hf-1-random-facebook/dinov2-small"
     files = ("config.json", "preprocessor_config.json", "model.safetensors")
-    keep(hub, "facebook/dinov2-small", *files)
+    cache(hub, "facebook/dinov2-small", *files)
     assert alias.weights_state == "at hand"
     assert alias.weights_id("pretrained") == f"hf-1-{COMMIT}"
     assert alias.weights_id("random") == f"hf-1-random-{COMMIT}"
@@ -274,76 +267,3 @@ def test_other_weights_are_refused(family: str, tmp_path: Path) -> None:
         model.weights_id("mine.h5")
     assert model.weights_state == "to be fetched"
     assert model.weights_source == f"by putting model.safetensors into {tmp_path}"
-
-
-CHANNELS = {"image_mean": [0.5] * 3, "image_std": [0.2] * 3}
-
-
-@pytest.mark.parametrize(
-    ("says", "size", "scale"),
-    [
-        ({"size": 224, "crop_size": 200}, 200, 1 / 255),
-        ({"size": {"shortest_edge": 256}, "crop_size": {"height": 224, "width": 224}}, 224, None),
-        ({"size": {"height": 384, "width": 384}}, 384, None),
-        ({"size": {"shortest_edge": 256}, "crop_size": 224, "do_center_crop": False}, 256, None),
-        ({"size": [96, 96], "rescale_factor": 0.5}, 96, 0.5),
-        ({"size": 64, "do_rescale": False}, 64, 1.0),
-        ({}, 48, None),
-    ],
-)
-def test_pictures_are_as_the_model_wants_them(
-    says: dict[str, Any], size: int, scale: float | None, tmp_path: Path
-) -> None:
-    (tmp_path / "config.json").write_text(json.dumps({"image_size": 48}))
-    (tmp_path / "preprocessor_config.json").write_text(json.dumps(CHANNELS | says))
-    found = read_input(tmp_path, "hf:x")
-    assert found == ImageInput(size, [0.5] * 3, [0.2] * 3, 1 / 255 if scale is None else scale)
-
-
-@pytest.mark.parametrize(
-    ("file", "nested"),
-    [
-        ("video_preprocessor_config.json", False),
-        ("processor_config.json", "image_processor"),
-        ("processor_config.json", "video_processor"),
-    ],
-)
-def test_pictures_are_described_in_several_files(
-    file: str, nested: str | bool, tmp_path: Path
-) -> None:
-    says = {nested: SAYS, "tokenizer": {"size": 7}} if nested else SAYS
-    write(tmp_path, "config.json")
-    (tmp_path / file).write_text(json.dumps(says))
-    assert read_input(tmp_path, "hf:x").size == 32
-    first = files_id(str(tmp_path), tmp_path, weights=False)
-    (tmp_path / file).write_text(json.dumps(says | {"more": 1}))
-    assert files_id(str(tmp_path), tmp_path, weights=False) != first
-
-
-def test_pictures_may_need_no_normalisation(tmp_path: Path) -> None:
-    says = {"size": 32, "do_normalize": False}
-    (tmp_path / "preprocessor_config.json").write_text(json.dumps(says))
-    assert read_input(tmp_path, "hf:x") == ImageInput(32, [0.0] * 3, [1.0] * 3, 1 / 255)
-
-
-@pytest.mark.parametrize(
-    ("says", "message"),
-    [
-        ({"size": {"height": 32, "width": 64}}, r"states the size of square images: size=.*64"),
-        ({"size": 32, "image_std": [1, 2]}, r"image_std=\[1, 2\] in .* is not three numbers"),
-        ({"size": 32, "image_mean": [1, 2, True]}, r"image_mean=.* is not three numbers"),
-    ],
-)
-def test_pictures_that_cannot_be_made_are_refused(
-    says: dict[str, Any], message: str, tmp_path: Path
-) -> None:
-    (tmp_path / "config.json").write_text("{}")
-    (tmp_path / "preprocessor_config.json").write_text(json.dumps(CHANNELS | says))
-    with pytest.raises(WeightsError, match=message):
-        read_input(tmp_path, "hf:x")
-
-
-def test_a_vision_tower_has_its_config_side() -> None:
-    assert config_side({"image_size": 32}) == 32
-    assert config_side({"vision_config": {"image_size": 48}, "image_size": 32}) == 48
-    assert config_side({}) is None

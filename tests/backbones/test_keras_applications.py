@@ -1,4 +1,4 @@
-"""The networks of keras.applications: their facts, their weights, and what is said without them."""
+"""The networks of keras.applications: their facts, their weights, and errors without them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Encoders of transformers and timm, on tiny models: skipped where the extra is missing."""
+"""Encoders of transformers and timm, on tiny models; skipped without the extra `torch`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from torch_models import (
     IMAGE_KINDS,
-    PICTURES,
+    IMAGE_SETTINGS,
     VIDEO_KINDS,
     WIDTHS,
     WINDOW,
@@ -49,17 +49,17 @@ def features(module: Any, frames: Any = FRAMES) -> Any:
         return module(torch.from_numpy(frames)).numpy()
 
 
-def pictures(frames: Any = FRAMES) -> Any:
-    """What the frames are after the model's own preprocessing, written down apart from ours."""
+def preprocessed(frames: Any = FRAMES) -> Any:
+    """Return the frames after the model's preprocessing, computed independently of the library."""
     import torch
 
-    mean, std = (np.array(PICTURES[key]) for key in ("image_mean", "image_std"))
+    mean, std = (np.array(IMAGE_SETTINGS[key]) for key in ("image_mean", "image_std"))
     normal = ((frames / 255 - mean) / std).astype("float32")
     return torch.from_numpy(np.moveaxis(normal, -1, -3).copy())
 
 
 def expected(kind: str) -> Any:
-    """The features, by the model's own class."""
+    """Return the features that the model's own class computes."""
     import torch
 
     whole = model(kind)
@@ -67,44 +67,44 @@ def expected(kind: str) -> Any:
         if kind in VIDEO_KINDS:
             return expected_of_windows(kind, whole)
         if kind in ("clip", "siglip"):
-            # The tower alone: what get_image_features gives went through a projection.
-            return whole.vision_model(pixel_values=pictures()).pooler_output.numpy()
+            # Only the tower: get_image_features adds a projection.
+            return whole.vision_model(pixel_values=preprocessed()).pooler_output.numpy()
         if kind == "vit_with_classes":
-            return whole.vit(pixel_values=pictures()).last_hidden_state[:, 0].numpy()
-        return whole(pixel_values=pictures()).pooler_output.flatten(1).numpy()
+            return whole.vit(pixel_values=preprocessed()).last_hidden_state[:, 0].numpy()
+        return whole(pixel_values=preprocessed()).pooler_output.flatten(1).numpy()
 
 
 def expected_of_windows(kind: str, whole: Any) -> Any:
-    given = pictures(WINDOWS)
+    images = preprocessed(WINDOWS)
     if kind == "videomae":
-        return whole(pixel_values=given).last_hidden_state.numpy().mean(1)
+        return whole(pixel_values=images).last_hidden_state.numpy().mean(1)
     if kind == "videomae_classes":
-        return whole.fc_norm(whole.videomae(pixel_values=given).last_hidden_state.mean(1)).numpy()
+        return whole.fc_norm(whole.videomae(pixel_values=images).last_hidden_state.mean(1)).numpy()
     if kind == "timesformer":
-        return whole(pixel_values=given).last_hidden_state[:, 0].numpy()
+        return whole(pixel_values=images).last_hidden_state[:, 0].numpy()
     if kind == "vjepa2":
-        return whole.get_vision_features(given).numpy().mean(1)
-    return whole.pooler(whole.vjepa2.get_vision_features(given)).numpy()
+        return whole.get_vision_features(images).numpy().mean(1)
+    return whole.pooler(whole.vjepa2.get_vision_features(images)).numpy()
 
 
-def given_to(kind: str) -> tuple[Any, int]:
-    """Frames or windows of them, and how many the model sees at once."""
+def inputs_of(kind: str) -> tuple[Any, int]:
+    """Return frames or windows of them, and the number of frames per feature vector."""
     return (WINDOWS, WINDOW) if kind in VIDEO_KINDS else (FRAMES, 1)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-def test_features_are_what_the_model_itself_makes(kind: str, folders: dict[str, Path]) -> None:
-    frames, window = given_to(kind)
-    found = features(build_backbone(f"hf:{folders[kind]}", 32, "pretrained", window), frames)
-    np.testing.assert_allclose(found, expected(kind), rtol=1e-4, atol=1e-5)
+def test_features_are_the_models_own(kind: str, folders: dict[str, Path]) -> None:
+    frames, window = inputs_of(kind)
+    actual = features(build_backbone(f"hf:{folders[kind]}", 32, "pretrained", window), frames)
+    np.testing.assert_allclose(actual, expected(kind), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_openvino_gives_pytorchs_numbers_for_any_batch(kind: str, folders: dict[str, Path]) -> None:
     name = f"hf:{folders[kind]}"
-    # Of videos' models some know but one size.
+    # Some video models take only one size.
     for weights, size in (("pretrained", 32), ("random", 32 if kind in VIDEO_KINDS else 48)):
         geometry = GeometryConfig(size=size)
         config = FeatureConfig(backbone=name, weights=weights, precision="f32", geometry=geometry)
@@ -114,27 +114,27 @@ def test_openvino_gives_pytorchs_numbers_for_any_batch(kind: str, folders: dict[
         assert opened.route == "openvino"
         assert files is not None
         assert files.parity <= PARITY_TOLERANCE
-        found = opened.network.run(frames=frames)
-        assert found.shape == (3, extractor.width)
-        np.testing.assert_allclose(opened.network.run(frames=frames[:1]), found[:1], atol=1e-5)
+        outputs = opened.network.run(frames=frames)
+        assert outputs.shape == (3, extractor.width)
+        np.testing.assert_allclose(opened.network.run(frames=frames[:1]), outputs[:1], atol=1e-5)
 
 
 @pytest.mark.slow
 def test_a_folder_states_its_facts(folders: dict[str, Path]) -> None:
-    tried = ("clip", "resnet", "vjepa2", "vjepa2_classes")
-    found = {kind: get_backbone(f"hf:{folders[kind]}") for kind in tried}
-    assert {kind: (one.size, one.width, one.window) for kind, one in found.items()} == {
+    kinds = ("clip", "resnet", "vjepa2", "vjepa2_classes")
+    backbones = {kind: get_backbone(f"hf:{folders[kind]}") for kind in kinds}
+    assert {kind: (one.size, one.width, one.window) for kind, one in backbones.items()} == {
         "clip": (32, 16, 1),
         "resnet": (32, WIDTHS["resnet"], 1),
         "vjepa2": (32, 16, WINDOW),
         "vjepa2_classes": (32, 16, WINDOW),
     }
     encoder = model("vjepa2").encoder.parameters()
-    assert found["vjepa2"].parameters == sum(weight.numel() for weight in encoder)
+    assert backbones["vjepa2"].parameters == sum(weight.numel() for weight in encoder)
     towers = model("clip").vision_model.parameters()
-    assert found["clip"].parameters == sum(weight.numel() for weight in towers)
-    assert found["clip"].weights_state == "at hand"
-    assert found["clip"].framework == "torch"
+    assert backbones["clip"].parameters == sum(weight.numel() for weight in towers)
+    assert backbones["clip"].weights_state == "at hand"
+    assert backbones["clip"].framework == "torch"
 
 
 @pytest.mark.slow
@@ -167,19 +167,19 @@ def test_a_pretrained_model_needs_no_predictor_in_its_file(
     weights = load_file(folder / "model.safetensors")
     encoder = {key: value for key, value in weights.items() if "predictor" not in key}
     save_file(encoder, folder / "model.safetensors", metadata={"format": "pt"})
-    found = features(build_backbone(f"hf:{folder}", 32, "pretrained", WINDOW), WINDOWS)
-    np.testing.assert_allclose(found, expected("vjepa2"), rtol=1e-4, atol=1e-5)
+    actual = features(build_backbone(f"hf:{folder}", 32, "pretrained", WINDOW), WINDOWS)
+    np.testing.assert_allclose(actual, expected("vjepa2"), rtol=1e-4, atol=1e-5)
     assert len(encoder) < len(weights)
 
 
 @pytest.mark.slow
-def test_a_window_is_what_the_settings_say(folders: dict[str, Path], tmp_path: Path) -> None:
+def test_the_window_is_read_from_the_settings(folders: dict[str, Path], tmp_path: Path) -> None:
     name = f"hf:{folders['videomae']}"
     with pytest.raises(ConfigError, match=rf"window=8: hf:.* sees {WINDOW} frames at once"):
         build_backbone(name, 32, "random", 8)
     folder = save("videomae", tmp_path / "none")
-    says = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(says | {"num_frames": "16"}))
+    settings = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(settings | {"num_frames": "16"}))
     with pytest.raises(WeightsError, match=r"num_frames='16' in .* is not a number of frames"):
         get_backbone(f"hf:{folder}")
 
@@ -208,7 +208,7 @@ from transformers import (
     CLIPVisionConfig, DINOv3ViTConfig, Dinov2Config, SiglipVisionConfig, VideoMAEConfig,
     VJEPA2Config,
 )
-made = {
+configs = {
     "dinov2_small": Dinov2Config(
         hidden_size=384, num_attention_heads=6, image_size=518, patch_size=14
     ),
@@ -225,16 +225,17 @@ made = {
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ALIASES)
 def test_aliases_state_what_such_models_have(name: str, tmp_path: Path) -> None:
-    """By the published sizes of these models, written down apart from the table."""
-    space: dict[str, Any] = {}
-    exec(FACTS, space)
-    space["made"][name].save_pretrained(tmp_path)
+    """Compare with models of the published sizes, stated independently of the table."""
+    namespace: dict[str, Any] = {}
+    exec(FACTS, namespace)
+    namespace["configs"][name].save_pretrained(tmp_path)
     alias = ALIASES[name]
-    says = PICTURES | {"crop_size": alias.size}
-    (tmp_path / "preprocessor_config.json").write_text(json.dumps(says))
-    found = get_backbone(f"hf:{tmp_path}")
+    settings = IMAGE_SETTINGS | {"crop_size": alias.size}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(settings))
+    backbone = get_backbone(f"hf:{tmp_path}")
     stated = (alias.size, alias.width, alias.parameters, alias.window)
-    assert (found.size, found.width, found.parameters, found.window) == stated
+    measured = (backbone.size, backbone.width, backbone.parameters, backbone.window)
+    assert measured == stated
 
 
 @pytest.fixture
@@ -254,20 +255,20 @@ def test_models_of_timm_are_read_from_their_folder(
 
     torch.manual_seed(2)
     whole = timm.create_model(architecture).eval()
-    # As the repositories of timm on the hub were made.
+    # Saved like the repositories of timm on the hub.
     timm.models.save_for_hf(whole, tmp_path, safe_serialization=True)
-    wants = whole.pretrained_cfg
-    size = wants["input_size"][1]
+    settings = whole.pretrained_cfg
+    size = settings["input_size"][1]
     backbone = get_backbone(f"timm:{tmp_path}")
     assert (backbone.size, backbone.licence) == (size, "apache-2.0")
     assert backbone.parameters < sum(weight.numel() for weight in whole.parameters())
     frames = RNG.integers(0, 256, (2, size, size, 3), np.uint8)
-    mean, std = (np.array(wants[key]) for key in ("mean", "std"))
-    given = torch.from_numpy(((frames / 255 - mean) / std).astype("float32").transpose(0, 3, 1, 2))
+    mean, std = (np.array(settings[key]) for key in ("mean", "std"))
+    images = torch.from_numpy(((frames / 255 - mean) / std).astype("float32").transpose(0, 3, 1, 2))
     with torch.no_grad():
-        wanted = whole.forward_head(whole.forward_features(given), pre_logits=True).numpy()
-    found = features(build_backbone(backbone.name, size, "pretrained"), frames)
-    np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-4)
+        expected = whole.forward_head(whole.forward_features(images), pre_logits=True).numpy()
+    actual = features(build_backbone(backbone.name, size, "pretrained"), frames)
+    np.testing.assert_allclose(actual, expected, rtol=1e-3, atol=1e-4)
     for side in (size, 96):
         geometry = GeometryConfig(size=side)
         config = FeatureConfig(backbone=backbone.name, precision="f32", geometry=geometry)

@@ -166,9 +166,11 @@ DIGITS = b"0123456789" * 20
 
 @pytest.mark.slow
 def test_every_flipped_bit_is_noticed_or_of_no_matter(tmp_path: Path) -> None:
+    head = names.HeadInfo(
+        features=FeatureConfig(), feature_fingerprint="f", head="mean", width=4, route="keras"
+    )
     info = names.BundleInfo(
-        labels=["a", "b"], features=FeatureConfig(), feature_fingerprint="f", head="mean", width=4,
-        route="keras", versions={}, data_fingerprint="d", trained_on=1,
+        task=TASK, ensemble=(head,), versions={}, data_fingerprint="d", trained_on=1,
         sha256={name: _sha(DIGITS) for name in (names.HEAD_XML, names.HEAD_BIN)},
     )  # fmt: skip
     parts = {names.INFO: info.model_dump_json().encode()}

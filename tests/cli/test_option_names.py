@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from typer.main import get_command
 from vidclass.cli.main import app
 from vidclass.cli.option_names import OptionName, OptionNames, in_options, running
 
+ROOT = Path(__file__).resolve().parents[2]
 NAMES = OptionNames(
     {
         "frames": OptionName("--frames"),
@@ -40,6 +42,7 @@ MENTION = st.sampled_from(
         ("`overwrite=True` begins again", "--overwrite begins again"),
         ("prune=False keeps them", "--no-prune keeps them"),
         ("`group_pattern` '(x' is no regex", "--group-pattern '(x' is no regex"),
+        ("the `frames` column, column `frames`", "the `frames` column, column `frames`"),
         ("`frames`, not `nothing`", "--frames, not `nothing`"),
         ("ema=2: too much; augment.mixup=-1", "--set ema=2: too much; --set augment.mixup=-1"),
         ("training.ema=2: too much", "--set ema=2: too much"),
@@ -95,7 +98,9 @@ def test_what_is_quoted_is_unchanged(text: str, mark: str) -> None:
 def test_the_table_of_a_command_comes_from_its_options() -> None:
     group = get_command(app)
     train = group.commands["train"]  # type: ignore[attr-defined]
-    names = OptionNames.of_command(train.params, {"path": "a=b", "out": Path("c=d"), "head": "e=f"})
+    names = OptionNames.from_parameters(
+        train.params, {"path": "a=b", "out": Path("c=d"), "head": "e=f"}
+    )
     assert set(names.literals) == {"a=b", "c=d"}
     assert names.rewrite("`store_folder`, retry_failed=True, size=8, ema=0.9, `path`") == (
         "--store, --retry-failed, --size 8, --set ema=0.9, `path`"
@@ -111,11 +116,27 @@ def test_outside_of_a_command_messages_stay() -> None:
         running.reset(token)
 
 
+def test_the_library_names_no_option_itself() -> None:
+    """Its users in Python have none; an option is part of a whole command line, or of a list."""
+    option = re.compile(r"(?:^|[\s'`(])--[a-z]")
+    named = []
+    for file in sorted((ROOT / "src" / "vidclass").rglob("*.py")):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+                continue
+            text = re.sub(r"`vidclass [^`]*`", "", node.value)
+            if option.search(text) and id(node) not in documentation and "cli" not in file.parts:
+                named.append(f"{file.name}:{node.lineno}: {node.value}")
+    assert named == []
+
+
 def test_every_parameter_of_every_command_has_a_long_option() -> None:
     def check(command: typer.core.TyperGroup | typer.core.TyperCommand) -> None:
         for each in getattr(command, "commands", {}).values():
             check(each)
-        table = OptionNames.of_command(command.params, {})
+        table = OptionNames.from_parameters(command.params, {})
         assert all(option.long.startswith("--") for option in table.options.values())
 
     check(get_command(app))

@@ -52,7 +52,7 @@ def test_a_bundle_needs_no_library_of_its_backbone(kind: str, clips: Path, tmp_p
     assert answered.returncode == 0, answered.stderr
     (answer,) = json.loads(answered.stdout)["predictions"]
     assert answer["label"] == "dark"
-    info = Bundle.load(out / "model.vidclass").info
+    info = Bundle.load(out / "model.vidclass").info.first
     assert (info.features.backbone, info.route) == (name, "openvino")
     assert info.window == (WINDOW if kind in VIDEO_KINDS else 1)
 

@@ -1,4 +1,4 @@
-"""What every backbone keeps: its facts, and Keras's numbers through OpenVINO."""
+"""The contract of every backbone: its facts, and Keras's numbers through OpenVINO."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_an_entry_states_its_facts(name: str) -> None:
 
 @pytest.fixture
 def fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What huggingface_hub leaves behind; nothing reads what the files hold."""
+    """Write every alias into huggingface_hub's cache, as empty files."""
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     for alias in ALIASES.values():
         home = tmp_path / f"models--{alias.repository.replace('/', '--')}"

@@ -24,7 +24,7 @@ LOOK = Look.drawn(np.random.default_rng(0))
 
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 2**32))
-def test_a_look_follows_from_its_seed(seed: int) -> None:
+def test_a_look_depends_on_its_seed_only(seed: int) -> None:
     one, two = (Look.drawn(np.random.default_rng(seed)) for _ in range(2))
     assert one == two
     assert one != Look.drawn(np.random.default_rng(seed + 1))
@@ -32,19 +32,19 @@ def test_a_look_follows_from_its_seed(seed: int) -> None:
 
 @pytest.mark.parametrize("pattern", PATTERNS)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_every_object_is_seen_whole_and_turning_it_shows(shape: str, pattern: str) -> None:
-    picture = sprite(replace(LOOK, shape=shape, pattern=pattern))
-    alpha = np.asarray(picture)[..., 3]
+def test_every_object_is_complete_and_its_rotation_visible(shape: str, pattern: str) -> None:
+    image = sprite(replace(LOOK, shape=shape, pattern=pattern))
+    alpha = np.asarray(image)[..., 3]
     assert 0.2 < (alpha > 0).mean() < 0.9
     assert not alpha[[0, -1]].any() and not alpha[:, [0, -1]].any()
-    turned = np.asarray(picture.rotate(20)).astype(int)
-    assert np.abs(turned - np.asarray(picture)).mean() > 3
+    turned = np.asarray(image.rotate(20)).astype(int)
+    assert np.abs(turned - np.asarray(image)).mean() > 3
 
 
 @pytest.mark.parametrize("backdrop", BACKDROPS)
 def test_every_backdrop_has_the_margin_for_the_camera(backdrop: str) -> None:
-    picture = scenery(replace(LOOK, backdrop=backdrop))
-    assert (picture.size, picture.mode) == ((336, 256), "RGB")
+    image = scenery(replace(LOOK, backdrop=backdrop))
+    assert (image.size, image.mode) == ((336, 256), "RGB")
 
 
 @pytest.mark.parametrize("kind", GROUNDS)

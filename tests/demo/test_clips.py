@@ -32,7 +32,7 @@ def decoded(path: Path) -> UInt8Array:
         return np.stack([f.to_ndarray(format="rgb24") for f in container.decode(video=0)])
 
 
-def test_there_are_two_pairs_and_two_more() -> None:
+def test_the_labels_are_two_reversal_pairs_and_two_more() -> None:
     assert LABELS == ("Grow", "Shrink", "Sunrise", "Sunset", "Spin", "Blink")
     assert REVERSAL_PAIRS == (("Grow", "Shrink"), ("Sunrise", "Sunset"))
 
@@ -48,16 +48,16 @@ def test_each_table_lists_exactly_the_files_of_its_folder(small: Path, split: st
         assert match is not None and match["label"] == row["tag"]
 
 
-def test_no_group_is_on_two_sides_and_each_has_every_label(small: Path) -> None:
-    seen = {
+def test_no_group_is_in_two_splits_and_each_has_every_label(small: Path) -> None:
+    groups = {
         split: {NAME.fullmatch(row["video_name"])["group"] for row in rows(small, split)}  # type: ignore[index]
         for split in ("train", "test")
     }
-    assert seen == {"train": {"01", "02"}, "test": {"03"}}
+    assert groups == {"train": {"01", "02"}, "test": {"03"}}
     assert [row["tag"] for row in rows(small, "test")] == sorted(LABELS)
 
 
-def test_the_files_are_what_they_are_said_to_be(small: Path) -> None:
+def test_the_files_have_the_documented_format(small: Path) -> None:
     for path in small.rglob("*.avi"):
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
@@ -68,17 +68,20 @@ def test_the_files_are_what_they_are_said_to_be(small: Path) -> None:
 
 
 @pytest.mark.parametrize(("forwards", "backwards"), REVERSAL_PAIRS)
-def test_the_files_of_a_pair_are_each_other_backwards(
+def test_the_files_of_a_pair_are_reversals_of_each_other(
     small: Path, forwards: str, backwards: str
 ) -> None:
     for path in small.rglob(f"v_{forwards}_*.avi"):
-        there, back = decoded(path), decoded(path.with_name(path.name.replace(forwards, backwards)))
-        np.testing.assert_array_equal(there, back[::-1])
-        assert np.abs(there[0].astype(int) - there[-1]).mean() > 5
+        frames, reverse = (
+            decoded(path),
+            decoded(path.with_name(path.name.replace(forwards, backwards))),
+        )
+        np.testing.assert_array_equal(frames, reverse[::-1])
+        assert np.abs(frames[0].astype(int) - frames[-1]).mean() > 5
 
 
 @pytest.mark.parametrize("motion", range(len(MOTIONS)))
-def test_films_move_and_are_the_same_for_the_same_seed(motion: int) -> None:
+def test_films_move_and_are_equal_for_the_same_seed(motion: int) -> None:
     films, again = (draw_films(3, 5, 1, motion) for _ in range(2))
     assert list(films) == [
         name for name in (MOTIONS[motion].label, MOTIONS[motion].backwards) if name
@@ -96,7 +99,7 @@ def test_another_seed_group_or_clip_is_another_film(other: tuple[int, int, int])
     assert np.abs(first[0].astype(int) - second[0]).mean() > 1
 
 
-def test_evenly_spaced_frames_of_a_film_and_its_reversal_are_the_same() -> None:
+def test_evenly_spaced_frames_of_a_film_and_its_reversal_are_equal() -> None:
     for group in range(1, 4):
         films = draw_films(0, group, 1, 0)
         count = len(films["Grow"])
@@ -106,17 +109,17 @@ def test_evenly_spaced_frames_of_a_film_and_its_reversal_are_the_same() -> None:
 
 
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_bytes_and_progress_is_told(
+def test_the_same_seed_gives_the_same_bytes_and_progress_is_reported(
     small: Path, tmp_path: Path
 ) -> None:
-    told: list[tuple[int, int]] = []
+    steps: list[tuple[int, int]] = []
     make_demo_clips(
         tmp_path,
         train_groups=1,
         test_groups=1,
-        progress=lambda done, total: told.append((done, total)),
+        progress=lambda done, total: steps.append((done, total)),
     )
-    assert told[-1] == (12, 12) and told == sorted(told)
+    assert steps[-1] == (12, 12) and steps == sorted(steps)
     for path in (tmp_path / "train").iterdir():
         assert path.read_bytes() == (small / "train" / path.name).read_bytes()
 
@@ -141,7 +144,9 @@ def test_several_clips_a_group_are_numbered(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_wrong_numbers_are_named(tmp_path: Path, options: dict[str, int], message: str) -> None:
+def test_wrong_numbers_are_errors_that_name_them(
+    tmp_path: Path, options: dict[str, int], message: str
+) -> None:
     with pytest.raises(ConfigError, match=message):
         make_demo_clips(tmp_path / "demo", **options)  # type: ignore[arg-type]
     assert not (tmp_path / "demo").exists()

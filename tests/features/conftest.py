@@ -1,4 +1,4 @@
-"""A fake network, and manifests of tiny videos."""
+"""Fixtures: a fake network, and manifests of tiny videos."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def fake() -> FakeExtractor:
 
 @pytest.fixture
 def manifest_of() -> Callable[..., Manifest]:
-    """A manifest of videos; `spans` gives (start_s, stop_s) of each."""
+    """Return a function that makes a manifest; `spans` gives (start_s, stop_s) of each video."""
 
     def make(
         videos: Sequence[Path], spans: Sequence[tuple[float, float | None]] | None = None

@@ -1,4 +1,4 @@
-"""The frames of a clip, and clips as one padded array."""
+"""Clips are decoded as a setting asks, and padded into arrays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Features of a manifest: what is stored is read, the rest is made, nothing is lost or made up."""
+"""Extraction reads what is stored, computes the rest, and lists what failed."""
 
 from __future__ import annotations
 
@@ -169,13 +169,13 @@ def test_what_cannot_be_read_is_in_the_ledger_and_nowhere_else(
     assert [clip is not None for clip in done.clips] == [False, True] + [False] * 5 + [True]
     assert [Path(failure.video) for failure in done.failures] == bad
     assert {failure.error_type for failure in done.failures} == {"VideoError"}
-    told = [failure.message for failure in done.failures]
-    assert told[0].endswith("missing.avi: no such file. Check the path, or set `root`.")
-    assert "empty.avi" in told[1]
-    assert "text.avi" in told[2]
-    assert told[3].endswith("folder.avi: is a folder, not a video. Give the files in it.")
-    assert "loop.avi: cannot be read (" in told[5]
-    assert told[5].endswith("Check the disk.")
+    messages = [failure.message for failure in done.failures]
+    assert messages[0].endswith("missing.avi: no such file. Check the path, or set `root`.")
+    assert "empty.avi" in messages[1]
+    assert "text.avi" in messages[2]
+    assert messages[3].endswith("folder.avi: is a folder, not a video. Give the files in it.")
+    assert "loop.avi: cannot be read (" in messages[5]
+    assert messages[5].endswith("Check the disk.")
     assert [done.failures[k].stage for k in (0, 3, 5)] == ["probe"] * 3
 
 
@@ -201,24 +201,24 @@ def test_strict_raises_the_first_failure(
     store = tmp_path / "store"
     with pytest.raises(VideoError, match=message):
         extract(manifest, fake.extractor(), store_folder=store, strict=True)
-    # A file that cannot be hashed is found before any clip is made, another one on its turn.
+    # A file that cannot be hashed raises before any clip is extracted, another one in its turn.
     kept = extract(manifest_of(videos[:1]), fake.extractor(), store_folder=store).reused
     assert kept == (0 if index == 0 else 1)
 
 
-def test_progress_tells_of_both_stages(
+def test_progress_reports_both_stages(
     videos: list[Path], fake: FakeExtractor, manifest_of: MakeManifest, tmp_path: Path
 ) -> None:
-    told: list[tuple[str, int, int]] = []
+    reports: list[tuple[str, int, int]] = []
     manifest = manifest_of([*videos, videos[0]], [(0.0, None)] * 3 + [(0.08, None)])
     extract(
         manifest,
         fake.extractor(),
         store_folder=tmp_path,
-        progress=lambda stage, done, total: told.append((stage, done, total)),
+        progress=lambda stage, done, total: reports.append((stage, done, total)),
     )
     hashed = [("hash", k, 3) for k in (1, 2, 3)]
-    assert told == hashed + [("extract", k, 4) for k in (1, 2, 3, 4)]
+    assert reports == hashed + [("extract", k, 4) for k in (1, 2, 3, 4)]
 
 
 class Interrupted(MeanColour):

@@ -1,4 +1,4 @@
-"""The network that a setting asks for, and the key of what it makes."""
+"""Extractors open the network of their setting, and their fingerprint changes with it."""
 
 from __future__ import annotations
 
@@ -110,14 +110,14 @@ def test_a_gpu_is_used_when_there_is_one(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_auto_is_what_the_processor_has(monkeypatch: pytest.MonkeyPatch) -> None:
     auto = SMALL.model_copy(update={"precision": "auto"})
-    made = {}
+    extractors = {}
     for has, resolved in ((True, "bf16"), (False, "f32")):
         monkeypatch.setattr(hardware, "has_bf16", lambda has=has: has)
-        made[resolved] = feature_extractor(auto)
-        assert made[resolved].config.precision == resolved
+        extractors[resolved] = feature_extractor(auto)
+        assert extractors[resolved].config.precision == resolved
         named = feature_extractor(SMALL.model_copy(update={"precision": resolved}))
-        assert named.fingerprint == made[resolved].fingerprint
-    assert made["f32"].fingerprint != made["bf16"].fingerprint
+        assert named.fingerprint == extractors[resolved].fingerprint
+    assert extractors["f32"].fingerprint != extractors["bf16"].fingerprint
 
 
 @pytest.mark.slow

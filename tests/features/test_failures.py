@@ -62,7 +62,7 @@ def run(
 
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the videos that were decoded, in order."""
+    """Record the names of the decoded videos, in order."""
     names: list[str] = []
     decode = extract_module.decode_for
 
@@ -211,9 +211,9 @@ def record(folder: Path) -> FailureRecord:
 
 def test_a_record_keeps_what_the_error_says(tmp_path: Path) -> None:
     record(tmp_path).add("key", ERROR)
-    found = record(tmp_path).find({"key", "other"})
-    assert list(found) == ["key"]
-    assert vars(found["key"]) == vars(ERROR) | {"path": ""}
+    errors = record(tmp_path).find({"key", "other"})
+    assert list(errors) == ["key"]
+    assert vars(errors["key"]) == vars(ERROR) | {"path": ""}
     record(tmp_path).forget(["key", "never there"])
     assert record(tmp_path).find({"key"}) == {}
 

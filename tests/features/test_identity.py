@@ -1,4 +1,4 @@
-"""Keys: bytes decide, an unchanged file is not opened, and no trouble of the cache is an error."""
+"""Identity depends on bytes, unchanged files are not opened, and cache errors do not matter."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DATABASE = "video-hashes-1.sqlite"
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of this test's own, for files that may be as new as they are."""
+    """Use an own cache, which accepts files however new they are."""
     folder = tmp_path / "cache"
     monkeypatch.setenv("VIDCLASS_CACHE", str(folder))
     monkeypatch.setattr(identity_module, "CLOCK_TICK_NS", 0)
@@ -37,7 +37,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """The names of the files that are hashed."""
+    """Record the names of the files that are hashed."""
     names: list[str] = []
     real = identity_module.hash_video
 
@@ -56,7 +56,7 @@ def write(path: Path, data: bytes = b"a video") -> Path:
     return path
 
 
-def found(*paths: Path) -> dict[str, str]:
+def hashes_of(*paths: Path) -> dict[str, str]:
     return {done.item.name: done.result.sha256 for done in identify(paths) if done.result}
 
 
@@ -83,12 +83,12 @@ def test_hashes_come_in_order_and_are_those_of_the_bytes(tmp_path: Path) -> None
 
 def test_an_unchanged_file_is_not_opened(tmp_path: Path, opened: list[str]) -> None:
     paths = [write(tmp_path / f"{k}.avi", bytes([k])) for k in range(3)]
-    first = found(*paths)
+    first = hashes_of(*paths)
     assert opened == ["0.avi", "1.avi", "2.avi"]
-    assert found(*paths) == first
+    assert hashes_of(*paths) == first
     assert len(opened) == 3
     new = write(tmp_path / "new.avi")
-    assert list(found(new, *paths)) == ["0.avi", "1.avi", "2.avi", "new.avi"]
+    assert list(hashes_of(new, *paths)) == ["0.avi", "1.avi", "2.avi", "new.avi"]
     assert opened[3:] == ["new.avi"]
 
 
@@ -118,9 +118,9 @@ def test_a_second_extraction_opens_no_video(
 def test_a_relative_path_is_the_same_file(
     tmp_path: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found(write(tmp_path / "a.avi"))
+    hashes_of(write(tmp_path / "a.avi"))
     monkeypatch.chdir(tmp_path)
-    assert found(Path("a.avi"))
+    assert hashes_of(Path("a.avi"))
     assert opened == ["a.avi"]
 
 
@@ -135,9 +135,9 @@ def test_a_relative_path_is_the_same_file(
 )
 def test_an_edited_file_is_read_again(tmp_path: Path, opened: list[str], edit: Any) -> None:
     path = write(tmp_path / "a.avi")
-    found(path)
+    hashes_of(path)
     edit(path)
-    assert found(path) == {"a.avi": sha256_of(path)}
+    assert hashes_of(path) == {"a.avi": sha256_of(path)}
     assert len(opened) == 2
 
 
@@ -145,12 +145,12 @@ def test_an_edited_file_is_read_again(tmp_path: Path, opened: list[str], edit: A
 def test_an_edit_that_hides_its_time_is_seen(tmp_path: Path, opened: list[str]) -> None:
     path = write(tmp_path / "a.avi", b"one")
     before = path.stat()
-    found(path)
+    hashes_of(path)
     while path.stat().st_ctime_ns == before.st_ctime_ns:
         path.write_bytes(b"two")
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert path.stat().st_mtime_ns == before.st_mtime_ns
-    assert found(path) == {"a.avi": sha256_of(path)}
+    assert hashes_of(path) == {"a.avi": sha256_of(path)}
 
 
 def test_a_file_written_just_before_it_is_read_is_not_remembered(
@@ -159,13 +159,13 @@ def test_a_file_written_just_before_it_is_read_is_not_remembered(
     monkeypatch.undo()
     monkeypatch.setenv("VIDCLASS_CACHE", str(tmp_path / "cache"))
     path = write(tmp_path / "a.avi")
-    found(path)
+    hashes_of(path)
     with sqlite3.connect(tmp_path / "cache" / DATABASE) as database:
         assert database.execute("SELECT count(*) FROM hashes").fetchone() == (0,)
     database.close()
     now_ns = identity_module.time.time_ns()
     monkeypatch.setattr(identity_module.time, "time_ns", lambda: now_ns + 3_000_000_000)
-    found(path)
+    hashes_of(path)
     with sqlite3.connect(tmp_path / "cache" / DATABASE) as database:
         assert database.execute("SELECT count(*) FROM hashes").fetchone() == (1,)
     database.close()
@@ -268,18 +268,18 @@ def test_whatever_befalls_the_database_files_are_hashed(
     tmp_path: Path, cache: Path, spoil: Any
 ) -> None:
     paths = [write(tmp_path / f"{k}.avi", bytes([k]) * 100) for k in range(200)]
-    first = found(*paths)
+    first = hashes_of(*paths)
     spoil(cache / DATABASE)
-    assert found(*paths) == first
-    assert found(*paths) == first
+    assert hashes_of(*paths) == first
+    assert hashes_of(*paths) == first
 
 
 def test_a_damaged_database_is_made_anew(tmp_path: Path, cache: Path, opened: list[str]) -> None:
     path = write(tmp_path / "a.avi")
-    found(path)
+    hashes_of(path)
     damage(cache / DATABASE)
     for _ in range(3):
-        found(path)
+        hashes_of(path)
     assert len(opened) == 3
 
 
@@ -288,22 +288,22 @@ def test_a_cache_folder_that_cannot_be_made(
 ) -> None:
     monkeypatch.setenv("VIDCLASS_CACHE", str(write(tmp_path / "file") / "cache"))
     path = write(tmp_path / "a.avi")
-    assert found(path) == {"a.avi": sha256_of(path)}
+    assert hashes_of(path) == {"a.avi": sha256_of(path)}
 
 
 def test_a_database_that_stays_locked(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write(tmp_path / "a.avi")
-    found(path)
+    hashes_of(path)
     monkeypatch.setattr(identity_module, "BUSY_S", 0.01)
     connection = sqlite3.connect(cache / DATABASE)
     connection.execute("BEGIN EXCLUSIVE")
     new = write(tmp_path / "b.avi", b"b")
-    assert found(path, new) == {"a.avi": sha256_of(path), "b.avi": sha256_of(new)}
+    assert hashes_of(path, new) == {"a.avi": sha256_of(path), "b.avi": sha256_of(new)}
     connection.rollback()
     connection.execute("BEGIN IMMEDIATE")
-    assert found(path, new) == {"a.avi": sha256_of(path), "b.avi": sha256_of(new)}
+    assert hashes_of(path, new) == {"a.avi": sha256_of(path), "b.avi": sha256_of(new)}
     connection.close()
 
 
@@ -326,7 +326,7 @@ def test_two_processes_share_the_database(tmp_path: Path, cache: Path, opened: l
     hashes = [sorted(reader.communicate()[0].split()) for reader in readers]
     assert [reader.returncode for reader in readers] == [0, 0]
     assert hashes == [sorted(sha256_of(path) for path in paths)] * 2
-    assert len(found(*paths)) == 200
+    assert len(hashes_of(*paths)) == 200
     assert opened == []
 
 
@@ -334,11 +334,11 @@ def test_two_processes_share_the_database(tmp_path: Path, cache: Path, opened: l
 def test_a_name_that_is_no_text(tmp_path: Path, opened: list[str]) -> None:
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe.avi"))
     write(path)
-    assert len(found(path)) == len(found(path)) == 1
+    assert len(hashes_of(path)) == len(hashes_of(path)) == 1
     assert len(opened) == 1
 
 
 def test_copies_share_a_hash(tmp_path: Path) -> None:
     path = write(tmp_path / "a.avi")
     shutil.copy(path, tmp_path / "b.avi")
-    assert len(set(found(path, tmp_path / "b.avi").values())) == 1
+    assert len(set(hashes_of(path, tmp_path / "b.avi").values())) == 1

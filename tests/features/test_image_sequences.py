@@ -30,7 +30,7 @@ TinyVideo = Callable[..., Path]
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cache of this test's own, for files that may be as new as they are."""
+    """Use an own cache, which accepts files however new they are."""
     monkeypatch.setenv("VIDCLASS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(identity_module, "CLOCK_TICK_NS", 0)
 
@@ -184,13 +184,13 @@ def test_a_drawn_clip_is_always_the_same(
 ) -> None:
     video = tiny_video("v.avi", frames=200)
     extractor = random_extractor(fake)
-    found = extract(manifest_of([video]), extractor, store_folder=tmp_path / "store").clips[0]
-    assert found is not None
+    features = extract(manifest_of([video]), extractor, store_folder=tmp_path / "store").clips[0]
+    assert features is not None
     copy = tmp_path / "other name.avi"
     copy.write_bytes(video.read_bytes())
     # As in prediction, where nobody has hashed the video.
     decoded = decode_for(extractor.config, copy, Span())
-    np.testing.assert_array_equal(decoded.timestamps_s, found.timestamps_s)
+    np.testing.assert_array_equal(decoded.timestamps_s, features.timestamps_s)
 
 
 def test_seed_clip_and_span_draw_otherwise(tiny_video: TinyVideo, fake: FakeExtractor) -> None:

@@ -1,4 +1,4 @@
-"""Which int8 network fits a set of clips."""
+"""An int8 network is calibrated on the clips, and reused for most of them."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ CONFIG = FeatureConfig(weights="random", precision="int8", geometry=GeometryConf
 MakeManifest = Callable[..., Manifest]
 
 
-class Quantiser:
-    """Stands in for NNCF: notes what it is asked, keeps what it made."""
+class Quantizer:
+    """Stands in for NNCF: records its calls, keeps its entries."""
 
     def __init__(self, cosine_mean: float = 0.99) -> None:
         self.cosine_mean = cosine_mean
@@ -42,8 +42,8 @@ class Quantiser:
 
 
 @pytest.fixture
-def quantiser(monkeypatch: pytest.MonkeyPatch) -> Quantiser:
-    fake = Quantiser()
+def quantizer(monkeypatch: pytest.MonkeyPatch) -> Quantizer:
+    fake = Quantizer()
     monkeypatch.setattr(module, "make_int8", fake.make_int8)
     monkeypatch.setattr(module, "int8_entries", lambda spec: list(fake.entries))
     monkeypatch.setattr(module, "require_nncf", lambda: None)
@@ -60,59 +60,61 @@ def int8_of(manifest: Manifest) -> Int8Ir:
 
 
 def test_frames_to_calibrate_and_to_check_come_from_different_clips(
-    quantiser: Quantiser, videos: list[Path], manifest_of: MakeManifest
+    quantizer: Quantizer, videos: list[Path], manifest_of: MakeManifest
 ) -> None:
-    told: list[tuple[str, int, int]] = []
+    reports: list[tuple[str, int, int]] = []
     manifest = manifest_of(videos)
-    int8_for_clips(backbone_spec(CONFIG), CONFIG, manifest, progress=lambda *now: told.append(now))
-    (asked,) = quantiser.asked
+    int8_for_clips(
+        backbone_spec(CONFIG), CONFIG, manifest, progress=lambda *now: reports.append(now)
+    )
+    (asked,) = quantizer.asked
     # There are few clips: each gives all the frames it has, up to the 20 that are sampled.
     assert asked["calibrate"].shape[1:] == asked["check"].shape[1:] == (32, 32, 3)
     assert len(asked["calibrate"]) + len(asked["check"]) == 5 + 6 + 9 + 20
     assert len(set(asked["clips"])) == 4
-    assert ("calibrate", 4, 4) in told
-    assert told[-1] == ("quantize", 1, 1)
+    assert ("calibrate", 4, 4) in reports
+    assert reports[-1] == ("quantize", 1, 1)
 
 
 def test_of_many_clips_few_frames_are_taken(
-    quantiser: Quantiser,
+    quantizer: Quantizer,
     videos: list[Path],
     manifest_of: MakeManifest,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "FRAMES", 8)
     int8_of(manifest_of(videos))
-    assert len(quantiser.asked[0]["calibrate"]) == len(quantiser.asked[0]["check"]) == 4
+    assert len(quantizer.asked[0]["calibrate"]) == len(quantizer.asked[0]["check"]) == 4
 
 
 def test_the_order_of_clips_does_not_matter(
-    quantiser: Quantiser, videos: list[Path], manifest_of: MakeManifest
+    quantizer: Quantizer, videos: list[Path], manifest_of: MakeManifest
 ) -> None:
     int8_of(manifest_of(videos))
-    quantiser.entries.clear()
+    quantizer.entries.clear()
     int8_of(manifest_of(videos[::-1]))
-    first, second = quantiser.asked
+    first, second = quantizer.asked
     assert first["clips"] == second["clips"]
     np.testing.assert_array_equal(first["calibrate"], second["calibrate"])
 
 
 def test_a_clip_more_or_less_uses_the_same_network_again(
-    quantiser: Quantiser, videos: list[Path], manifest_of: MakeManifest
+    quantizer: Quantizer, videos: list[Path], manifest_of: MakeManifest
 ) -> None:
     first = int8_of(manifest_of(videos[:3]))
     assert int8_of(manifest_of(videos)) is first
     assert int8_of(manifest_of(videos[1:])) is first
-    assert len(quantiser.asked) == 1
+    assert len(quantizer.asked) == 1
     assert int8_of(manifest_of(videos[2:])) is not first
 
 
 def test_clips_that_cannot_be_read_are_left_out(
-    quantiser: Quantiser, videos: list[Path], manifest_of: MakeManifest, tmp_path: Path
+    quantizer: Quantizer, videos: list[Path], manifest_of: MakeManifest, tmp_path: Path
 ) -> None:
     bad = tmp_path / "bad.avi"
     bad.write_text("no video")
     int8_of(manifest_of([bad, tmp_path / "missing.avi", videos[0]]))
-    (asked,) = quantiser.asked
+    (asked,) = quantizer.asked
     assert len(asked["clips"]) == 1
     # One clip has to do for both.
     np.testing.assert_array_equal(asked["calibrate"], asked["check"])
@@ -121,17 +123,17 @@ def test_clips_that_cannot_be_read_are_left_out(
 
 
 def test_a_network_too_far_from_float32_is_refused_each_time(
-    quantiser: Quantiser, videos: list[Path], manifest_of: MakeManifest
+    quantizer: Quantizer, videos: list[Path], manifest_of: MakeManifest
 ) -> None:
-    quantiser.cosine_mean = 0.9
+    quantizer.cosine_mean = 0.9
     for _ in range(2):
         with pytest.raises(RuntimeRouteError, match=r"mean cosine of 0\.9000"):
             int8_of(manifest_of(videos))
-    assert len(quantiser.asked) == 1
+    assert len(quantizer.asked) == 1
 
 
 def test_an_extractor_is_known_by_its_int8_network(
-    quantiser: Quantiser,
+    quantizer: Quantizer,
     videos: list[Path],
     manifest_of: MakeManifest,
     monkeypatch: pytest.MonkeyPatch,
@@ -139,18 +141,18 @@ def test_an_extractor_is_known_by_its_int8_network(
     monkeypatch.setattr(extractor.OpenVinoNetwork, "from_files", lambda *given, cached: given)
     first = feature_extractor(CONFIG, manifest_of(videos))
     assert first.fingerprint == feature_extractor(CONFIG, manifest_of(videos)).fingerprint
-    assert first.ir() == quantiser.entries[0].ir
+    assert first.ir() == quantizer.entries[0].ir
     opened = first.open()
-    files = quantiser.entries[0].ir
+    files = quantizer.entries[0].ir
     assert (opened.network, opened.route) == ((files.xml, files.bin, "int8"), "openvino")
-    quantiser.entries.clear()
+    quantizer.entries.clear()
     assert feature_extractor(CONFIG, manifest_of(videos)).fingerprint != first.fingerprint
 
 
 def test_a_refusal_names_the_backbone(
-    quantiser: Quantiser, manifest_of: MakeManifest, videos: list[Path]
+    quantizer: Quantizer, manifest_of: MakeManifest, videos: list[Path]
 ) -> None:
-    quantiser.cosine_mean = 0.5
+    quantizer.cosine_mean = 0.5
     with pytest.raises(
         RuntimeRouteError, match=r"efficientnet_lite0 cannot run in int8: in int8 this network's"
     ):

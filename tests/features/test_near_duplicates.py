@@ -172,9 +172,8 @@ def test_copies_share_a_group_and_are_named(files: Callable[..., Manifest]) -> N
     manifest = files("same", "else", "same", "as long!", "same")
     joined = join_copies(manifest)
     name = str(Path("set/0.avi"))
-    assert joined.table["group"].to_list() == [
-        f"copies of {name}", None, f"copies of {name}", None, f"copies of {name}",
-    ]  # fmt: skip
+    copies = f"copies of {name}"
+    assert joined.table["group"].to_list() == [copies, None, copies, None, copies]
     others = [repr(str(Path(f"set/{number}.avi"))) for number in (0, 2, 4)]
     assert joined.notes == (
         f"the same content under several names stays on one side: {' = '.join(others)}.",

@@ -31,7 +31,7 @@ def test_windows_cover_every_frame_and_end_with_the_clip(frames: int, window: in
     if frames >= window:
         assert (np.diff(rows, axis=1) == 1).all()
     else:
-        assert rows.tolist() == [[min(place, frames - 1) for place in range(window)]]
+        assert rows.tolist() == [[min(index, frames - 1) for index in range(window)]]
 
 
 def clip(frames: int) -> FrameBatch:
@@ -40,7 +40,7 @@ def clip(frames: int) -> FrameBatch:
 
 
 class FirstAndLast:
-    """A network of windows whose features are the first frame's grey and the last one's."""
+    """A network of windows whose features are the grey of the first and last frame."""
 
     parallel, batch_frames = 2, 10
 
@@ -57,13 +57,13 @@ def test_each_window_of_each_clip_has_its_features() -> None:
     network = FirstAndLast()
     lengths = [10, 3, 8]
     done = list(stream_features(lengths, clip, network, video_of=str, window=4))
-    found = [one.result.features for one in done if one.result is not None]
-    assert [one.features.tolist() for one in found] == [
+    clips = [one.result.features for one in done if one.result is not None]
+    assert [one.features.tolist() for one in clips] == [
         [[0, 3], [4, 7], [6, 9]],
         [[0, 2]],
         [[0, 3], [4, 7]],
     ]
-    np.testing.assert_allclose(found[0].timestamps_s, [0.15, 0.55, 0.75])
+    np.testing.assert_allclose(clips[0].timestamps_s, [0.15, 0.55, 0.75])
     assert [len(one.result.frames.frames) for one in done if one.result is not None] == lengths
     # Ten frames a call are two windows of four.
     assert network.shapes == [(2, 4, 2, 2, 3)] * 3

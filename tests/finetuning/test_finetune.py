@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Literal
 
 import numpy as np
@@ -29,6 +28,7 @@ from vidclass.finetuning.checkpoint import TuneState
 from vidclass.finetuning.finetune import TuneJob, finetune, tuning_notes
 from vidclass.finetuning.source import open_run, require_finetunable
 from vidclass.inference.classifier import Classifier
+from vidclass.tasks.multi_label import MultiLabelTask
 from vidclass.training import run_folder as names
 from vidclass.training.run_folder import RunWriter
 
@@ -84,8 +84,8 @@ def test_a_fine_tuned_run_is_a_run_like_any(tuned: Path, tiny_run: Path, tiny_se
     bundle = Bundle.load(tuned / names.BUNDLE)
     assert (bundle.labels, bundle.info.trained_on) == (list(LABELS), 6)
     assert (
-        bundle.info.features.precision
-        == Bundle.load(tiny_run / names.BUNDLE).info.features.precision
+        bundle.info.first.features.precision
+        == Bundle.load(tiny_run / names.BUNDLE).info.first.features.precision
     )
 
 
@@ -213,24 +213,27 @@ def test_a_run_that_lacks_a_part_is_refused(tiny_run: Path, tmp_path: Path) -> N
 def test_ensembles_and_windows_of_frames_are_refused(tiny_run: Path) -> None:
     bundle = Bundle.load(tiny_run / names.BUNDLE)
     require_finetunable(bundle)
-    features = SimpleNamespace(backbone="efficientnet_lite0")
-    info = SimpleNamespace(members=["one", "two"], features=features, window=1, task="multi-label")
-    fake: Any = SimpleNamespace(info=info, path="x.vidclass")
+    info = bundle.info.model_copy(
+        update={"ensemble": bundle.info.ensemble * 2, "task": MultiLabelTask(("dark", "light"))}
+    )
+    path = Path("x.vidclass")
     with pytest.raises(ConfigError, match="x.vidclass is the mean of 2 heads: fine-tune a run of"):
-        require_finetunable(fake)
-    info.members = ["one"]
+        require_finetunable(Bundle(path, info, {}))
+    info = info.model_copy(update={"ensemble": bundle.info.ensemble})
     with pytest.raises(ConfigError, match="x.vidclass is a multi-label classifier: only single"):
-        require_finetunable(fake)
-    info.task, info.window = "single-label", 16
+        require_finetunable(Bundle(path, info, {}))
+    windows = bundle.info.first.model_copy(update={"window": 16})
+    info = bundle.info.model_copy(update={"ensemble": (windows,)})
     with pytest.raises(ConfigError, match="takes windows of 16 frames: only backbones that see"):
-        require_finetunable(fake)
+        require_finetunable(Bundle(path, info, {}))
 
 
 def job(tiny_run: Path, folder: Path, policy: Literal["uniform", "first"] = "uniform") -> TuneJob:
     """A fine-tuning of the run, as if it had been trained with a sampling policy."""
     run = open_run(tiny_run)
     features = run.features.model_copy(update={"sampling": SamplingConfig(policy=policy)})
-    info = run.bundle.info.model_copy(update={"features": features})
+    head = run.bundle.info.first.model_copy(update={"features": features})
+    info = run.bundle.info.model_copy(update={"ensemble": (head,)})
     run = replace(run, bundle=Bundle(run.bundle.path, info, {}))
     writer = RunWriter(folder, run.finetuned_config(folder))
     return TuneJob(run, writer, CONFIG, ExecutionOptions())

@@ -1,4 +1,4 @@
-"""Specs of made networks that child processes can build."""
+"""Fixtures: specs of small networks that child processes can build."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from vidclass.runtime.network_spec import NetworkSpec
 
 
 @pytest.fixture(scope="session")
-def made() -> Iterator[Callable[..., NetworkSpec]]:
-    """The spec of a network in `made_networks`, with the path that lets children import it."""
+def spec_of() -> Iterator[Callable[..., NetworkSpec]]:
+    """Return a function that gives the spec of a network in `small_networks`, for children too."""
 
     def spec(name: str, **more: int) -> NetworkSpec:
         arguments = {"frames": 5, "width": 3} if name == "head" else {"size": 32, **more}
-        return NetworkSpec(f"made_networks:{name}", arguments, "test", frames=name != "head")
+        return NetworkSpec(f"small_networks:{name}", arguments, "test", frames=name != "head")
 
     here = str(Path(__file__).parents[1] / "support")
     with pytest.MonkeyPatch.context() as patch:
@@ -27,6 +27,6 @@ def made() -> Iterator[Callable[..., NetworkSpec]]:
 
 
 @pytest.fixture(scope="session")
-def tiny_ir(made: Callable[..., NetworkSpec], session_cache: Path) -> IrFiles:
-    """The IR of the tiny network, made once."""
-    return ensure_ir(made("tiny"))
+def tiny_ir(spec_of: Callable[..., NetworkSpec], session_cache: Path) -> IrFiles:
+    """Build the IR of the tiny network once."""
+    return ensure_ir(spec_of("tiny"))

@@ -1,4 +1,4 @@
-"""The child's task files, run here in this process."""
+"""Tasks of the child process, run in this process."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def write_task(folder: Path, task: str, spec: NetworkSpec) -> str:
 
 
 @pytest.mark.parametrize("name", ["tiny", "head"])
-def test_the_reference_is_what_keras_says(
-    name: str, tmp_path: Path, made: Callable[..., NetworkSpec]
+def test_the_reference_is_the_output_of_keras(
+    name: str, tmp_path: Path, spec_of: Callable[..., NetworkSpec]
 ) -> None:
-    spec = made(name)
+    spec = spec_of(name)
     given = probe_inputs(spec)
     inputs = given["frames"].astype("float32") if spec.frames else given
     assert child.main(write_task(tmp_path, "reference", spec)) == 0
@@ -36,9 +36,9 @@ def test_the_reference_is_what_keras_says(
 
 
 def test_an_expected_error_is_written_down(
-    tmp_path: Path, made: Callable[..., NetworkSpec]
+    tmp_path: Path, spec_of: Callable[..., NetworkSpec]
 ) -> None:
-    assert child.main(write_task(tmp_path, "reference", made("without_weights"))) == 1
+    assert child.main(write_task(tmp_path, "reference", spec_of("without_weights"))) == 1
     assert json.loads((tmp_path / "reference.error.json").read_text()) == {
         "type": "WeightsError",
         "message": "the weights of size=32 are not here: fetch them",
@@ -46,13 +46,13 @@ def test_an_expected_error_is_written_down(
 
 
 def test_a_defect_is_raised_and_written_down(
-    tmp_path: Path, made: Callable[..., NetworkSpec]
+    tmp_path: Path, spec_of: Callable[..., NetworkSpec]
 ) -> None:
     with pytest.raises(ZeroDivisionError, match="a defect of size 32"):
-        child.main(write_task(tmp_path, "reference", made("defective")))
+        child.main(write_task(tmp_path, "reference", spec_of("defective")))
     assert json.loads((tmp_path / "reference.error.json").read_text()) == {
         "type": "RuntimeRouteError",
-        "message": "the reference of made_networks:defective with {'size': 32} failed: "
+        "message": "the reference of small_networks:defective with {'size': 32} failed: "
         "ZeroDivisionError: a defect of size 32",
     }
 
@@ -73,13 +73,13 @@ def caused(outer: Exception, inner: Exception) -> Exception:
         (caused(ValueError("cannot write"), OSError(28, "No space left on device")), False),
     ],
 )
-def test_what_a_machine_lacks_does_not_last(
+def test_a_shortage_of_the_machine_is_not_lasting(
     error: Exception, lasting: bool, tmp_path: Path
 ) -> None:
     assert child.is_lasting(error, tmp_path) is lasting
 
 
-def test_nothing_lasts_where_the_disk_is_full(
+def test_no_error_is_lasting_on_a_full_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = SimpleNamespace(free=child.MIN_FREE_BYTES - 1)
@@ -88,8 +88,8 @@ def test_nothing_lasts_where_the_disk_is_full(
 
 
 @pytest.mark.slow
-def test_reshapes_keep_the_batch(made: Callable[..., NetworkSpec]) -> None:
-    spec = made("squeezing")
+def test_reshapes_keep_the_batch(spec_of: Callable[..., NetworkSpec]) -> None:
+    spec = spec_of("squeezing")
     files = ensure_ir(spec)
     inputs = probe_inputs(spec)
     network = OpenVinoNetwork.from_files(files.xml, files.bin)

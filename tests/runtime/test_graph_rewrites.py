@@ -117,7 +117,7 @@ def answer(network: Any) -> NDArray[Any]:
 
 
 def check(network: Any, *, left: int) -> None:
-    """The numbers stay; so many transposes remain."""
+    """Require the same outputs, and this number of remaining transposes."""
     expected = answer(network)
     sunk = sink_transposes(network)
     np.testing.assert_allclose(answer(sunk), expected, atol=1e-5)
@@ -125,7 +125,7 @@ def check(network: Any, *, left: int) -> None:
 
 
 def convolved(x: Any, seed: int = 0) -> Any:
-    """A convolution of a picture with its channels last, as Keras exports it."""
+    """Convolve an image with its channels last, as Keras exports it."""
     kernel = np.random.default_rng(seed).normal(size=(3, 3, 1, 1)).astype("float32")
     same = {"strides": [1, 1], "pads_begin": [0, 0], "pads_end": [0, 0], "dilations": [1, 1]}
     return ops.transpose(ops.convolution(ops.transpose(x, TO_FIRST), kernel, **same), TO_LAST)

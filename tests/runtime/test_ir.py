@@ -21,7 +21,7 @@ from vidclass.runtime.ir import IrFiles, ensure_ir
 from vidclass.runtime.network_spec import NetworkSpec, probe_inputs
 from vidclass.runtime.openvino_network import OpenVinoNetwork
 
-Made = Callable[..., NetworkSpec]
+SpecOf = Callable[..., NetworkSpec]
 
 
 def must_not_run(*_: Any) -> None:
@@ -55,8 +55,8 @@ def copies(tiny_ir: IrFiles, own_cache: Path) -> Copies:
 
 
 @pytest.mark.slow
-def test_an_ir_gives_the_outputs_of_keras_for_any_batch(tiny_ir: IrFiles, made: Made) -> None:
-    from made_networks import tiny
+def test_an_ir_gives_the_outputs_of_keras_for_any_batch(tiny_ir: IrFiles, spec_of: SpecOf) -> None:
+    from small_networks import tiny
 
     network = OpenVinoNetwork.from_files(tiny_ir.xml, tiny_ir.bin)
     model = tiny(32)
@@ -68,18 +68,18 @@ def test_an_ir_gives_the_outputs_of_keras_for_any_batch(tiny_ir: IrFiles, made: 
         np.testing.assert_allclose(network.run(frames=frames), expected, atol=1e-5)
 
 
-def test_an_entry_holds_the_ir_and_its_facts_alone(tiny_ir: IrFiles, made: Made) -> None:
+def test_an_entry_holds_the_ir_and_its_facts_alone(tiny_ir: IrFiles, spec_of: SpecOf) -> None:
     folder = tiny_ir.xml.parent
     assert {path.name for path in folder.iterdir()} == {"ir.json", "model.xml", "model.bin"}
     assert [path.name for path in folder.parent.glob(".*")] == []
     facts = json.loads((folder / "ir.json").read_text())
-    assert facts["spec"]["builder"] == made("tiny").builder
+    assert facts["spec"]["builder"] == spec_of("tiny").builder
     assert facts["parity"] == tiny_ir.parity
 
 
-def test_a_second_call_builds_nothing(tiny_ir: IrFiles, made: Made) -> None:
+def test_a_second_call_builds_nothing(tiny_ir: IrFiles, spec_of: SpecOf) -> None:
     before = {path: path.stat().st_mtime_ns for path in tiny_ir.xml.parent.iterdir()}
-    assert ensure_ir(made("tiny"), build=must_not_run) == tiny_ir
+    assert ensure_ir(spec_of("tiny"), build=must_not_run) == tiny_ir
     assert {path: path.stat().st_mtime_ns for path in tiny_ir.xml.parent.iterdir()} == before
 
 
@@ -133,22 +133,22 @@ def empty_facts(folder: Path) -> None:
     ],
 )
 def test_a_damaged_entry_is_built_again(
-    damage: Callable[[Path], None], copies: Copies, made: Made, own_cache: Path
+    damage: Callable[[Path], None], copies: Copies, spec_of: SpecOf, own_cache: Path
 ) -> None:
-    first = copies.ensure(made("tiny"))
+    first = copies.ensure(spec_of("tiny"))
     damage(first.xml.parent)
-    again = copies.ensure(made("tiny"))
+    again = copies.ensure(spec_of("tiny"))
     assert len(copies.folders) == 2
     assert again == first
-    assert copies.ensure(made("tiny")) == first
+    assert copies.ensure(spec_of("tiny")) == first
     assert len(copies.folders) == 2
-    assert [path.name for path in own_cache.iterdir()] == [made("tiny").fingerprint()]
+    assert [path.name for path in own_cache.iterdir()] == [spec_of("tiny").fingerprint()]
 
 
 def test_a_damaged_entry_may_be_discarded_by_another_process_first(
-    copies: Copies, made: Made, monkeypatch: pytest.MonkeyPatch
+    copies: Copies, spec_of: SpecOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = copies.ensure(made("tiny")).xml.parent
+    folder = copies.ensure(spec_of("tiny")).xml.parent
     drop_weights(folder)
     rename = Path.rename
 
@@ -157,20 +157,20 @@ def test_a_damaged_entry_may_be_discarded_by_another_process_first(
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", late)
-    assert copies.ensure(made("tiny")).bin.is_file()
+    assert copies.ensure(spec_of("tiny")).bin.is_file()
 
 
-def test_an_entry_that_stays_damaged_is_an_error(copies: Copies, made: Made) -> None:
+def test_an_entry_that_stays_damaged_is_an_error(copies: Copies, spec_of: SpecOf) -> None:
     def build_damaged(spec: NetworkSpec, folder: Path) -> None:
         copies.build(spec, folder)
         drop_weights(folder)
 
     with pytest.raises(RuntimeRouteError, match=r"the cached network in .* changes while it is"):
-        ensure_ir(made("tiny"), build=build_damaged)
+        ensure_ir(spec_of("tiny"), build=build_damaged)
 
 
 def test_two_processes_at_once_both_get_the_same_ir(
-    tiny_ir: IrFiles, made: Made, own_cache: Path
+    tiny_ir: IrFiles, spec_of: SpecOf, own_cache: Path
 ) -> None:
     script = (
         "import shutil, sys, time\n"
@@ -180,7 +180,7 @@ def test_two_processes_at_once_both_get_the_same_ir(
         "    print('building', flush=True)\n"
         "    sys.stdin.readline()\n"
         "    shutil.copytree(sys.argv[1], folder, dirs_exist_ok=True)\n"
-        "spec = NetworkSpec('made_networks:tiny', {'size': 32}, identity='test', frames=True)\n"
+        "spec = NetworkSpec('small_networks:tiny', {'size': 32}, identity='test', frames=True)\n"
         "print(ir.ensure_ir(spec, build=copy).xml)"
     )
     command = [sys.executable, "-c", script, str(tiny_ir.xml.parent)]
@@ -189,25 +189,25 @@ def test_two_processes_at_once_both_get_the_same_ir(
     assert [process.stdout and process.stdout.readline() for process in both] == ["building\n"] * 2
     printed = [process.communicate("\n")[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
-    xml = own_cache / made("tiny").fingerprint() / "model.xml"
+    xml = own_cache / spec_of("tiny").fingerprint() / "model.xml"
     assert printed == [f"{xml}\n"] * 2
     assert list(own_cache.iterdir()) == [xml.parent]
 
 
 @pytest.mark.slow
 def test_two_processes_really_build_the_same_ir_at_once(
-    tiny_ir: IrFiles, made: Made, own_cache: Path
+    tiny_ir: IrFiles, spec_of: SpecOf, own_cache: Path
 ) -> None:
     script = (
         "from vidclass.runtime import ir\n"
         "from vidclass.runtime.network_spec import NetworkSpec\n"
-        "spec = NetworkSpec('made_networks:tiny', {'size': 32}, identity='test', frames=True)\n"
+        "spec = NetworkSpec('small_networks:tiny', {'size': 32}, identity='test', frames=True)\n"
         "print(ir.ensure_ir(spec).xml)"
     )
     command = [sys.executable, "-c", script]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     printed = [process.communicate()[0] for process in both]
-    folder = own_cache / made("tiny").fingerprint()
+    folder = own_cache / spec_of("tiny").fingerprint()
     assert printed == [f"{folder / 'model.xml'}\n"] * 2
     assert list(own_cache.iterdir()) == [folder]
     assert (folder / "model.bin").read_bytes() == tiny_ir.bin.read_bytes()
@@ -221,11 +221,11 @@ def refused(own_cache: Path) -> list[str]:
 
 @pytest.mark.slow
 def test_a_network_with_other_outputs_is_refused_and_remembered(
-    made: Made, own_cache: Path
+    spec_of: SpecOf, own_cache: Path
 ) -> None:
-    spec = made("other_numbers_by_backend")
+    spec = spec_of("other_numbers_by_backend")
     message = (
-        r"the OpenVINO form of made_networks:other_numbers_by_backend with {'size': 32} differs "
+        r"the OpenVINO form of small_networks:other_numbers_by_backend with {'size': 32} differs "
         r"from Keras by 0\.\d+ of its largest output, allowed: 0\.0001"
     )
     with pytest.raises(RuntimeRouteError, match=message) as caught:
@@ -237,37 +237,37 @@ def test_a_network_with_other_outputs_is_refused_and_remembered(
 
 @pytest.mark.slow
 def test_a_network_that_cannot_be_exported_is_refused_and_remembered(
-    made: Made, own_cache: Path
+    spec_of: SpecOf, own_cache: Path
 ) -> None:
     message = (
-        r"^the export of made_networks:defective with {'size': 32} failed: "
+        r"^the export of small_networks:defective with {'size': 32} failed: "
         r"ZeroDivisionError: a defect of size 32$"
     )
-    assert ir.cached_route(made("defective")) is None
+    assert ir.cached_route(spec_of("defective")) is None
     with pytest.raises(RuntimeRouteError, match=message) as caught:
-        ensure_ir(made("defective"))
+        ensure_ir(spec_of("defective"))
     assert refused(own_cache) == [str(caught.value)]
-    assert ir.cached_route(made("defective")) == "keras"
+    assert ir.cached_route(spec_of("defective")) == "keras"
     with pytest.raises(RuntimeRouteError, match=message):
-        ensure_ir(made("defective"), build=must_not_run)
+        ensure_ir(spec_of("defective"), build=must_not_run)
 
 
 def test_a_refused_network_is_tried_again_after_a_new_revision(
-    copies: Copies, made: Made, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+    copies: Copies, spec_of: SpecOf, own_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own_cache.mkdir(parents=True)
-    ir.refusal_file(own_cache / made("tiny").fingerprint()).write_text("it differs")
+    ir.refusal_file(own_cache / spec_of("tiny").fingerprint()).write_text("it differs")
     with pytest.raises(RuntimeRouteError, match="^it differs$"):
-        copies.ensure(made("tiny"))
+        copies.ensure(spec_of("tiny"))
     monkeypatch.setattr(ir, "REFUSAL_REVISION", ir.REFUSAL_REVISION + 1)
-    assert copies.ensure(made("tiny")).xml.is_file()
+    assert copies.ensure(spec_of("tiny")).xml.is_file()
     assert len(copies.folders) == 1
 
 
-def test_the_route_is_known_once_the_ir_is_cached(copies: Copies, made: Made) -> None:
-    assert ir.cached_route(made("tiny")) is None
-    copies.ensure(made("tiny"))
-    assert ir.cached_route(made("tiny")) == "openvino"
+def test_the_route_is_known_once_the_ir_is_cached(copies: Copies, spec_of: SpecOf) -> None:
+    assert ir.cached_route(spec_of("tiny")) is None
+    copies.ensure(spec_of("tiny"))
+    assert ir.cached_route(spec_of("tiny")) == "openvino"
 
 
 @pytest.mark.slow
@@ -284,10 +284,10 @@ def test_the_route_is_known_once_the_ir_is_cached(copies: Copies, made: Made) ->
     ],
 )
 def test_a_shortage_of_this_machine_is_not_remembered(
-    name: str, kind: type[Exception], message: str, made: Made, own_cache: Path
+    name: str, kind: type[Exception], message: str, spec_of: SpecOf, own_cache: Path
 ) -> None:
     with pytest.raises(kind, match=message):
-        ensure_ir(made(name))
+        ensure_ir(spec_of(name))
     assert list(own_cache.iterdir()) == []
 
 
@@ -303,15 +303,15 @@ class Finished:
 
 
 def test_a_cache_that_cannot_be_written_is_an_expected_error(
-    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    spec_of: SpecOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("VIDCLASS_CACHE", str(tmp_path / "file"))
     with pytest.raises(RuntimeRouteError, match=r"no network can be kept in .*file.ir: "):
-        ensure_ir(made("tiny"))
+        ensure_ir(spec_of("tiny"))
 
 
-def test_the_reference_waits_for_weights_to_be_downloaded(made: Made, tmp_path: Path) -> None:
+def test_the_reference_waits_for_weights_to_be_downloaded(spec_of: SpecOf, tmp_path: Path) -> None:
     """Two processes that download into one file at once damage it."""
     events: list[str] = []
 
@@ -327,7 +327,7 @@ def test_the_reference_waits_for_weights_to_be_downloaded(made: Made, tmp_path: 
         return Export() if task == "export" else Finished()
 
     with pytest.raises(FileNotFoundError):  # nothing was exported
-        ir.build_ir(made("tiny"), tmp_path, start=start)
+        ir.build_ir(spec_of("tiny"), tmp_path, start=start)
     assert events[0] == "export"
     assert set(events[1:4]) == {"not built"}
     assert events.index("reference") > 3
@@ -341,24 +341,24 @@ def export(spec: NetworkSpec, folder: Path) -> OpenVinoNetwork:
 
 @pytest.mark.slow
 def test_a_network_that_refuses_channels_first_is_exported_as_it_is(
-    made: Made, tiny_ir: IrFiles, tmp_path: Path
+    spec_of: SpecOf, tiny_ir: IrFiles, tmp_path: Path
 ) -> None:
-    network = export(made("only_channels_last"), tmp_path)
-    inputs = probe_inputs(made("tiny"))
+    network = export(spec_of("only_channels_last"), tmp_path)
+    inputs = probe_inputs(spec_of("tiny"))
     expected = OpenVinoNetwork.from_files(tiny_ir.xml, tiny_ir.bin).run(**inputs)
     np.testing.assert_allclose(network.run(**inputs), expected, atol=1e-5)
 
 
 @pytest.mark.slow
-def test_a_head_is_exported_with_its_two_inputs(made: Made, tmp_path: Path) -> None:
-    inputs = probe_inputs(made("head"))
-    outputs = export(made("head"), tmp_path).run(**inputs)
+def test_a_head_is_exported_with_its_two_inputs(spec_of: SpecOf, tmp_path: Path) -> None:
+    inputs = probe_inputs(spec_of("head"))
+    outputs = export(spec_of("head"), tmp_path).run(**inputs)
     np.testing.assert_allclose(outputs, inputs["features"].sum(1), atol=1e-5)
 
 
 @pytest.mark.slow
-def test_a_head_that_cannot_be_exported_is_not_tried_again(made: Made, tmp_path: Path) -> None:
-    spec = NetworkSpec(made("defective").builder, {"size": 3}, "test", frames=False)
+def test_a_head_that_cannot_be_exported_is_not_tried_again(spec_of: SpecOf, tmp_path: Path) -> None:
+    spec = NetworkSpec(spec_of("defective").builder, {"size": 3}, "test", frames=False)
     child = ir.start_child("export", spec, tmp_path)
     assert child.wait() == 1
     log = (tmp_path / "export.log").read_text()
@@ -395,7 +395,7 @@ class Exported:
 
 @pytest.fixture
 def ensure_exported(
-    made: Made, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+    spec_of: SpecOf, own_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[np.ndarray | Exception], IrFiles]:
     """Build the tiny network without child processes; its export has the given outcome."""
 
@@ -406,7 +406,7 @@ def ensure_exported(
     def ensure(outcome: np.ndarray | Exception) -> IrFiles:
         network = Exported(outcome)
         monkeypatch.setattr(ir.OpenVinoNetwork, "from_files", lambda *_: network)
-        return ensure_ir(made("tiny"), build=partial(ir.build_ir, start=start))
+        return ensure_ir(spec_of("tiny"), build=partial(ir.build_ir, start=start))
 
     return ensure
 
@@ -427,7 +427,7 @@ def test_a_network_of_nans_does_not_pass(ensure_exported: Callable[..., IrFiles]
 def test_a_network_that_does_not_run_is_refused(
     error: Exception, remembered: bool, ensure_exported: Callable[..., IrFiles], own_cache: Path
 ) -> None:
-    message = f"the OpenVINO form of made_networks:tiny with {{'size': 32}} does not run: {error}"
+    message = f"the OpenVINO form of small_networks:tiny with {{'size': 32}} does not run: {error}"
     with pytest.raises(RuntimeRouteError, match=f"^{message}$"):
         ensure_exported(error)
     assert refused(own_cache) == [message] * remembered

@@ -11,13 +11,13 @@ import pytest
 from vidclass.runtime import network_spec
 from vidclass.runtime.network_spec import NetworkSpec, probe_inputs
 
-SPEC = NetworkSpec("made_networks:tiny", {"size": 32, "scale": 1.0}, "weights-1", True)
+SPEC = NetworkSpec("small_networks:tiny", {"size": 32, "scale": 1.0}, "weights-1", True)
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"builder": "made_networks:head"},
+        {"builder": "small_networks:head"},
         {"arguments": {"size": 33, "scale": 1.0}},
         {"identity": "weights-2"},
         {"frames": False},

@@ -32,16 +32,16 @@ def test_a_network_without_its_weights_is_refused(tiny_ir: IrFiles) -> None:
 
 
 def test_files_and_bytes_give_the_same_network(
-    tiny_ir: IrFiles, made: Callable[..., NetworkSpec]
+    tiny_ir: IrFiles, spec_of: Callable[..., NetworkSpec]
 ) -> None:
-    inputs = probe_inputs(made("tiny"))
+    inputs = probe_inputs(spec_of("tiny"))
     by_files = OpenVinoNetwork.from_files(tiny_ir.xml, tiny_ir.bin).run(**inputs)
     by_bytes = OpenVinoNetwork.from_bytes(tiny_ir.xml.read_bytes(), tiny_ir.bin.read_bytes())
     np.testing.assert_array_equal(by_files, by_bytes.run(**inputs))
 
 
-def test_outputs_are_the_callers_own(tiny_ir: IrFiles, made: Callable[..., NetworkSpec]) -> None:
-    inputs = probe_inputs(made("tiny"))
+def test_outputs_are_the_callers_own(tiny_ir: IrFiles, spec_of: Callable[..., NetworkSpec]) -> None:
+    inputs = probe_inputs(spec_of("tiny"))
     network = OpenVinoNetwork.from_files(tiny_ir.xml, tiny_ir.bin)
     first = network.run(**inputs)
     kept = first.copy()
@@ -51,10 +51,10 @@ def test_outputs_are_the_callers_own(tiny_ir: IrFiles, made: Callable[..., Netwo
 
 
 def test_both_routes_give_the_same_features(
-    tiny_ir: IrFiles, made: Callable[..., NetworkSpec]
+    tiny_ir: IrFiles, spec_of: Callable[..., NetworkSpec]
 ) -> None:
-    inputs = probe_inputs(made("tiny"))
-    by_keras = KerasNetwork(made("tiny")).run(**inputs)
+    inputs = probe_inputs(spec_of("tiny"))
+    by_keras = KerasNetwork(spec_of("tiny")).run(**inputs)
     by_openvino = OpenVinoNetwork.from_files(tiny_ir.xml, tiny_ir.bin).run(**inputs)
     assert by_keras.dtype == np.float32
     np.testing.assert_allclose(by_keras, by_openvino, atol=1e-5)
@@ -116,12 +116,12 @@ def cosines(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
     return (ours * theirs).sum(1) / lengths
 
 
-def test_bfloat16_stays_near_float32(tiny_ir: IrFiles, made: Callable[..., NetworkSpec]) -> None:
-    inputs = probe_inputs(made("tiny"))
+def test_bfloat16_stays_near_float32(tiny_ir: IrFiles, spec_of: Callable[..., NetworkSpec]) -> None:
+    inputs = probe_inputs(spec_of("tiny"))
     float32 = OpenVinoNetwork.from_files(tiny_ir.xml, tiny_ir.bin).run(**inputs)
     for network in (
         OpenVinoNetwork.from_files(tiny_ir.xml, tiny_ir.bin, "bf16"),
-        KerasNetwork(made("tiny"), "bf16"),
+        KerasNetwork(spec_of("tiny"), "bf16"),
     ):
         bfloat16 = network.run(**inputs)
         assert bfloat16.dtype == np.float32
@@ -130,9 +130,9 @@ def test_bfloat16_stays_near_float32(tiny_ir: IrFiles, made: Callable[..., Netwo
 
 
 def test_keras_compiles_for_one_size_of_batch(
-    tiny_ir: IrFiles, made: Callable[..., NetworkSpec]
+    tiny_ir: IrFiles, spec_of: Callable[..., NetworkSpec]
 ) -> None:
-    network = KerasNetwork(made("tiny"))
+    network = KerasNetwork(spec_of("tiny"))
     frames = np.random.default_rng(0).integers(0, 256, (network.batch_frames, 32, 32, 3), np.uint8)
     whole = network.run(frames=frames)
     for count in (1, 7):
@@ -140,10 +140,10 @@ def test_keras_compiles_for_one_size_of_batch(
         np.testing.assert_array_equal(part, whole[:count])
 
 
-def test_a_precision_of_one_network_does_not_stick(made: Callable[..., NetworkSpec]) -> None:
+def test_a_precision_of_one_network_does_not_stick(spec_of: Callable[..., NetworkSpec]) -> None:
     import keras
 
-    KerasNetwork(made("tiny"), "bf16")
+    KerasNetwork(spec_of("tiny"), "bf16")
     assert keras.config.dtype_policy().name == "float32"
 
 
@@ -172,8 +172,8 @@ for thread in threads: thread.join()
 
 
 @pytest.mark.slow
-def test_openvino_and_keras_agree_on_windows(made: Callable[..., NetworkSpec]) -> None:
-    spec = made("windowed", size=16, window=4)
+def test_openvino_and_keras_agree_on_windows(spec_of: Callable[..., NetworkSpec]) -> None:
+    spec = spec_of("windowed", size=16, window=4)
     files = ensure_ir(spec)
     openvino, keras = OpenVinoNetwork.from_files(files.xml, files.bin), KerasNetwork(spec)
     assert keras.batch_frames == 32

@@ -1,4 +1,4 @@
-"""int8 networks: near to float32 or refused, cached whole, made again when damaged."""
+"""int8 networks: near to float32 or refused, cached, and built again when damaged."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ pytestmark = pytest.mark.skipif(find_spec("nncf") is None, reason="needs the ext
 
 
 @pytest.fixture(scope="module")
-def int8(made: Callable[..., NetworkSpec], tiny_ir: IrFiles) -> Int8Ir:
+def int8(spec_of: Callable[..., NetworkSpec], tiny_ir: IrFiles) -> Int8Ir:
     """The tiny network in int8."""
-    return make_int8(made("tiny"), clips=["b", "a"], calibrate=FRAMES[:8], check=FRAMES[8:])
+    return make_int8(spec_of("tiny"), clips=["b", "a"], calibrate=FRAMES[:8], check=FRAMES[8:])
 
 
 @pytest.mark.slow
 def test_an_int8_network_is_small_and_near_to_float32(
-    int8: Int8Ir, tiny_ir: IrFiles, made: Callable[..., NetworkSpec]
+    int8: Int8Ir, tiny_ir: IrFiles, spec_of: Callable[..., NetworkSpec]
 ) -> None:
     assert "FakeQuantize" in int8.ir.xml.read_text()
     assert 0.98 < int8.cosine_min <= int8.cosine_mean <= 1
@@ -42,32 +42,32 @@ def test_an_int8_network_is_small_and_near_to_float32(
 
 @pytest.mark.slow
 def test_it_is_found_again_and_known_by_its_clips(
-    int8: Int8Ir, made: Callable[..., NetworkSpec]
+    int8: Int8Ir, spec_of: Callable[..., NetworkSpec]
 ) -> None:
     assert int8.clips == {"a", "b"}
-    assert int8 in int8_entries(made("tiny"))
-    assert int8_entries(made("only_channels_last")) == []
+    assert int8 in int8_entries(spec_of("tiny"))
+    assert int8_entries(spec_of("only_channels_last")) == []
 
 
 @pytest.mark.slow
 def test_a_damaged_entry_is_not_used(
-    made: Callable[..., NetworkSpec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    spec_of: Callable[..., NetworkSpec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VIDCLASS_CACHE", str(tmp_path))
-    entry = make_int8(made("tiny"), clips=["c"], calibrate=FRAMES[:2], check=FRAMES[2:4])
+    entry = make_int8(spec_of("tiny"), clips=["c"], calibrate=FRAMES[:2], check=FRAMES[2:4])
     entry.ir.bin.write_bytes(b"rot")
-    assert int8_entries(made("tiny")) == []
-    again = make_int8(made("tiny"), clips=["c"], calibrate=FRAMES[:2], check=FRAMES[2:4])
-    assert int8_entries(made("tiny")) == [again]
+    assert int8_entries(spec_of("tiny")) == []
+    again = make_int8(spec_of("tiny"), clips=["c"], calibrate=FRAMES[:2], check=FRAMES[2:4])
+    assert int8_entries(spec_of("tiny")) == [again]
 
 
 @pytest.mark.slow
 def test_a_failing_child_is_an_error_that_shows_its_last_words(
-    made: Callable[..., NetworkSpec], tiny_ir: IrFiles
+    spec_of: Callable[..., NetworkSpec], tiny_ir: IrFiles
 ) -> None:
     wrong = FRAMES[:2, :16]
     with pytest.raises(RuntimeRouteError, match=r"quantizing a network failed in a child process:"):
-        make_int8(made("tiny"), clips=["wrong"], calibrate=wrong, check=wrong)
+        make_int8(spec_of("tiny"), clips=["wrong"], calibrate=wrong, check=wrong)
 
 
 def test_a_network_too_far_from_float32_is_refused_with_the_figure() -> None:
@@ -91,8 +91,8 @@ def test_cosines_of_zeros_are_defined() -> None:
 
 
 def test_without_nncf_int8_is_refused(
-    made: Callable[..., NetworkSpec], monkeypatch: pytest.MonkeyPatch
+    spec_of: Callable[..., NetworkSpec], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(quantize, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"precision='int8' needs NNCF: pip install 'vidclass\["):
-        make_int8(made("tiny"), clips=[], calibrate=FRAMES, check=FRAMES)
+        make_int8(spec_of("tiny"), clips=[], calibrate=FRAMES, check=FRAMES)

@@ -29,7 +29,7 @@ class MeanColour:
 
 
 class FakeExtractor:
-    """Makes FeatureExtractors around one MeanColour, and counts how often it is opened."""
+    """Extractors around one MeanColour, which count how often it is opened."""
 
     def __init__(self) -> None:
         self.network: Any = MeanColour()

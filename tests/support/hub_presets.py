@@ -16,7 +16,7 @@ SIZE = 32
 SCALE, OFFSET = [0.02, 0.018, 0.017], [-2.1, -2.0, -1.8]
 TOKENS = {"patch_size": 8, "num_layers": 1, "num_heads": 2, "hidden_dim": 8}
 SHAPE = {"image_shape": (SIZE, SIZE, 3)}
-# Each kind of features, of places and of settings; the width of each.
+# Each kind of features, of positions and of settings; the width of each.
 WIDTHS = {
     "DINOV2Backbone": 8,
     "DINOV3Backbone": 8,
@@ -30,7 +30,7 @@ WIDTHS = {
 }
 TRANSFORMERS = ("DINOV2Backbone", "DINOV3Backbone", "DeiTBackbone", "ViTBackbone")
 _ARGUMENTS: dict[str, dict[str, Any]] = {
-    # Its places were learned on larger pictures.
+    # Its position embeddings were learned on larger images.
     "DINOV2Backbone": TOKENS
     | SHAPE
     | {"intermediate_dim": 16, "num_register_tokens": 2, "position_embedding_shape": (48, 48)},
@@ -67,27 +67,27 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
 
 
 def network(kind: str) -> Any:
-    """A network of KerasHub, the same each time."""
+    """Return a network of KerasHub with reproducible random weights."""
     import keras_hub
 
-    made = getattr(keras_hub.models, kind)(**_ARGUMENTS[kind])
+    model = getattr(keras_hub.models, kind)(**_ARGUMENTS[kind])
     rng = np.random.default_rng(1)
-    for weight in made.weights:
+    for weight in model.weights:
         values = rng.normal(0, 0.3, tuple(weight.shape)).astype("float32")
         positive = weight.name in ("gamma", "moving_variance", "variance")
         weight.assign(np.abs(values) + 0.5 if positive else values)
     if kind == "DINOV2Backbone":
-        # Those for this size follow from the learned ones; were they others, saving would set both.
-        places = made.embeddings
-        resized = places._interpolate_position_embeddings(
-            places.position_embeddings, 8, (48, 48), (SIZE, SIZE)
+        # The resized ones follow from the learned ones; were they others, saving would set both.
+        layer = model.embeddings
+        resized = layer._interpolate_position_embeddings(
+            layer.position_embeddings, 8, (48, 48), (SIZE, SIZE)
         )
-        places.interpolated_position_embeddings.assign(resized)
-    return made
+        layer.interpolated_position_embeddings.assign(resized)
+    return model
 
 
 def save(kind: str, folder: Path, **options: Any) -> Path:
-    """A preset as `save_to_preset` writes it."""
+    """Save a preset of a network and its image converter."""
     import keras_hub
 
     network(kind).save_to_preset(folder, **options)

@@ -1,11 +1,11 @@
-"""Make `NAME_reference.npz`: the features of the PyTorch original of an EfficientNet-Lite.
+"""Write `NAME_reference.npz`: the features of the PyTorch original of an EfficientNet-Lite.
 
 Run by hand, once; needs `torch` and `efficientnet_lite_pytorch` beside vidclass's own dependencies,
 and the folder of real clips beside the checkout:
 
     python tests/support/make_lite_references.py efficientnet_lite1 efficientnet_lite2
 
-The files keep features, classes and the checksums of the pictures, never the pictures.
+The files keep features, classes and the checksums of the images, never the images.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ REAL_CLIPS = (
 
 
 def reference_file(name: str) -> Path:
-    """Where the reference of a network is kept."""
+    """Return the file of the reference of a network."""
     return Path(__file__).parents[1] / "backbones" / "lite" / f"{name}_reference.npz"
 
 
-def synthetic_pictures(size: int) -> NDArray[np.uint8]:
-    """Waves, blocks and noisy blocks; (3,size,size,3)."""
+def synthetic_images(size: int) -> NDArray[np.uint8]:
+    """Return waves, blocks and noisy blocks, uint8 (3,size,size,3)."""
     rng = np.random.Generator(np.random.PCG64(11))
     y, x = np.mgrid[:size, :size]
     turns = ((3 * x + y) / size, (x * y) / (9 * size), (5 * y - 2 * x) / size)
@@ -52,7 +52,7 @@ def synthetic_pictures(size: int) -> NDArray[np.uint8]:
 
 
 def real_frame(shared: Path, clip: str, size: int) -> NDArray[np.uint8]:
-    """The middle frame of a clip; (size,size,3)."""
+    """Return the middle frame of a clip, uint8 (size,size,3)."""
     batch = decode_clip(
         shared / clip,
         span=Span(),
@@ -62,13 +62,13 @@ def real_frame(shared: Path, clip: str, size: int) -> NDArray[np.uint8]:
     return batch.frames[0]
 
 
-def pixels_sha256(picture: NDArray[np.uint8]) -> str:
-    """The checksum of a picture's pixels."""
-    return hashlib.sha256(picture.tobytes()).hexdigest()
+def pixels_sha256(image: NDArray[np.uint8]) -> str:
+    """The checksum of a image's pixels."""
+    return hashlib.sha256(image.tobytes()).hexdigest()
 
 
 def make(name: str) -> None:
-    """Run the original on every picture and write its reference beside this file."""
+    """Run the original on every image and write its reference beside this file."""
     torch: Any = import_module("torch")
     package: Any = import_module("efficientnet_lite_pytorch")
     size = LITES[name].size
@@ -77,16 +77,16 @@ def make(name: str) -> None:
     ).eval()
     shared = Path(__file__).resolve().parents[3] / "shared"
     real = [real_frame(shared, clip, size) for clip in REAL_CLIPS]
-    pictures = np.stack([*synthetic_pictures(size), *real])
+    images = np.stack([*synthetic_images(size), *real])
     with torch.no_grad():
-        scaled = (torch.tensor(pictures).float() - 127) / 128
+        scaled = (torch.tensor(images).float() - 127) / 128
         features = network.extract_features(scaled.permute(0, 3, 1, 2)).mean((2, 3))
         logits = network._fc(features)
     np.savez_compressed(
         reference_file(name),
         features=features.numpy().astype(np.float32),
         top5=logits.topk(5).indices.numpy().astype(np.int32),
-        pixels_sha256=np.array([pixels_sha256(picture) for picture in pictures]),
+        pixels_sha256=np.array([pixels_sha256(image) for image in images]),
     )
 
 

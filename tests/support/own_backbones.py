@@ -9,7 +9,7 @@ from vidclass.backbones import Backbone, BackboneFamily, register_backbone_famil
 
 @register_backbone_family
 class OwnFamily(BackboneFamily):
-    """Networks of `made_networks`; `own:SIZE` is one that is made for images of that size."""
+    """Networks of `small_networks`; `own:SIZE` is one that is made for images of that size."""
 
     names = ("own_frames", "own_windows")
     prefix = "own"
@@ -20,7 +20,7 @@ class OwnFamily(BackboneFamily):
         return Backbone(name, self, size, 4, 112, window, licence="MIT")
 
     def build(self, name: str, *, size: int, weights: str, window: int) -> Any:
-        from made_networks import tiny, windowed
+        from small_networks import tiny, windowed
 
         return windowed(size, window) if window > 1 else tiny(size)
 

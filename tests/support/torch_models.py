@@ -14,7 +14,7 @@ needs_torch = pytest.mark.skipif(
     any(find_spec(library) is None for library in LIBRARIES),
     reason="the extra `torch` is not installed",
 )
-PICTURES = {
+IMAGE_SETTINGS = {
     "size": {"shortest_edge": 40},
     "crop_size": 32,
     "do_center_crop": True,
@@ -32,14 +32,14 @@ _MAPS = {"hidden_sizes": [8, 12], "depths": [1, 1]}
 _TEXT: dict[str, Any] = _LAYERS | {"vocab_size": 8, "bos_token_id": 0, "eos_token_id": 1}
 # Features of frames: pooled, a class token without pooler, a vision tower, pooled maps.
 IMAGE_KINDS = ("dinov2", "clip", "siglip", "vit_with_classes", "resnet", "swin")
-# Tokens and their mean, a class token, and what a classifier sees.
+# Tokens and their mean, a class token, and the input of a classifier.
 VIDEO_KINDS = ("videomae", "videomae_classes", "timesformer", "vjepa2", "vjepa2_classes")
 WIDTHS = {"resnet": 12}
 WINDOW = 4
 
 
 def model(kind: str) -> Any:
-    """A model, the same each time."""
+    """Return a model with reproducible random weights."""
     import torch
     import transformers as hf
 
@@ -50,7 +50,7 @@ def model(kind: str) -> Any:
     videos = _LAYERS | _SQUARE | {"num_frames": WINDOW}
     jepa = _LAYERS | {"crop_size": 32, "patch_size": 8, "frames_per_clip": WINDOW}
     jepa |= {"pred_hidden_size": 12, "pred_num_attention_heads": 2, "pred_num_hidden_layers": 1}
-    made = {
+    builders = {
         "dinov2": lambda: hf.Dinov2Model(hf.Dinov2Config(**dino, image_size=48, patch_size=8)),
         "clip": lambda: hf.CLIPModel(hf.CLIPConfig(**both)),
         "siglip": lambda: hf.SiglipModel(hf.SiglipConfig(**both)),
@@ -69,12 +69,12 @@ def model(kind: str) -> Any:
             hf.VJEPA2Config(**jepa, num_pooler_layers=1, num_labels=3)
         ),
     }
-    return made[kind]().eval()
+    return builders[kind]().eval()
 
 
 def save(kind: str, folder: Path) -> Path:
-    """Its settings, pictures and weights in a folder."""
+    """Save settings, image settings and weights of a model in a folder."""
     model(kind).save_pretrained(folder)
     file = "video_preprocessor_config.json" if "vjepa2" in kind else "preprocessor_config.json"
-    (folder / file).write_text(json.dumps(PICTURES))
+    (folder / file).write_text(json.dumps(IMAGE_SETTINGS))
     return folder

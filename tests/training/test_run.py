@@ -71,9 +71,9 @@ def test_a_run_leaves_everything_about_it(tiny_run: Path, tiny_set: Path) -> Non
     assert (facts["schema"], facts["best_epoch"], facts["clips"]) == (1, best, sizes)
     assert (facts["failed"], facts["reused_features"]) == (0, 0)
     info = Bundle.load(tiny_run / names.BUNDLE).info
-    assert (info.labels, info.head, info.trained_on) == (list(LABELS), "temporal", 8)
+    assert (info.labels, info.first.head, info.trained_on) == (list(LABELS), "temporal", 8)
     precision = resolve_precision(CONFIG.features.precision)
-    assert info.features == CONFIG.features.model_copy(update={"precision": precision})
+    assert info.first.features == CONFIG.features.model_copy(update={"precision": precision})
     assert info.data_fingerprint == split.fingerprint
 
 
@@ -232,5 +232,6 @@ def test_the_keras_example_from_clips_to_bundle(tmp_path: Path) -> None:
     assert not features[~mask].any()
     bundle = Bundle.load(result.bundle)
     assert bundle.labels == sorted(LABELS)
-    assert (bundle.info.width, bundle.info.frames, bundle.info.head) == (2048, 20, "gru")
+    head = bundle.info.first
+    assert (head.width, head.frames, head.head) == (2048, 20, "gru")
     assert len(pl.read_csv(tmp_path / "run" / names.HISTORY)) == 10

@@ -54,16 +54,16 @@ def test_a_run_of_two_views_leaves_two_heads(result: RunResult, bundle: Bundle) 
     facts = json.loads((folder / names.COMPLETE).read_text())
     assert facts["heads"] == [choice.name for choice in result.choices]
     heads = [head for choice in result.choices for head in choice.heads]
-    assert [member.info.head for member in bundle.members] == [
+    assert [member.info.head for member in bundle.ensemble] == [
         head for head in heads for _ in range(2)
     ]
     for place in range(len(heads)):
         # Solved heads have no epochs to draw.
         for name in (names.HEAD_WEIGHTS, names.HISTORY):
             assert (folder / names.numbered(name, place)).is_file()
-    mirrored = [member.info.features.geometry.mirror for member in bundle.members]
+    mirrored = [member.info.features.geometry.mirror for member in bundle.ensemble]
     assert mirrored == [False, True] * len(heads)
-    assert {member.info.swap for member in bundle.members} == {(), (1, 0)}
+    assert {member.info.swap for member in bundle.ensemble} == {(), (1, 0)}
 
 
 @pytest.mark.slow
@@ -81,7 +81,7 @@ def test_the_answer_is_the_mean_over_heads_views_and_mirror_images(
 ) -> None:
     video = sorted(tiny_set.rglob("*.avi"))[0]
     found = []
-    for place, member in enumerate(bundle.members):
+    for place, member in enumerate(bundle.ensemble):
         info = member.info
         frames = decode_for(info.features, video, Span())
         features = member.extractor().open().network.run(frames=frames.frames)
@@ -121,7 +121,7 @@ def test_evaluation_is_that_of_the_run(result: RunResult, bundle: Bundle) -> Non
 @pytest.mark.slow
 def test_features_for_every_member_are_needed(bundle: Bundle) -> None:
     clip = ClipFeatures(np.zeros((5, 1280), np.float16), np.arange(5.0))
-    with pytest.raises(ShapeError, match=r"features for 1 members, but .* has 4"):
+    with pytest.raises(ShapeError, match=r"features for 1 heads, but .* has 4"):
         bundle.probabilities([clip])
 
 
@@ -130,12 +130,12 @@ def test_a_wrong_order_of_scores_is_refused(result: RunResult, tmp_path: Path) -
     with zipfile.ZipFile(result.bundle) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     info = json.loads(parts["bundle.json"])
-    info["further"][0]["swap"] = [0, 0]
+    info["ensemble"][1]["swap"] = [0, 0]
     parts["bundle.json"] = json.dumps(info).encode()
     with zipfile.ZipFile(tmp_path / "x.vidclass", "w") as archive:
         for name, data in parts.items():
             archive.writestr(name, data)
-    with pytest.raises(BundleError, match=r"swap=\(0, 0\) is no order of its labels"):
+    with pytest.raises(BundleError, match=r"swap=\(0, 0\) is no permutation of its labels"):
         Bundle.load(tmp_path / "x.vidclass")
 
 

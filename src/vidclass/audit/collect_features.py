@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -10,9 +9,8 @@ from vidclass._core.execution import ExecutionOptions
 from vidclass.config import FeatureConfig
 from vidclass.data.manifest import Manifest
 from vidclass.errors import VidclassError
-from vidclass.features.extract import extract_features
+from vidclass.features.extract import extract_features, feature_store
 from vidclass.features.extractor import feature_extractor
-from vidclass.features.store.store import FeatureStore, default_store_folder
 from vidclass.types import ClipFeatures, Failure
 
 
@@ -75,12 +73,7 @@ def read_clip_features(
         return CollectedFeatures(None)
     try:
         extractor = feature_extractor(config, manifest)
-        store = FeatureStore(
-            execution.store_folder or default_store_folder(),
-            settings=extractor.fingerprint,
-            width=extractor.width,
-            description=json.dumps(extractor.config.model_dump(mode="json"), indent=1),
-        )
+        store = feature_store(extractor, execution.store_folder)
         if store.missing(readable):
             return _NOT_STORED
         features = store.read(readable)

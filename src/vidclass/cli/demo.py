@@ -17,7 +17,7 @@ def demo_command(
     """Run the full pipeline offline on generated clips: features, training, tests, a GIF."""
     from vidclass.cli.console import progress_bars, say
     from vidclass.cli.tables import report_demo
-    from vidclass.demo.demo import run_demo
+    from vidclass.demo.run import run_demo
 
     with progress_bars() as progress:
         result = run_demo(out, seed=seed, say=say, progress=progress)

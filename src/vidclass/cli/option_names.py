@@ -3,7 +3,8 @@
 The library names parameters as `name=value`, or in backticks. For a person at the command line
 `frames=40` becomes `--frames 40`, `overwrite=True` becomes `--overwrite`, and a name in backticks
 the option alone. The table comes from the options of the command; a training setting becomes
-`--set name=value`. Text in quotes, file names and names without an option stay as they are.
+`--set name=value`. Text in quotes, file names, columns of tables (a name beside the word `column`)
+and names without an option stay as they are.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _BARE = r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?|[A-Za-z_][\w-]*"
 _VALUE = rf"(?:{_QUOTED}|\[[^]\n]*\]|\([^)\n]*\)|\{{[^}}\n]*\}}|{_BARE})"
 _END = r"(?=[\s,;:)\]]|\.(?:\s|$)|$)"
 _MENTION = (
-    rf"`(?P<ticked>{_NAME})(?:=(?P<ticked_value>[^`\n]*))?`"
+    rf"(?<!column )`(?P<ticked>{_NAME})(?:=(?P<ticked_value>[^`\n]*))?`(?! column)"
     rf"|(?<![\w./\\=`-])(?<!--set )(?P<name>{_NAME})=(?P<value>{_VALUE}){_END}"
     rf"|{_QUOTED}"
 )
@@ -68,12 +69,12 @@ class OptionNames:
     literals: tuple[str, ...] = ()
 
     @classmethod
-    def of_command(cls, parameters: Iterable[Any], values: Mapping[str, Any]) -> OptionNames:
-        """Return the table of a command of click.
+    def from_parameters(cls, parameters: Iterable[Any], values: Mapping[str, Any]) -> OptionNames:
+        """Return the table of a command.
 
         Args:
-            parameters: Its parameters.
-            values: What was given for them, by name.
+            parameters: Parameters of the click command.
+            values: Their values on the command line, by name.
         """
         options, literals = {}, []
         for each in parameters:
@@ -86,12 +87,12 @@ class OptionNames:
                 negative = each.secondary_opts[0] if each.secondary_opts else ""
                 long = max(each.opts, key=len)
                 options[each.name] = OptionName(long, negative, bool(each.is_flag))
-        settings: frozenset[str] = frozenset()
-        if "settings" in options:
+        settings: list[str] = []
+        if any(option.long == "--set" for option in options.values()):
             from vidclass.config import training_setting_names
 
-            settings = frozenset(training_setting_names())
-        return cls(options, settings, tuple(literals))
+            settings = training_setting_names()
+        return cls(options, frozenset(settings), tuple(literals))
 
     def rewrite(self, text: str, *, literals: Iterable[str] = ()) -> str:
         """Return `text` with parameter names as options.

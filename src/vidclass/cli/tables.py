@@ -13,7 +13,7 @@ from vidclass.cli.console import closing_line, print_notes, say, show
 from vidclass.training import run_folder as names
 
 if TYPE_CHECKING:
-    from vidclass.demo.demo import DemoResult
+    from vidclass.demo.run import DemoResult
     from vidclass.evaluation.evaluate import Evaluation
     from vidclass.tasks.metrics import Metrics
     from vidclass.training.crossval import CrossValidation, SeedsResult
@@ -158,7 +158,7 @@ def report_demo(result: DemoResult) -> None:
             percent(head.pairs_accuracy),
         )
     show(table)
-    say(f"{result.prediction.video}, which is {result.truth}:")
+    say(f"{result.prediction.video}, which is {result.label}:")
     for label, score in result.prediction.scores.items():
         say(f"  {label}: {percent(score):>7}")
     say(f"bundle:  {result.run.bundle}")

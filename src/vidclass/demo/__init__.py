@@ -1,1 +1,1 @@
-"""The whole way on data it makes itself."""
+"""Demo of the full pipeline on generated clips."""

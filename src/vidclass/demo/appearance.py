@@ -1,4 +1,4 @@
-"""Where the demo's clips are filmed: the colours, shapes and textures of one group."""
+"""Appearance of the demo's groups: colours, shapes and textures, drawn as images."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from PIL import Image, ImageDraw, ImageFilter
 from vidclass.types import FloatArray
 
 WIDTH, HEIGHT = 320, 240
-SPRITE = 240  # pixels a side at which an object is drawn before it is scaled
-SHAKE = 8  # pixels of scenery beyond each edge, for the camera to move in
+SPRITE = 240  # side in pixels at which an object is drawn before scaling
+SHAKE = 8  # margin of the scenery in pixels, for the camera to move in
 
 Colour = tuple[int, int, int]
 Backdrop = Literal["plain", "stripes", "checks", "dots", "clouds"]
@@ -29,7 +29,23 @@ GROUNDS: tuple[Ground, ...] = ("hills", "peaks", "city", "sea")
 
 @dataclass(frozen=True)
 class Look:
-    """What all films of one group have in common."""
+    """Appearance that all films of one group share.
+
+    Attributes:
+        seed: Seed of further random details.
+        hue: Hue of the scenery, 0 to 1.
+        object_hue: Hue of the object, 0 to 1.
+        backdrop: Texture behind the object.
+        shape: Outline of the object.
+        pattern: Texture of the object.
+        ground: Outline of the land.
+        horizon: Height of the horizon from the top, as a share of the frame.
+        points: Number of points of a star, petals of a flower, corners of a polygon.
+        tile: Size of texture tiles in pixels.
+        shake: Amplitude of camera motion, 0 to 1.
+        grain: Standard deviation of film grain in levels.
+        pace: Factor on the speed of spinning.
+    """
 
     seed: int
     hue: float
@@ -47,7 +63,7 @@ class Look:
 
     @classmethod
     def drawn(cls, rng: np.random.Generator) -> Look:
-        """A look at random."""
+        """Return a random look."""
         hue = rng.random()
         return cls(
             seed=int(rng.integers(2**31)),
@@ -67,13 +83,13 @@ class Look:
 
 
 def colour(hue: float, saturation: float, value: float) -> Colour:
-    """A colour of the wheel, each of the three numbers from 0 to 1 (the hue wraps round)."""
+    """Return an RGB colour from HSV numbers between 0 and 1; the hue wraps round."""
     red, green, blue = colorsys.hsv_to_rgb(hue % 1, saturation, value)
     return round(255 * red), round(255 * green), round(255 * blue)
 
 
 def scenery(look: Look) -> Image.Image:
-    """What is behind an object: a shaded, textured wall with a margin for the camera."""
+    """Return a shaded, textured wall with a margin for the camera, as the background."""
     rng = np.random.default_rng(look.seed)
     size = (WIDTH + 2 * SHAKE, HEIGHT + 2 * SHAKE)
     value = rng.uniform(0.5, 0.95)
@@ -86,7 +102,7 @@ def scenery(look: Look) -> Image.Image:
 
 
 def sprite(look: Look) -> Image.Image:
-    """The object of the group, RGBA, patterned and with a darker rim."""
+    """Return the object of the group, RGBA, patterned and with a darker rim."""
     rng = np.random.default_rng(look.seed + 1)
     outline = _outline(look, rng)
     body = Image.new("RGB", (SPRITE, SPRITE), colour(look.object_hue, 0.75, 0.95))
@@ -100,7 +116,7 @@ def sprite(look: Look) -> Image.Image:
 
 
 def skies(look: Look, horizon: int) -> list[Image.Image]:
-    """The sky above `horizon` by night, at dawn and by day."""
+    """Return the sky above `horizon` by night, at dawn and by day."""
     rng = np.random.default_rng(look.seed + 2)
     size = (WIDTH + 2 * SHAKE, HEIGHT + 2 * SHAKE)
     blue = 0.6 + rng.uniform(-0.08, 0.08)
@@ -118,7 +134,7 @@ def skies(look: Look, horizon: int) -> list[Image.Image]:
 
 
 def ground(look: Look, horizon: int) -> Image.Image:
-    """Mask of the land below `horizon`: 255 where it hides the sky."""
+    """Return a mask of the land below `horizon`: 255 where it hides the sky."""
     rng = np.random.default_rng(look.seed + 3)
     width, height = WIDTH + 2 * SHAKE, HEIGHT + 2 * SHAKE
     x = np.arange(width)
@@ -138,7 +154,7 @@ def ground(look: Look, horizon: int) -> Image.Image:
 
 
 def sun(look: Look) -> Image.Image:
-    """The sun and its glow, RGBA."""
+    """Return the sun and its glow, RGBA."""
     rng = np.random.default_rng(look.seed + 4)
     side, radius = 160, rng.uniform(14, 26)
     across = np.hypot(*np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]) * side / 2
@@ -155,7 +171,7 @@ def _gradient(size: tuple[int, int], top: Colour, bottom: Colour) -> Image.Image
 
 
 def _clouds(rng: np.random.Generator, size: tuple[int, int], *, cover: float) -> Image.Image:
-    """Soft blots, wider than they are high, over the share `cover` of the picture."""
+    """Return a mask of soft blots, wider than high, over the share `cover` of the image."""
     total = np.zeros((size[1], size[0]), np.float64)
     for cells in (4, 8, 16):
         coarse = Image.fromarray(rng.random((cells, cells // 2 + 1)).astype(np.float32))
@@ -183,7 +199,7 @@ def _pattern_mask(look: Look) -> Image.Image:
 
 
 def _tiles(kind: str, u: FloatArray, v: FloatArray) -> Image.Image:
-    """A regular mask in the coordinates u and v, counted in tiles."""
+    """Return a regular mask in the coordinates u and v, counted in tiles."""
     if kind == "stripes":
         inside = u % 1 < 0.5
     elif kind == "checks":
@@ -196,7 +212,7 @@ def _tiles(kind: str, u: FloatArray, v: FloatArray) -> Image.Image:
 
 
 def _outline(look: Look, rng: np.random.Generator) -> Image.Image:
-    """The object's outline as a mask, drawn large and reduced so that its edge is smooth."""
+    """Return the object's outline as a mask, drawn large and reduced for a smooth edge."""
     angle = np.linspace(0, 2 * math.pi, 361)
     if look.shape == "heart":
         x: FloatArray = 16 * np.sin(angle) ** 3 / 17
@@ -211,7 +227,7 @@ def _outline(look: Look, rng: np.random.Generator) -> Image.Image:
 
 
 def _radius(look: Look, angle: FloatArray, *, depth: float) -> FloatArray:
-    """Distance of the outline from the middle, at most 1, in each direction."""
+    """Return the distance of the outline from the centre, at most 1, in each direction."""
     part = (angle * look.points / (2 * math.pi)) % 1
     if look.shape == "star":
         return np.asarray(1 - depth * (1 - np.abs(2 * part - 1)) * 1.3)

@@ -1,4 +1,4 @@
-"""The demo's data set: real video files of six motions, two pairs of them the same backwards."""
+"""Data set of the demo: video files of six motions, two pairs of which are reversals."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Scene = Callable[[Look, np.random.Generator, int], list[UInt8Array]]
 
 @dataclass(frozen=True)
 class Motion:
-    """A scene, the label of its film and, where the film has a sense, that of its reversal."""
+    """A scene, the label of its film and, if it has a direction, the label of its reversal."""
 
     scene: Scene
     label: str
@@ -60,15 +60,15 @@ def make_demo_clips(
     and is either in training or in test.
 
     In every group the clips of a pair of `REVERSAL_PAIRS` are the same films, forwards and
-    backwards, and that to the bit: no bag of frames can tell them apart, only their order can.
+    backwards, bit for bit: no bag of frames can tell them apart, only their order can.
 
     Args:
-        folder: Made where missing; clips of an earlier call are replaced.
-        seed: The same seed gives the same files.
+        folder: Folder to write, created if missing; clips of an earlier call are replaced.
+        seed: Seed of the clips; the same seed gives the same files.
         train_groups: Number of groups in training, at least 1.
         test_groups: Number of groups in test, at least 1; their numbers follow.
         clips_per_group: Clips of each label in each group, at least 1.
-        progress: Called after each clip with the clips done and their total.
+        progress: Callback; reports the number of finished clips and their total.
 
     Returns:
         `folder`.
@@ -102,10 +102,10 @@ def make_demo_clips(
 
 
 def draw_films(seed: int, group: int, clip: int, motion: int) -> dict[str, list[UInt8Array]]:
-    """The films of one clip number by label: one, or the two directions of a pair.
+    """Draw the films of one clip number: one, or the two directions of a pair.
 
     The number of frames is odd: the middle of each of T equal parts then lies inside a frame and
-    never between two, so that evenly spaced frames of a film and of its reversal are the same.
+    never between two, so that evenly spaced frames of a film and of its reversal are equal.
 
     Args:
         seed: Seed of the whole data set.
@@ -114,12 +114,12 @@ def draw_films(seed: int, group: int, clip: int, motion: int) -> dict[str, list[
         motion: Index into `MOTIONS`.
 
     Returns:
-        For each label the film's frames, each (240,320,3) uint8 RGB.
+        The frames of each film, (240,320,3) uint8 RGB, by label.
     """
     kind = MOTIONS[motion]
     look = Look.drawn(np.random.default_rng([seed, group]))
     rng = np.random.default_rng([seed, group, clip, motion])
-    seconds = MIN_S + (MAX_S - MIN_S) * rng.random() ** 7  # mostly short, to be quick
+    seconds = MIN_S + (MAX_S - MIN_S) * rng.random() ** 7  # mostly short, for speed
     count = 2 * round(seconds * FPS / 2) + 1
     film = list(_grained(kind.scene(look, rng, count), look.grain, rng))
     films = {kind.label: film}
@@ -133,7 +133,7 @@ def _write_films(folder: Path, seed: int, group: int, clip: int, motion: int) ->
     rows = []
     for label, frames in draw_films(seed, group, clip, motion).items():
         name = f"v_{label}_g{group:02d}_c{clip:02d}.avi"
-        # Predicted frames lag a little behind the motion, which would give its direction away.
+        # Key frames only: predicted frames lag behind the motion, which would reveal its direction.
         write_video(folder / name, frames, fps=FPS, key_every=1)
         rows.append(f"{name},{label}")
     return rows
@@ -142,11 +142,11 @@ def _write_films(folder: Path, seed: int, group: int, clip: int, motion: int) ->
 def _grained(
     frames: list[UInt8Array], strength: float, rng: np.random.Generator
 ) -> Iterator[UInt8Array]:
-    """The frames with noise of the given standard deviation."""
+    """Yield the frames with noise of the given standard deviation."""
     height, width, _ = frames[0].shape
     sheet = rng.normal(0, strength, (height + 64, width + 64, 3)).round().astype(np.int16)
     for frame in frames:
-        # Another part of one sheet for each frame: drawing noise anew takes far longer.
+        # Each frame takes another part of one sheet: drawing new noise is far slower.
         y, x = rng.integers(64, size=2)
         noisy = frame + sheet[y : y + height, x : x + width]
         yield noisy.clip(0, 255).astype(np.uint8)

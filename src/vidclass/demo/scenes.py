@@ -1,7 +1,7 @@
-"""Little films drawn by rule: what the demo's clips show.
+"""Scenes of the demo: short films of one motion each.
 
-Each function draws one motion in one group's look, `count` frames of it, and takes all else that
-varies from `rng`.  A film is a list of (240,320,3) uint8 RGB frames, 25 of them a second.
+Each function draws `count` frames of one motion in the look of one group, with random details from
+`rng`.  A film is a list of (240,320,3) uint8 RGB frames, 25 per second.
 """
 
 from __future__ import annotations
@@ -30,16 +30,18 @@ FPS = 25
 
 
 def growing(look: Look, rng: np.random.Generator, count: int) -> list[UInt8Array]:
-    """An object grows from a speck until it is as high as the picture or more."""
+    """Draw an object that grows from a speck until it fills the height of the frame or more."""
     smallest, largest = rng.uniform(12, 28), rng.uniform(240, 330)
     sizes = (smallest * (largest / smallest) ** _ramp(rng, count)).round().astype(int).tolist()
     tilted = sprite(look).rotate(rng.uniform(0, 360), Image.Resampling.BILINEAR)
     scaled = {size: _scaled(tilted, size) for size in set(sizes)}
-    return _filmed(look, rng, count, _placed(look, rng, (scaled[size] for size in sizes)))
+    return _crop_frames(
+        look, rng, count, _paste_sprites(look, rng, (scaled[size] for size in sizes))
+    )
 
 
 def sunrise(look: Look, rng: np.random.Generator, count: int) -> list[UInt8Array]:
-    """The sun comes up behind the land, and night turns into day."""
+    """Draw the sun rising behind the land while night turns into day."""
     horizon = round(HEIGHT * look.horizon) + SHAKE
     night, dawn, day = skies(look, horizon)
     land, disc = ground(look, horizon), sun(look)
@@ -48,7 +50,7 @@ def sunrise(look: Look, rng: np.random.Generator, count: int) -> list[UInt8Array
     start = horizon + 30
     ramp = _ramp(rng, count).tolist()
 
-    def picture(height: float) -> Image.Image:
+    def image(height: float) -> Image.Image:
         early = height < 0.5
         sky = (
             Image.blend(night, dawn, 2 * height)
@@ -59,29 +61,29 @@ def sunrise(look: Look, rng: np.random.Generator, count: int) -> list[UInt8Array
         sky.paste(Image.blend(dark, lit, height), (0, 0), land)
         return sky
 
-    return _filmed(look, rng, count, map(picture, ramp))
+    return _crop_frames(look, rng, count, map(image, ramp))
 
 
 def spinning(look: Look, rng: np.random.Generator, count: int) -> list[UInt8Array]:
-    """An object turns about its middle, in either sense."""
+    """Draw an object that rotates about its centre, in either direction."""
     still = _scaled(sprite(look), rng.uniform(110, 190))
     start, turn = rng.uniform(0, 360), rng.uniform(4, 9) * look.pace * rng.choice([-1, 1])
     turned = (still.rotate(start + turn * i, Image.Resampling.BILINEAR) for i in range(count))
-    return _filmed(look, rng, count, _placed(look, rng, turned))
+    return _crop_frames(look, rng, count, _paste_sprites(look, rng, turned))
 
 
 def blinking(look: Look, rng: np.random.Generator, count: int) -> list[UInt8Array]:
-    """An object comes and goes all at once, again and again."""
+    """Draw an object that appears and disappears again and again."""
     still = _scaled(sprite(look), rng.uniform(110, 190))
     tilted = still.rotate(rng.uniform(0, 360), Image.Resampling.BILINEAR)
-    period = count / rng.uniform(3, 7)  # often enough not to look like one coming or going
+    period = count / rng.uniform(3, 7)  # too often to look like growing or shrinking
     phase = rng.uniform(0, period)
     shown = (tilted if (i + phase) % period < period / 2 else None for i in range(count))
-    return _filmed(look, rng, count, _placed(look, rng, shown))
+    return _crop_frames(look, rng, count, _paste_sprites(look, rng, shown))
 
 
 def _ramp(rng: np.random.Generator, count: int) -> FloatArray:
-    """From 0 to 1 over `count` frames, with a wait before, a wait after and a bend between."""
+    """Return values (count,) from 0 to 1, with random pauses at both ends and a random curve."""
     before, after = rng.uniform(0, 0.15, size=2)
     time = (np.linspace(0, 1, count) - before) / (1 - before - after)
     time = np.clip(time, 0, 1) ** rng.uniform(0.7, 1.4)
@@ -89,39 +91,39 @@ def _ramp(rng: np.random.Generator, count: int) -> FloatArray:
 
 
 def _camera(look: Look, rng: np.random.Generator, count: int) -> list[tuple[int, int]]:
-    """Where the picture's top left corner lies in the scenery: a hand that is not quite still."""
+    """Return the top left corner of each frame in the scenery, as from a hand-held camera."""
     times = np.arange(count)[:, None] / FPS
     waves = rng.uniform(0.3, 2.0, size=2) * times + rng.random(2)
     path = SHAKE * (1 + look.shake * np.sin(2 * math.pi * waves))
     return [(round(dx), round(dy)) for dx, dy in path]
 
 
-def _filmed(
-    look: Look, rng: np.random.Generator, count: int, pictures: Iterable[Image.Image]
+def _crop_frames(
+    look: Look, rng: np.random.Generator, count: int, images: Iterable[Image.Image]
 ) -> list[UInt8Array]:
-    """Each of the `count` pictures as the camera sees it, cut to the size of a frame."""
+    """Crop each of `count` images to the frame of a moving camera."""
     return [
-        np.asarray(picture.crop((dx, dy, dx + WIDTH, dy + HEIGHT)))
-        for (dx, dy), picture in zip(_camera(look, rng, count), pictures, strict=True)
+        np.asarray(image.crop((dx, dy, dx + WIDTH, dy + HEIGHT)))
+        for (dx, dy), image in zip(_camera(look, rng, count), images, strict=True)
     ]
 
 
-def _placed(
+def _paste_sprites(
     look: Look, rng: np.random.Generator, sprites: Iterable[Image.Image | None]
 ) -> Iterator[Image.Image]:
-    """Each sprite near the middle of the group's scenery, or the scenery alone for None."""
+    """Yield each sprite near the centre of the group's scenery; None gives the scenery alone."""
     behind = scenery(look)
     x, y = behind.width * rng.uniform(0.4, 0.6), behind.height * rng.uniform(0.4, 0.6)
     for shape in sprites:
-        picture = behind.copy()
+        image = behind.copy()
         if shape is not None:
-            _paste(picture, shape, x, y)
-        yield picture
+            _paste(image, shape, x, y)
+        yield image
 
 
-def _paste(picture: Image.Image, shape: Image.Image, x: float, y: float) -> None:
-    """Put the middle of `shape` at (x, y)."""
-    picture.paste(shape, (round(x - shape.width / 2), round(y - shape.height / 2)), shape)
+def _paste(image: Image.Image, shape: Image.Image, x: float, y: float) -> None:
+    """Paste `shape` with its centre at (x, y)."""
+    image.paste(shape, (round(x - shape.width / 2), round(y - shape.height / 2)), shape)
 
 
 def _scaled(shape: Image.Image, size: float) -> Image.Image:

@@ -73,7 +73,7 @@ def evaluate(
         ExecutionOptions(store_folder, progress, strict, retry_failed),
     )
     extraction = extractions[0]
-    probabilities = bundle.probabilities(*(each.readable()[1] for each in extractions))
+    probabilities = bundle.probabilities(*(each.readable for each in extractions))
     label_of_row = manifest.table["label"].to_list()
     labels = [label_of_row[row] for row in extraction.rows.tolist()]
     is_known = np.array([label not in foreign for label in labels])

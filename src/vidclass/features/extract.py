@@ -84,17 +84,15 @@ class Extraction:
         stored = self.store.read([key for key in self.keys if key is not None])
         return [None if key is None else stored[key] for key in self.keys]
 
-    def readable(self) -> tuple[NDArray[np.int64], StoredClips]:
-        """Return the manifest rows (n,) that have features, and these features, read as needed.
+    @cached_property
+    def readable(self) -> StoredClips:
+        """Features of the clips in `rows`, read as needed.
 
         Raises:
             JobFailedError: no clip has features.
         """
-        return self.rows, self._stored
-
-    @cached_property
-    def _stored(self) -> StoredClips:
-        return StoredClips.from_source(self.store, [key for key in self.keys if key is not None])
+        keys = [self.keys[row] for row in self.rows]
+        return StoredClips.from_source(self.store, [key for key in keys if key is not None])
 
 
 def extract(
@@ -159,18 +157,12 @@ def extract_features(
     rows = manifest.clips()
     errors = _Errors(strict=execution.strict)
     videos, keys = identify_clips(rows, errors.add, execution.progress)
-    folder = execution.store_folder or default_store_folder()
-    store = FeatureStore(
-        folder,
-        settings=extractor.fingerprint,
-        width=extractor.width,
-        description=json.dumps(extractor.config.model_dump(mode="json"), indent=1),
-    )
+    store = feature_store(extractor, execution.store_folder)
     hashed = [key for key in keys if key is not None]
     missing = store.missing(hashed)
     errors.copies = Counter(hashed)
     errors.ok = reused = sum(key not in missing for key in hashed)
-    record = FailureRecord(folder, extractor.fingerprint)
+    record = FailureRecord(store.folder, extractor.fingerprint)
     pending, notes = _not_failed_before(
         _first_of_each(rows, keys, missing), record, errors, retry=execution.retry_failed
     )
@@ -185,6 +177,16 @@ def extract_features(
     ]
     keys = [None if key in failed else key for key in keys]
     return Extraction(manifest, keys, store, failures, reused, notes)
+
+
+def feature_store(extractor: FeatureExtractor, folder: Path | None = None) -> FeatureStore:
+    """Return the store of an extractor's features, in the default folder if `folder` is None."""
+    return FeatureStore(
+        folder or default_store_folder(),
+        settings=extractor.fingerprint,
+        width=extractor.width,
+        description=json.dumps(extractor.config.model_dump(mode="json"), indent=1),
+    )
 
 
 class _Errors:

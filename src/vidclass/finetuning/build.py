@@ -201,14 +201,13 @@ def require_same_backbone(
     """
     if features.weights in ("pretrained", "random"):
         return
-    rows, stored = extraction.readable()
-    row = int(rows[0])
+    row = int(extraction.rows[0])
     clip = extraction.manifest.clips()[row]
     frames = decode_for(features, clip.video, clip.span, fps=clip.fps, key=extraction.keys[row])
     network = build_network(features, config)
     inputs = frames.frames.astype("float32")
     computed = np.asarray(network.predict(inputs, verbose=0), np.float64)
-    expected = stored[0].features.astype(np.float64)
+    expected = extraction.readable[0].features.astype(np.float64)
     lengths = np.linalg.norm(computed, axis=1) * np.linalg.norm(expected, axis=1)
     cosine = float(((computed * expected).sum(1) / np.maximum(lengths, 1e-12)).mean())
     if cosine < _MIN_COSINE[features.precision]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
 from vidclass._core.execution import ExecutionOptions
 from vidclass.data.manifest import Manifest
-from vidclass.features.extract import Extraction, extract
+from vidclass.features.extract import Extraction, extract_features
 from vidclass.features.extractor import FeatureExtractor, feature_extractor
 from vidclass.runtime.openvino_network import core
 from vidclass.sweeping.config import Point, SweepConfig
@@ -116,15 +116,9 @@ class TrialRunner:
         return feature_extractor(config, self.manifest, progress=self.execution.progress)
 
     def _extract(self, extractor: FeatureExtractor) -> Extraction:
-        execution = self.execution
-        extraction = extract(
-            self.manifest,
-            extractor,
-            store_folder=execution.store_folder,
-            progress=execution.progress,
-            strict=execution.strict,
-            retry_failed=execution.retry_failed and extractor.fingerprint not in self._features,
-        )
+        retry = self.execution.retry_failed and extractor.fingerprint not in self._features
+        execution = replace(self.execution, retry_failed=retry)
+        extraction = extract_features(self.manifest, extractor, execution)
         self.videos = len(self.manifest)
         self.notes += [*extraction.notes, *extraction.failure_counts().notes()]
         for failure in extraction.failures:

@@ -14,6 +14,7 @@ from pydantic import ConfigDict
 from vidclass.config.task import TaskConfig, TaskKind
 from vidclass.config.training import TrainingConfig
 from vidclass.errors import ConfigError
+from vidclass.tasks import losses
 
 if TYPE_CHECKING:
     from vidclass.features.failures import FailureMetrics
@@ -120,13 +121,17 @@ class LabelTask(ABC):
     def training_metrics(self) -> list[Any]:
         """Return the metrics that a Keras model is compiled with."""
 
-    @abstractmethod
     def loss_targets(self, y_true: NDArray[Any], config: TrainingConfig) -> NDArray[Any]:
-        """Return targets in the form that `loss` compares logits with."""
+        """Return targets in the form that `loss` takes: as they are, or one-hot (N,K) float32."""
+        if not self.targets_are_indices or losses.takes_indices(config):
+            return y_true
+        return np.asarray(np.eye(len(self.labels), dtype=np.float32)[y_true])
 
-    @abstractmethod
     def class_weights(self, y_true: NDArray[Any]) -> dict[int, float] | None:
-        """Return balancing weights of clips by class index; None if the loss has them, or none."""
+        """Return weights inverse to class frequencies; None if balanced, or if `loss` has them."""
+        if not self.targets_are_indices:
+            return None
+        return losses.class_weights(y_true, len(self.labels))
 
     @abstractmethod
     def calibrated(

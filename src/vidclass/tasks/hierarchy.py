@@ -17,13 +17,7 @@ from vidclass.errors import ConfigError, ManifestError
 from vidclass.tasks import losses
 from vidclass.tasks.activations import softmax
 from vidclass.tasks.base import Decision, LabelTask
-from vidclass.tasks.metrics import (
-    Metrics,
-    exclusive_figures,
-    exclusive_metrics,
-    exclusive_summary,
-    wilson_interval,
-)
+from vidclass.tasks.metrics import ExclusiveMetrics, exclusive_metrics, wilson_interval
 from vidclass.tasks.tree import LabelTree
 
 if TYPE_CHECKING:
@@ -104,23 +98,15 @@ class HierarchyTask(LabelTask):
 
     def loss(self, config: TrainingConfig, y_true: NDArray[Any]) -> Any:
         """Return marginal cross-entropy, with weights of leaves if classes are balanced."""
-        weights = losses.leaf_weights(y_true) if config.balance_classes else None
-        ones = np.ones(len(self.labels))
-        return losses.marginal_loss(ones if weights is None else weights, config.label_smoothing)
+        balance = config.balance_classes
+        weights = losses.leaf_weights(y_true) if balance else np.ones(len(self.labels))
+        return losses.marginal_loss(weights, config.label_smoothing)
 
     def training_metrics(self) -> list[Any]:
         """Return the share of clips whose most probable leaf is a possible one."""
         import keras
 
         return [keras.metrics.MeanMetricWrapper(losses.leaf_accuracy, name="accuracy")]
-
-    def loss_targets(self, y_true: NDArray[Any], config: TrainingConfig) -> NDArray[Any]:
-        """Return the rows as they are: the loss smooths them."""
-        return y_true
-
-    def class_weights(self, y_true: NDArray[Any]) -> dict[int, float] | None:
-        """Return None: the loss has the weights."""
-        return None
 
     def calibrated(
         self, validation: tuple[NDArray[Any], NDArray[np.float64]] | None, config: TaskConfig
@@ -213,7 +199,7 @@ class HierarchyTask(LabelTask):
 
 
 @dataclass(frozen=True)
-class HierarchyMetrics(Metrics):
+class HierarchyMetrics(ExclusiveMetrics):
     """Metrics of the leaves, over the clips labelled with one, and of each level.
 
     Attributes:
@@ -222,12 +208,6 @@ class HierarchyMetrics(Metrics):
     """
 
     levels: list[dict[str, Any]]
-
-    class_columns: ClassVar[tuple[str, ...]] = ("precision", "recall", "F1")
-
-    def class_cells(self, label: str) -> list[str]:
-        """Return precision, recall and F1."""
-        return [percent(self.per_class[label][name]) for name in ("precision", "recall", "f1")]
 
     def task_json(self) -> dict[str, Any]:
         """Return the accuracy by level."""
@@ -240,18 +220,6 @@ class HierarchyMetrics(Metrics):
     def pooled_json(self, folds: Sequence[Self]) -> dict[str, Any]:
         """Return the accuracy by level, and the figures by class."""
         return {**self.task_json(), "per_class": self.per_class}
-
-    def fold_cells(self) -> dict[str, str]:
-        """Return the accuracy of the leaves."""
-        return {"accuracy": percent(self.accuracy)}
-
-    def figures(self) -> dict[str, str]:
-        """Return the figures of the leaves."""
-        return exclusive_figures(self)
-
-    def summary(self) -> str:
-        """Return the accuracy of the leaves."""
-        return exclusive_summary(self)
 
     def details(self) -> list[str]:
         """Return the accuracy by level."""

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 CALIBRATION_BINS = 10
-_CELLS = ("precision", "recall", "f1")
 
 
 @dataclass(frozen=True)
@@ -130,7 +129,37 @@ class Metrics(ABC):
 
 
 @dataclass(frozen=True)
-class SingleLabelMetrics(Metrics):
+class ExclusiveMetrics(Metrics):
+    """Metrics of classes of which each clip has one; `accuracy` is that of the most probable."""
+
+    class_columns: ClassVar[tuple[str, ...]] = ("precision", "recall", "F1")
+
+    def class_cells(self, label: str) -> list[str]:
+        """Return precision, recall and F1."""
+        return [percent(self.per_class[label][name]) for name in ("precision", "recall", "f1")]
+
+    def fold_cells(self) -> dict[str, str]:
+        """Return the accuracy."""
+        return {"accuracy": percent(self.accuracy)}
+
+    def figures(self) -> dict[str, str]:
+        """Return accuracy with its interval, macro F1, top-5 accuracy and calibration error."""
+        low, high = self.accuracy_interval
+        return {
+            "accuracy": percent(self.accuracy),
+            "95 % interval": f"{percent(low)} – {percent(high)}",
+            "macro F1": percent(self.macro_f1),
+            "top-5 accuracy": percent(self.top5_accuracy),
+            "calibration error": f"{self.ece:.3f}",
+        }
+
+    def summary(self) -> str:
+        """Return the accuracy with its interval."""
+        return f"accuracy {percent(self.accuracy)} ({self.interval_text}) on {self.clips_text}"
+
+
+@dataclass(frozen=True)
+class SingleLabelMetrics(ExclusiveMetrics):
     """Metrics of one class a clip.
 
     Attributes:
@@ -138,12 +167,6 @@ class SingleLabelMetrics(Metrics):
     """
 
     rejection: Rejection | None = None
-
-    class_columns: ClassVar[tuple[str, ...]] = ("precision", "recall", "F1")
-
-    def class_cells(self, label: str) -> list[str]:
-        """Return precision, recall and F1."""
-        return [percent(self.per_class[label][name]) for name in _CELLS]
 
     def task_json(self) -> dict[str, Any]:
         """Return `rejection`, if there is one."""
@@ -157,39 +180,9 @@ class SingleLabelMetrics(Metrics):
         """Return `rejection`, if there is one."""
         return self.task_json()
 
-    def fold_cells(self) -> dict[str, str]:
-        """Return the accuracy."""
-        return {"accuracy": percent(self.accuracy)}
-
-    def figures(self) -> dict[str, str]:
-        """Return accuracy with its interval, macro F1, top-5 accuracy and calibration error."""
-        return exclusive_figures(self)
-
-    def summary(self) -> str:
-        """Return the accuracy with its interval."""
-        return exclusive_summary(self)
-
     def details(self) -> list[str]:
         """Return the effect of rejection, if there is one."""
         return [] if self.rejection is None else self.rejection.lines()
-
-
-def exclusive_figures(metrics: Metrics) -> dict[str, str]:
-    """Return headline figures of mutually exclusive classes."""
-    low, high = metrics.accuracy_interval
-    return {
-        "accuracy": percent(metrics.accuracy),
-        "95 % interval": f"{percent(low)} – {percent(high)}",
-        "macro F1": percent(metrics.macro_f1),
-        "top-5 accuracy": percent(metrics.top5_accuracy),
-        "calibration error": f"{metrics.ece:.3f}",
-    }
-
-
-def exclusive_summary(metrics: Metrics) -> str:
-    """Return the accuracy of mutually exclusive classes, with its interval, in one line."""
-    accuracy = f"accuracy {percent(metrics.accuracy)} ({metrics.interval_text})"
-    return f"{accuracy} on {metrics.clips_text}"
 
 
 def single_label_metrics(

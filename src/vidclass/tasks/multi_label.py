@@ -111,23 +111,15 @@ class MultiLabelTask(LabelTask):
 
     def loss(self, config: TrainingConfig, y_true: NDArray[Any]) -> Any:
         """Return binary cross-entropy, with weights of positives if classes are balanced."""
-        weights = losses.positive_weights(y_true) if config.balance_classes else None
-        ones = np.ones(len(self.labels))
-        return losses.binary_loss(ones if weights is None else weights, config.label_smoothing)
+        balance = config.balance_classes
+        weights = losses.positive_weights(y_true) if balance else np.ones(len(self.labels))
+        return losses.binary_loss(weights, config.label_smoothing)
 
     def training_metrics(self) -> list[Any]:
         """Return the share of labels that are right at a probability of one half."""
         import keras
 
         return [keras.metrics.MeanMetricWrapper(losses.label_accuracy, name="accuracy")]
-
-    def loss_targets(self, y_true: NDArray[Any], config: TrainingConfig) -> NDArray[Any]:
-        """Return the rows as they are: the loss smooths them."""
-        return y_true
-
-    def class_weights(self, y_true: NDArray[Any]) -> dict[int, float] | None:
-        """Return None: the loss has the weights."""
-        return None
 
     def calibrated(
         self, validation: tuple[NDArray[Any], NDArray[np.float64]] | None, config: TaskConfig

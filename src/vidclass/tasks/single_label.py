@@ -94,16 +94,6 @@ class SingleLabelTask(LabelTask):
         """Return Keras's accuracy."""
         return ["accuracy"]
 
-    def loss_targets(self, y_true: NDArray[Any], config: TrainingConfig) -> NDArray[Any]:
-        """Return class indices (N,), or one-hot rows (N,K) float32 where the loss takes rows."""
-        if losses.takes_indices(config):
-            return y_true
-        return np.asarray(np.eye(len(self.labels), dtype=np.float32)[y_true])
-
-    def class_weights(self, y_true: NDArray[Any]) -> dict[int, float] | None:
-        """Return weights inverse to class frequencies; None if the classes are balanced."""
-        return losses.class_weights(y_true, len(self.labels))
-
     def calibrated(
         self, validation: tuple[NDArray[Any], NDArray[np.float64]] | None, config: TaskConfig
     ) -> tuple[Self, tuple[str, ...]]:

@@ -166,7 +166,7 @@ def load_examples(extraction: Extraction, task: LabelTask, frames: int) -> AnyEx
         task: Label task.
         frames: T.
     """
-    rows, clips = extraction.readable()
+    rows, clips = extraction.rows, extraction.readable
     labels = extraction.manifest.table["label"].to_list()
     targets = task.targets(labels[row] for row in rows.tolist())
     needed_mb = _COPIES * len(clips) * frames * clips.width * 4 / 2**20
@@ -196,4 +196,4 @@ def readable_clips(extraction: Extraction, config: SplitConfig) -> Manifest:
     clips = Manifest(manifest.table[extraction.rows.tolist()], manifest.notes)
     if config.groups != "near-duplicates":
         return clips
-    return join_near_duplicates(clips, extraction.readable()[1])
+    return join_near_duplicates(clips, extraction.readable)

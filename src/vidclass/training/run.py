@@ -218,7 +218,7 @@ def _measure(
     if test is not None:
         # A bundle takes features for each of its heads, mirror images included.
         features = [
-            each.readable()[1].at(test)
+            each.readable.at(test)
             for head in fitted.heads
             for each in (views[head.view].plain, views[head.view].mirrored)
             if each is not None

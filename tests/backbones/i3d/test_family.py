@@ -34,30 +34,30 @@ from vidclass.inference.pretrained import pretrained_bundle
 NAMES = """
 import json, sys
 from vidclass.backbones.i3d.network import build_i3d, checkpoint_names
-found = {}
+shapes_by_scope = {}
 for scope, channels in (("RGB", 3), ("Flow", 2)):
     model = build_i3d(frames=16, size=32, channels=channels, classes=400)
     names = checkpoint_names(model, scope)
-    found[scope] = {name: list(shape) for name, (_, shape) in names.items()}
-json.dump(found, sys.stdout)
+    shapes_by_scope[scope] = {name: list(shape) for name, (_, shape) in names.items()}
+json.dump(shapes_by_scope, sys.stdout)
 """
 
 
 @pytest.fixture(scope="module")
 def names() -> dict[str, dict[str, list[int]]]:
-    """What the two networks call their variables, and their shapes."""
-    # NumPy makes untrained weights at once, where JAX compiles a function for every shape.
+    """Return the shape of every variable by its checkpoint name, for both networks."""
+    # NumPy draws initial weights at once, where JAX compiles a function for every shape.
     environment = os.environ | {"KERAS_BACKEND": "numpy"}
     done = subprocess.run(
         [sys.executable, "-c", NAMES], env=environment, check=True, capture_output=True, timeout=120
     )
-    found: dict[str, dict[str, list[int]]] = json.loads(done.stdout)
-    return found
+    shapes: dict[str, dict[str, list[int]]] = json.loads(done.stdout)
+    return shapes
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("scope", "file"), [("RGB", "rgb"), ("Flow", "flow")])
-def test_every_variable_of_the_published_checkpoints_has_its_place(
+def test_every_variable_of_the_published_checkpoints_is_assigned(
     names: dict[str, dict[str, list[int]]], shared: Path, scope: str, file: str
 ) -> None:
     index = shared / "reference" / "kinetics_i3d" / f"{file}_imagenet__model.ckpt.index"
@@ -69,7 +69,7 @@ def test_every_variable_of_the_published_checkpoints_has_its_place(
 
 
 @pytest.mark.slow
-def test_the_networks_differ_in_their_first_layer_alone(
+def test_the_networks_differ_only_in_their_first_layer(
     names: dict[str, dict[str, list[int]]],
 ) -> None:
     rgb, flow = ({name.split("/", 1)[1]: shape for name, shape in names[s].items()} for s in names)
@@ -119,21 +119,21 @@ for change, words in (("drop", "has no tensor"), ("cut", "expected shape (64,), 
 
 
 @pytest.mark.slow
-def test_tensors_go_to_their_variables() -> None:
+def test_tensors_are_assigned_to_their_variables() -> None:
     environment = os.environ | {"KERAS_BACKEND": "numpy"}
     subprocess.run([sys.executable, "-c", ASSIGN], env=environment, check=True, timeout=120)
 
 
 @pytest.fixture
 def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder that the weights' address points to; a small checkpoint is in it."""
+    """Serve a folder with a small checkpoint at the address of the weights."""
     folder = tmp_path / "served"
     (folder / "rgb_imagenet").mkdir(parents=True)
-    at = "RGB/inception_i3d/Logits/Conv3d_0c_1x1/conv_3d"
+    layer = "RGB/inception_i3d/Logits/Conv3d_0c_1x1/conv_3d"
     rng = np.random.default_rng(0)
     tensors = {
-        f"{at}/w": rng.normal(size=(1, 1, 1, 1024, 400)).astype(np.float32),
-        f"{at}/b": rng.normal(size=400).astype(np.float32),
+        f"{layer}/w": rng.normal(size=(1, 1, 1, 1024, 400)).astype(np.float32),
+        f"{layer}/b": rng.normal(size=400).astype(np.float32),
     }
     prefix = write_checkpoint(folder / "rgb_imagenet" / "model.ckpt", tensors)
     index = prefix.with_name("model.ckpt.index")
@@ -176,7 +176,7 @@ def test_an_index_of_other_bytes_is_refused(served: Path) -> None:
         fetch("i3d_rgb")
 
 
-def test_without_a_network_it_says_what_to_put_where(
+def test_without_a_network_the_error_says_what_to_download(
     served: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VIDCLASS_I3D_ADDRESS", "http://127.0.0.1:9")
@@ -196,15 +196,14 @@ def test_i3d_is_a_backbone_for_windows() -> None:
 
 
 @pytest.mark.slow
-def test_a_published_classifier_names_a_clip_as_a_bundle_does(
-    tmp_path: Path, tiny_set: Path
-) -> None:
+def test_a_published_classifier_is_an_ordinary_bundle(tmp_path: Path, tiny_set: Path) -> None:
     path = pretrained_bundle("i3d-kinetics400", weights="random", size=32)
     assert pretrained_bundle("i3d-kinetics400", weights="random", size=32) == path
     bundle = Bundle.load(path)
     assert bundle.labels == kinetics_labels()
-    assert (bundle.info.window, bundle.info.frames) == (64, 8)
-    sampling, geometry = bundle.info.features.sampling, bundle.info.features.geometry
+    assert (bundle.info.first.window, bundle.info.first.frames) == (64, 8)
+    features = bundle.info.first.features
+    sampling, geometry = features.sampling, features.geometry
     assert (sampling.policy, sampling.stride_s, geometry.short_side) == ("stride", 0.04, 36)
     prediction = Classifier(bundle).predict(next(tiny_set.rglob("*.avi")))
     assert len(prediction.scores) == 400

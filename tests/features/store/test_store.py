@@ -82,9 +82,9 @@ def test_what_was_appended_is_read_to_the_bit(
     width, clips_by_key = drawn
     folder = tmp_path_factory.mktemp("store")
     open_store(folder, width).append(clips_by_key)
-    found = open_store(folder, width).read(list(clips_by_key))
-    assert found.keys() == clips_by_key.keys()
-    assert all(same(found[key], clips_by_key[key][1]) for key in clips_by_key)
+    stored = open_store(folder, width).read(list(clips_by_key))
+    assert stored.keys() == clips_by_key.keys()
+    assert all(same(stored[key], clips_by_key[key][1]) for key in clips_by_key)
 
 
 def test_an_empty_store_misses_everything(tmp_path: Path) -> None:
@@ -146,8 +146,8 @@ def test_a_long_run_merges_files_as_it_goes(tmp_path: Path) -> None:
     for number in range(100):
         store.append({f"clip{number}": ("a.avi", clip(number))})
         assert len(lance.dataset(str(tmp_path / "settings.v2.lance")).get_fragments()) <= 16
-    found = store.read([f"clip{k}" for k in range(100)])
-    assert all(same(found[f"clip{k}"], clip(k)) for k in range(100))
+    stored = store.read([f"clip{k}" for k in range(100)])
+    assert all(same(stored[f"clip{k}"], clip(k)) for k in range(100))
 
 
 def test_merging_what_another_process_has_merged_is_no_error(
@@ -273,11 +273,13 @@ def refused(folder: Path, message: str) -> None:
     open_store(folder).compact()
 
 
-@pytest.mark.parametrize(("mark", "found"), [("3", "3"), (None, "1"), ("x", "x")])
-def test_a_table_of_another_format_is_refused(tmp_path: Path, mark: str | None, found: str) -> None:
+@pytest.mark.parametrize(("mark", "number"), [("3", "3"), (None, "1"), ("x", "x")])
+def test_a_table_of_another_format_is_refused(
+    tmp_path: Path, mark: str | None, number: str
+) -> None:
     metadata = None if mark is None else {"vidclass_store_format": mark}
     create(tmp_path, schema_of(WIDTH).with_metadata(metadata))
-    message = f"v2.lance are in store format {found}; this version of vidclass reads format 2"
+    message = f"v2.lance are in store format {number}; this version of vidclass reads format 2"
     refused(tmp_path, message)
 
 
@@ -454,9 +456,9 @@ def test_two_processes_lose_nothing(tmp_path: Path) -> None:
     assert [writer.returncode for writer in writers] == [0, 0]
     store = open_store(tmp_path)
     expected = {f"{name}{k}": clip(k) for name in "ab" for k in range(10)}
-    found = store.read(list(expected))
-    assert found.keys() == expected.keys()
-    assert all(same(found[key], expected[key]) for key in expected)
+    stored = store.read(list(expected))
+    assert stored.keys() == expected.keys()
+    assert all(same(stored[key], expected[key]) for key in expected)
 
 
 @pytest.mark.slow
@@ -468,9 +470,9 @@ def test_a_killed_writer_leaves_what_it_had_appended(tmp_path: Path) -> None:
         go(writer)
         time.sleep(delay_s)
         writer.send_signal(signal.SIGKILL)
-        told = writer.communicate()[0].splitlines()
+        printed = writer.communicate()[0].splitlines()
         store = open_store(tmp_path)
-        keys = [f"run{attempt}-{k}" for k in range(len(told))]
+        keys = [f"run{attempt}-{k}" for k in range(len(printed))]
         assert store.missing(keys) == set()
         assert all(same(value, clip(k)) for k, value in enumerate(store.read(keys).values()))
         store.append({f"after{attempt}": ("a.avi", clip(7))})

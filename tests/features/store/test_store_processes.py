@@ -1,4 +1,4 @@
-"""The store under several processes at once, on a full disk, and after a kill at any moment."""
+"""The store survives concurrent processes, a full disk, and a kill at any moment."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def run(script: str, *arguments: object) -> subprocess.Popen[str]:
 
 
 def finished(process: subprocess.Popen[str]) -> str:
-    """What it printed; it must have succeeded, in silence on standard error."""
-    told, errors = process.communicate(timeout=120)
+    """Return the output of a process, which must succeed with empty standard error."""
+    output, errors = process.communicate(timeout=120)
     assert (process.returncode, errors) == (0, "")
-    return told
+    return output
 
 
 def open_store(folder: Path, width: int = 5) -> FeatureStore:
@@ -57,12 +57,12 @@ keys = [f"{name}{k}" for k in range(count)]
 if name == "reader":
     seen = set()
     while len(seen) < count:
-        found = store.read([f"{name}{k}" for name in "ab" for k in range(count // 2)])
-        if not seen <= found.keys():
-            sys.exit(f"lost {seen - found.keys()}")
-        if any((clip.features != int(key[1:])).any() for key, clip in found.items()):
+        clips = store.read([f"{name}{k}" for name in "ab" for k in range(count // 2)])
+        if not seen <= clips.keys():
+            sys.exit(f"lost {seen - clips.keys()}")
+        if any((clip.features != int(key[1:])).any() for key, clip in clips.items()):
             sys.exit("read other numbers")
-        seen |= found.keys()
+        seen |= clips.keys()
 elif name == "joiner":
     for _ in range(count):
         store.compact()
@@ -78,13 +78,13 @@ def test_writers_joiners_and_a_reader_at_once(tmp_path: Path) -> None:
     count = 50
     names = {"a": count, "b": count, "joiner": 2 * count, "reader": 2 * count}
     processes = [run(BUSY, tmp_path, name, number) for name, number in names.items()]
-    told = [process.communicate(timeout=120) for process in processes]
-    assert [process.returncode for process in processes] == [0] * 4, told
-    assert told == [("", "")] * 4
+    output = [process.communicate(timeout=120) for process in processes]
+    assert [process.returncode for process in processes] == [0] * 4, output
+    assert output == [("", "")] * 4
     store = open_store(tmp_path)
-    found = store.read([f"{name}{k}" for name in "ab" for k in range(count)])
-    assert len(found) == 2 * count
-    assert all((found[f"{name}{k}"].features == k).all() for name in "ab" for k in range(count))
+    clips = store.read([f"{name}{k}" for name in "ab" for k in range(count)])
+    assert len(clips) == 2 * count
+    assert all((clips[f"{name}{k}"].features == k).all() for name in "ab" for k in range(count))
 
 
 FULL = """
@@ -113,12 +113,12 @@ resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @posix
-def test_what_fits_no_more_is_told_and_the_rest_is_kept(tmp_path: Path) -> None:
-    told = finished(run(FULL, tmp_path))
-    assert told.startswith(f"cannot write features to {tmp_path / 'settings.v2.lance'}: ")
-    assert "File too large" in told
-    assert "What was stored before is kept; free some disk space, or choose another" in told
-    assert len(told.splitlines()) == 1
+def test_a_file_too_large_is_an_error_and_the_rest_is_kept(tmp_path: Path) -> None:
+    output = finished(run(FULL, tmp_path))
+    assert output.startswith(f"cannot write features to {tmp_path / 'settings.v2.lance'}: ")
+    assert "File too large" in output
+    assert "What was stored before is kept; free some disk space, or choose another" in output
+    assert len(output.splitlines()) == 1
     store = open_store(tmp_path, 1000)
     assert store.missing(["a", "b", "c", "d"]) == {"b", "c"}
     assert set(store.read(["a", "d"])) == {"a", "d"}
@@ -126,7 +126,7 @@ def test_what_fits_no_more_is_told_and_the_rest_is_kept(tmp_path: Path) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of one megabyte, where it can be had."""
+    """Mount a disk of one megabyte, where that is allowed."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(folder)]
@@ -156,8 +156,8 @@ def test_a_full_disk(small_disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,size=8m", str(small_disk)], check=True)
     rest = {f"clip{number}": ("a.avi", clip(number, **wide)) for number in range(len(kept), 20)}
     store.append(rest)
-    found = open_store(small_disk, 1000).read([f"clip{number}" for number in range(20)])
-    assert [int(found[f"clip{k}"].features[0, 0]) for k in range(20)] == list(range(20))
+    clips = open_store(small_disk, 1000).read([f"clip{number}" for number in range(20)])
+    assert [int(clips[f"clip{k}"].features[0, 0]) for k in range(20)] == list(range(20))
 
 
 def test_a_full_disk_before_the_first_clip(small_disk: Path) -> None:
@@ -171,8 +171,8 @@ def test_a_full_disk_before_the_first_clip(small_disk: Path) -> None:
     open_store(small_disk).begin()
 
 
-# Extracts the clips of a folder with a made-up network that takes its time.  Prints a line when it
-# is about to begin, and the keys of each append once it is done.
+# Extracts the clips of a folder with a slow fake network.  Prints a line before it begins, and
+# the keys of each append once it is done.
 EXTRACT = """
 import sys, time
 from pathlib import Path
@@ -189,11 +189,11 @@ class Slow(MeanColour):
         return super().run(**inputs)
 
 append = FeatureStore.append
-def told(self, clips):
+def append_and_report(self, clips):
     append(self, clips)
     if clips:
         print(*clips, flush=True)
-FeatureStore.append = told
+FeatureStore.append = append_and_report
 module.APPEND_CLIPS = 8
 fake = FakeExtractor()
 fake.network = Slow()
@@ -227,9 +227,9 @@ def start(clips: Path, store: Path) -> subprocess.Popen[str]:
 
 def content(folder: Path, keys: list[str]) -> dict[str, tuple[bytes, bytes]]:
     store = FeatureStore(folder, settings="settings", width=6, description="{}")
-    found = store.read(keys)
+    clips = store.read(keys)
     return {
-        key: (clip.features.tobytes(), clip.timestamps_s.tobytes()) for key, clip in found.items()
+        key: (clip.features.tobytes(), clip.timestamps_s.tobytes()) for key, clip in clips.items()
     }
 
 
@@ -252,13 +252,13 @@ def test_killed_twenty_times_the_store_is_that_of_one_run(
         waited = [process.stdout.readline() for _ in range(chance.randrange(3))]
         time.sleep(chance.uniform(0, 0.1))
         process.send_signal(signal.SIGKILL)
-        told = [*waited, *process.communicate()[0].splitlines()]
+        output = [*waited, *process.communicate()[0].splitlines()]
         assert process.returncode == -signal.SIGKILL
-        stored += " ".join(line for line in told if not line.startswith("ok")).split()
+        stored += " ".join(line for line in output if not line.startswith("ok")).split()
     before_last = len(stored)
     *lines, last = finished(start(clips_folder, tmp_path / "killed")).splitlines()
     stored += " ".join(lines).split()
-    # What was told to be stored was never made again; a kill right after an append hides its line.
+    # Nothing reported as stored was extracted again; a kill right after an append hides its line.
     assert len(set(stored)) == len(stored)
     assert last == f"ok {CLIPS} {CLIPS - (len(stored) - before_last)}"
     assert content(tmp_path / "killed", keys) == content(tmp_path / "whole", keys)

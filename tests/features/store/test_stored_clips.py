@@ -121,10 +121,10 @@ def test_the_readable_clips_of_an_extraction(source: Counting) -> None:
 
     table = Rows.from_columns({"video": ["/a.avi", "/b.avi", "/c.avi"], "label": list("aab")}).table
     extraction = Extraction(Manifest(table), ["k4", None, "k2"], source, [], 0)
-    rows, clips = extraction.readable()
+    rows, clips = extraction.rows, extraction.readable
     assert rows.tolist() == [0, 2]
     assert numbers(clips) == [4, 2]
     assert [one is None for one in extraction.clips] == [False, True, False]
     nothing = Extraction(Manifest(table), [None] * 3, source, [], 0)
     with pytest.raises(JobFailedError, match="none of the 3 clips could be read"):
-        nothing.readable()
+        _ = nothing.readable

@@ -83,6 +83,7 @@ class FeatureStore:
         description: str,
         compaction: Compaction = DEFAULT_COMPACTION,
     ) -> None:
+        self.folder = folder
         self._path = table_path(folder, settings)
         self._description = description
         self._schema = schema_of(width)

@@ -1,4 +1,4 @@
-"""The whole demo, at its full size: what it prints, makes and finds out."""
+"""The whole demo at its full size: output, files and accuracies."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
 
 
 def accuracies(output: str, head: str) -> tuple[float, float]:
-    """All classes and reversal pairs, in per cent, from the printed table."""
-    found = re.search(rf"\({head}\)\D+([\d.]+) %\D+([\d.]+) %", output)
-    if found is None:
+    """Return the accuracy on all classes and on reversal pairs, in per cent, as printed."""
+    match = re.search(rf"\({head}\)\D+([\d.]+) %\D+([\d.]+) %", output)
+    if match is None:
         raise ValueError(f"no row for {head} in:\n{output}")
-    return float(found[1]), float(found[2])
+    return float(match[1]), float(match[2])
 
 
-def test_it_ends_well_and_names_what_it_made(demo: tuple[Path, Result]) -> None:
+def test_it_succeeds_and_names_its_files(demo: tuple[Path, Result]) -> None:
     folder, result = demo
     assert result.exit_code == 0, result.output
     assert "120 ok, 0 failed" in result.stderr
@@ -45,10 +45,10 @@ def test_only_order_tells_the_reversal_pairs_apart(demo: tuple[Path, Result]) ->
     assert everything >= 95
 
 
-def test_the_gif_moves_and_the_page_holds_the_figures(demo: tuple[Path, Result]) -> None:
+def test_the_gif_is_animated_and_the_page_shows_the_accuracies(demo: tuple[Path, Result]) -> None:
     folder, result = demo
-    with Image.open(folder / "prediction.gif") as picture:
-        assert (picture.format, picture.n_frames) == ("GIF", 20)
+    with Image.open(folder / "prediction.gif") as image:
+        assert (image.format, image.n_frames) == ("GIF", 20)
     page = (folder / "summary.html").read_text(encoding="utf-8")
     for head in ("mean", "gru", "temporal"):
         assert f"{accuracies(result.stdout, head)[1]:.1f} %" in page
@@ -56,7 +56,7 @@ def test_the_gif_moves_and_the_page_holds_the_figures(demo: tuple[Path, Result])
     assert "https://" not in page
 
 
-def test_the_probabilities_are_sorted_and_add_up(demo: tuple[Path, Result]) -> None:
+def test_the_probabilities_are_sorted_and_sum_to_one(demo: tuple[Path, Result]) -> None:
     _, result = demo
     block = result.stdout.split("which is ")[1].split("bundle:")[0]
     scores = [float(text) for text in re.findall(r"([\d.]+) %", block)]

@@ -1,4 +1,4 @@
-"""The demo: makes clips, then treats them as anybody's folder."""
+"""Demo: generate clips, then train and evaluate on them as on any data set."""
 
 from __future__ import annotations
 
@@ -34,7 +34,14 @@ GIF = "prediction.gif"
 
 @dataclass(frozen=True)
 class HeadResult:
-    """How a head did on the test clips, whose groups it has never seen."""
+    """Result of a head on the test clips, whose groups it was not trained on.
+
+    Attributes:
+        head: Name of the head.
+        title: Description of the head.
+        metrics: Metrics on all test clips.
+        pairs_accuracy: Accuracy on the classes of `REVERSAL_PAIRS`.
+    """
 
     head: str
     title: str
@@ -44,13 +51,24 @@ class HeadResult:
 
 @dataclass(frozen=True)
 class DemoResult:
-    """Everything the demo found out, and where it lies."""
+    """Results of the demo and the files it wrote.
+
+    Attributes:
+        folder: Folder of the demo.
+        run: Training run of the default head.
+        heads: Results of the compared heads, the default last.
+        prediction: Prediction of one test clip.
+        label: True label of that clip.
+        gif: Animation of the prediction.
+        page: HTML summary.
+        seconds: Duration of the whole demo.
+    """
 
     folder: Path
     run: RunResult
     heads: list[HeadResult]
     prediction: Prediction
-    truth: str
+    label: str
     gif: Path
     page: Path
     seconds: float
@@ -59,10 +77,16 @@ class DemoResult:
 def run_demo(
     folder: Path, *, seed: int, say: Callable[[str], None], progress: Progress
 ) -> DemoResult:
-    """Make clips, train three heads, test them on unseen groups, predict, draw.
+    """Generate clips, train three heads, test them on unseen groups, predict and draw one clip.
+
+    Args:
+        folder: Folder of the demo; results of an earlier demo are replaced.
+        seed: Seed of clips and training.
+        say: Callback; prints a line.
+        progress: Callback; reports stages `clips`, `hash`, `extract` and `train`.
 
     Raises:
-        RunError: `folder` holds something that is not a demo's.
+        RunError: `folder` holds something else.
     """
     started = time.monotonic()
     clips = folder / "clips"
@@ -81,10 +105,10 @@ def run_demo(
         _measure_head(head, title, extraction, config, progress) for head, title in HEADS.items()
     ]
     heads.append(_head_result(run.choices[0].name, "vidclass's default", run.metrics["test"]))
-    say("4. naming one test clip")
-    prediction, truth, gif = _predict_one(folder, run, manifest)
+    say("4. predicting one test clip")
+    prediction, label, gif = _predict_one(folder, run, manifest)
     result = DemoResult(
-        folder, run, heads, prediction, truth, gif, folder / PAGE, time.monotonic() - started
+        folder, run, heads, prediction, label, gif, folder / PAGE, time.monotonic() - started
     )
     _write_page(result)
     return result
@@ -93,22 +117,22 @@ def run_demo(
 def _measure_head(
     head: str, title: str, extraction: Extraction, config: RunConfig, progress: Progress
 ) -> HeadResult:
-    """Train another head on the very clips that the default was trained on, and test it."""
+    """Train a head on the clips that the default was trained on, and test it."""
     clips = divide(extraction.manifest, config.split, seed=config.training.seed)
     task = SingleLabelTask(tuple(clips.labels))
     data = load_examples(extraction, task, config.features.sampling.total_frames)
     splits = np.array(clips.table["split"].to_list())
-    part = {name: data.at(np.flatnonzero(splits == name)) for name in set(splits)}
+    examples_by_split = {name: data.at(np.flatnonzero(splits == name)) for name in set(splits)}
     fitted = fit_head(
         head,
-        part["train"],
+        examples_by_split["train"],
         run_config(head=head, training={"seed": config.training.seed}).training,
         task=task,
-        validation=part["validation"],
+        validation=examples_by_split["validation"],
         progress=progress,
     )
-    probabilities = fitted.probabilities(part["test"])
-    metrics = task.metrics(probabilities, part["test"].targets)
+    probabilities = fitted.probabilities(examples_by_split["test"])
+    metrics = task.metrics(probabilities, examples_by_split["test"].targets)
     return _head_result(head, title, metrics)
 
 

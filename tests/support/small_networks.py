@@ -16,7 +16,7 @@ WIDTH = 4
 
 
 def tiny(size: int, scale: float = 1.0) -> Any:
-    """One convolution, averaged over the picture: (B,size,size,3) to (B,4)."""
+    """One convolution, averaged over the image: (B,size,size,3) to (B,4)."""
     first = keras.config.image_data_format() == "channels_first"
     inputs = keras.Input((3, size, size) if first else (size, size, 3), name="frames")
     x = layers.Rescaling(1 / 255)(inputs)
@@ -47,12 +47,12 @@ def only_channels_last(size: int) -> Any:
 
 
 def other_numbers_by_backend(size: int) -> Any:
-    """What a wrong export looks like: the numbers depend on who computes them."""
+    """Imitates a wrong export: the outputs depend on the back end."""
     return tiny(size, scale=1.5 if keras.config.backend() == "openvino" else 1.0)
 
 
 def without_weights(size: int) -> Any:
-    """Fails as a backbone does whose weights are not at hand."""
+    """Fails as a backbone does whose weights are missing."""
     raise WeightsError(f"the weights of size={size} are not here: fetch them")
 
 
@@ -62,7 +62,7 @@ def defective(size: int) -> Any:
 
 
 def on_a_full_disk(size: int) -> Any:
-    """Fails as a write does for which there is no room."""
+    """Fails as a write to a full disk does."""
     try:
         raise OSError(errno.ENOSPC, "No space left on device")
     except OSError as error:
@@ -75,7 +75,7 @@ def killed(size: int) -> Any:
 
 
 def squeezing(size: int) -> Any:
-    """A squeeze-and-excite block, then one reshape upon another; (B,size,size,3) to (B,4)."""
+    """A squeeze-and-excite block, then successive reshapes; (B,size,size,3) to (B,4)."""
     first = keras.config.image_data_format() == "channels_first"
     shape = (WIDTH, 1, 1) if first else (1, 1, WIDTH)
     inputs = keras.Input((3, size, size) if first else (size, size, 3), name="frames")
