@@ -6,9 +6,9 @@
     python benchmarks/accuracy.py ../shared/data/ucf11_9class/groups.csv --seeds 3 \
         --heads temporal --variant "" --variant ema=0.9 --variant "loss=focal focal_gamma=1"
 
-Features are made once for each precision and stored; every number is over folds that share no
-group.  The seeds are the same for every row.  A variant is settings of training
-(docs/how-to/training.md) with spaces between them.
+Features are extracted once for each precision and stored; every number is over folds that share no
+group.  The seeds are the same for every row.  A variant is a list of training settings
+(docs/how-to/training.md) separated by spaces.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from vidclass.training.crossval import cross_validate_seeds
 
 
 def main() -> None:
-    """Print one row for each head and precision."""
+    """Print one row for each head, precision and variant."""
     arguments = parse()
     manifest = vidclass.Manifest.from_source(arguments.source)
     print(
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def parse() -> argparse.Namespace:
-    """The options."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -51,8 +51,13 @@ def parse() -> argparse.Namespace:
     add("--seeds", type=int, default=3)
     add("--heads", type=lambda text: text.split(","), default=list(heads()))
     add("--backbone", default="efficientnet_lite0")
-    add("--precision", type=lambda text: text.split(","), default=["auto"], help="with commas")
-    add("--variant", action="append", help="settings of training; once for each row")
+    add(
+        "--precision",
+        type=lambda text: text.split(","),
+        default=["auto"],
+        help="list with commas",
+    )
+    add("--variant", action="append", help="training settings of one row; may be repeated")
     add("--store", type=Path)
     return parser.parse_args()
 
@@ -64,7 +69,7 @@ def row(
     variant: str,
     arguments: argparse.Namespace,
 ) -> str:
-    """The mean over seeds of the mean over folds, with both spreads."""
+    """Return the row of the table: mean accuracy with standard deviations over seeds and folds."""
     started = time.monotonic()
     config = vidclass.run_config(
         head=head,
@@ -75,10 +80,10 @@ def row(
         manifest, config, seeds=arguments.seeds, store_folder=arguments.store
     )
     seconds = (time.monotonic() - started) / sum(len(run.folds) for run in result.runs)
-    each = ", ".join(f"{run.accuracy_mean:.3f}" for run in result.runs)
-    print(f"{head} {precision} {variant or 'as it is'}: {each}", file=sys.stderr)
-    really = resolve_precision(config.features.precision)
-    shown = precision if precision == really else f"{precision} ({really})"
+    accuracies = ", ".join(f"{run.accuracy_mean:.3f}" for run in result.runs)
+    print(f"{head} {precision} {variant or 'defaults'}: {accuracies}", file=sys.stderr)
+    resolved = resolve_precision(config.features.precision)
+    shown = precision if precision == resolved else f"{precision} ({resolved})"
     macro_f1 = statistics.mean(run.pooled.macro_f1 for run in result.runs)
     return (
         f"| {head} | {shown} | {variant or '–'} | {result.accuracy_mean:.3f} "

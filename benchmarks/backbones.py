@@ -1,10 +1,10 @@
-"""Every backbone: does its OpenVINO form give Keras's numbers, and how fast is it.
+"""Parity of every backbone's OpenVINO model with Keras, and its speed.
 
     python benchmarks/backbones.py --out backbones.jsonl [--most-pixels 331] [--again] [NAME...]
 
-One line of JSON a network is added to the file; networks that it names already are skipped, so
-that a run which was stopped goes on, or with --again measured once more.  The file's table is
-printed as Markdown at the end; of several measurements it shows the fastest.
+Appends one line of JSON per network to the file.  Networks that the file has already are skipped,
+so that an interrupted run can continue; with --again they are measured once more.  At the end it
+prints a Markdown table with the fastest measurement of each network.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from vidclass.runtime.ir import ensure_ir
 
 
 def main() -> None:
-    """Measure what is missing, then print the table."""
+    """Measure the missing networks, then print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--most-pixels", type=int, default=4096, help="of a side")
+    parser.add_argument("--most-pixels", type=int, default=4096, help="largest side of the input")
     parser.add_argument("--again", action="store_true")
     arguments = parser.parse_args()
-    listed = backbone_names()
-    names = arguments.names or sorted(listed, key=lambda name: get_backbone(name).parameters)
+    all_names = backbone_names()
+    names = arguments.names or sorted(all_names, key=lambda name: get_backbone(name).parameters)
     done = set() if arguments.again else {row["name"] for row in _rows(arguments.out)}
     for name in names:
         backbone = get_backbone(name)
         if backbone.name not in done:
-            row = _measured(name, min(arguments.most_pixels, backbone.size))
+            row = _measure(name, min(arguments.most_pixels, backbone.size))
             print(row, file=sys.stderr, flush=True)
             with arguments.out.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
@@ -46,7 +46,7 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     slowest_first = sorted(_rows(arguments.out), key=lambda row: -row["ms"])
     rows = {row["name"]: row for row in slowest_first}
-    for name in listed:
+    for name in all_names:
         if name in rows:
             print(_line(rows[name]))
 
@@ -55,7 +55,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def _measured(name: str, size: int) -> dict[str, Any]:
+def _measure(name: str, size: int) -> dict[str, Any]:
     geometry = GeometryConfig(size=size)
     config = FeatureConfig(backbone=name, weights="random", precision="f32", geometry=geometry)
     started = time.monotonic()
@@ -63,7 +63,7 @@ def _measured(name: str, size: int) -> dict[str, Any]:
         parity = ensure_ir(backbone_spec(config)).parity
     except RuntimeRouteError:
         parity = None
-    made_s = time.monotonic() - started
+    build_s = time.monotonic() - started
     speed = measure(config)
     return {
         "name": name,
@@ -72,7 +72,7 @@ def _measured(name: str, size: int) -> dict[str, Any]:
         "parity": parity,
         "ms": 1000 / speed.frames_per_s,
         "reason": speed.reason,
-        "made_s": made_s,
+        "build_s": build_s,
     }
 
 

@@ -2,10 +2,10 @@
 
     python benchmarks/check.py --json check.json
 
-Real clips (or, where there are none, made ones) are linked, else copied, under new names into
-class folders until there are enough of them.  Cold is a run with an empty cache folder, warm one
-after it; files are in the system's memory both times.  The best of some repeats counts, as other
-work on the machine only ever adds to it; processor seconds hardly depend on that.
+Real clips (generated ones if there are none) are linked, or else copied, under new names into
+class folders until there are enough.  A cold run has an empty cache folder, a warm one follows it;
+files are in the page cache both times.  The fastest of several runs counts, as other load only
+slows a run down; processor time hardly depends on it.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ MOST_S = 20
 
 
 def main() -> None:
-    """Measure, then print."""
+    """Measure and print tables."""
     options = parse()
     print_conditions(facts := conditions())
     with tempfile.TemporaryDirectory() as temp:
         work = Path(temp)
-        source = linked_set(work / "set", options.source, options.clips, work / "made")
+        source = linked_set(work / "set", options.source, options.clips, work / "generated")
         runs = measure(source, options, work)
-    best = {name: min(run["seconds"] for run in taken) for name, taken in runs.items()}
+    best = {name: min(run["seconds"] for run in several) for name, several in runs.items()}
     print(results_table(best, runs, options.clips))
     if options.json:
         value = {"conditions": facts, "clips": options.clips, "measured": runs}
@@ -41,22 +41,22 @@ def main() -> None:
 
 
 def parse() -> argparse.Namespace:
-    """The options."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--source", type=Path, default=REAL_CLIPS, help="a folder of classes")
+    add("--source", type=Path, default=REAL_CLIPS, help="folder of classes")
     add("--clips", type=int, default=818)
     add("--repeats", type=int, default=2)
     add("--deep", action="store_true", help="also measure --deep, features stored")
-    add("--json", type=Path, help="every single measurement")
+    add("--json", type=Path, help="write every measurement to this file")
     return parser.parse_args()
 
 
-def linked_set(folder: Path, source: Path, count: int, made: Path) -> Path:
-    """A folder of classes with `count` clips, each of the source's as often as needed."""
-    clips = find_clips(source, count, made)
+def linked_set(folder: Path, source: Path, count: int, generated: Path) -> Path:
+    """Fill a folder of classes with `count` clips, repeating those of the source as needed."""
+    clips = find_clips(source, count, generated)
     for number, clip in enumerate(itertools.islice(itertools.cycle(clips), count)):
         target = folder / clip.parent.name / f"copy{number // len(clips)}_{clip.name}"
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ def linked_set(folder: Path, source: Path, count: int, made: Path) -> Path:
 
 
 def cpu_s() -> float:
-    """The processor time of all processes that were run and have ended."""
+    """Return the processor time of all child processes that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
@@ -76,38 +76,38 @@ def cpu_s() -> float:
 def measure(
     source: Path, options: argparse.Namespace, work: Path
 ) -> dict[str, list[dict[str, Any]]]:
-    """Every run, by name."""
+    """Return the measurements of every run, by name."""
     runs: dict[str, list[dict[str, Any]]] = {}
     outputs = ["--report", work / "page.html", "--json", work / "check.json"]
     for repeat in range(options.repeats):
         cache = str(work / f"cache{repeat}")
 
-        def take(name: str, *more: object, cache: str = cache) -> None:
+        def run(name: str, *more: object, cache: str = cache) -> None:
             log = work / "check.log"
             arguments = ["data", "check", source, *outputs, *more]
             before_s = cpu_s()
-            taken = run_vidclass(*arguments, log=log, VIDCLASS_CACHE=cache)
-            taken["cpu_s"] = cpu_s() - before_s
-            taken["page_mb"] = (work / "page.html").stat().st_size / 1e6
-            runs.setdefault(name, []).append(taken)
+            result = run_vidclass(*arguments, log=log, VIDCLASS_CACHE=cache)
+            result["cpu_s"] = cpu_s() - before_s
+            result["page_mb"] = (work / "page.html").stat().st_size / 1e6
+            runs.setdefault(name, []).append(result)
 
-        take("cold")
-        take("warm")
+        run("cold")
+        run("warm")
         if options.deep:
-            take("`--features`, nothing stored", "--features")
-            take("warm, all features stored")
-            take("`--deep`, features stored", "--deep")
+            run("`--features`, nothing stored", "--features")
+            run("warm, all features stored")
+            run("`--deep`, features stored", "--deep")
     return runs
 
 
 def results_table(best: dict[str, float], runs: dict[str, list[dict[str, Any]]], clips: int) -> str:
-    """The best of each kind; the target is for runs that make no features and decode a part."""
+    """Return a table of the fastest runs; the target is for runs without --features or --deep."""
     rows = []
     for name, seconds in best.items():
-        aimed = "--" not in name
+        has_target = "--" not in name
         peak = max(run["peak_mb"] for run in runs[name])
-        met = ("yes" if seconds <= MOST_S else "no") if aimed else ""
-        target = f"≤ {MOST_S}" if aimed else "–"
+        met = ("yes" if seconds <= MOST_S else "no") if has_target else ""
+        target = f"≤ {MOST_S}" if has_target else "–"
         cpu = min(run["cpu_s"] for run in runs[name])
         page = runs[name][0]["page_mb"]
         row = (name, f"{seconds:.1f}", target, met, f"{cpu:.1f}", f"{peak:.0f}", f"{page:.1f}")

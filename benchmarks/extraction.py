@@ -1,12 +1,12 @@
-"""Time from clips to features: vidclass, the Keras example's loop, a careful PyTorch pipeline.
+"""Time from clips to features: vidclass, the Keras example's loop, an optimised PyTorch pipeline.
 
     bash benchmarks/environments.sh
     python benchmarks/extraction.py --json extraction.json
 
-Every measurement is a process of its own that warms up before it is timed and runs alone.  The
-variants take turns, and each figure is the median over the turns.  All variants of a run use the
-same frames of a clip.  Prints Markdown: times, ratios with their targets, and how close features
-are.  Without the real clips beside the repository, clips are made.
+Every measurement is a process of its own that warms up before it is timed and runs alone.  Each
+round measures every variant once, and each figure is the median over the rounds.  All variants of
+a run use the same frames of a clip.  Prints Markdown: times, ratios with their targets, and cosines
+between features.  Clips are generated if the real ones beside the repository are missing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from extraction_tables import Results, Subject, closeness_table, ratio_table, times_table
+from extraction_tables import Results, Subject, cosine_table, ratio_table, times_table
 from measuring import (
     HERE,
     REAL_CLIPS,
@@ -39,7 +39,7 @@ SIZE = 224
 
 @dataclass(frozen=True)
 class Setup:
-    """The options, a folder for everything that is written, and a table of clips for each."""
+    """Options, folder of all files, and the table of clips of each library."""
 
     options: argparse.Namespace
     work: Path
@@ -47,7 +47,7 @@ class Setup:
 
 
 def main() -> None:
-    """Measure, then print."""
+    """Measure and print tables."""
     options = parse()
     print_conditions(facts := conditions())
     with tempfile.TemporaryDirectory() as temp:
@@ -55,27 +55,27 @@ def main() -> None:
         plan = subjects(options)
         results = Results(cores=int(facts["cores"]), features=setup.work / "features")
         warm_caches(plan, setup)
-        for turn in range(options.repeats):
+        for repeat in range(options.repeats):
             for subject in plan:
-                take(subject, setup, results, turn)
+                measure_once(subject, setup, results, repeat)
             if options.json:
                 save(options.json, facts, options, results)
-        print(f"Sampling `{options.sampling}`, {options.frames} frames, median of turns:\n")
-        print(times_table(results), ratio_table(results), closeness_table(results), sep="\n\n")
+        print(f"Sampling `{options.sampling}`, {options.frames} frames, median of rounds:\n")
+        print(times_table(results), ratio_table(results), cosine_table(results), sep="\n\n")
 
 
 def parse() -> argparse.Namespace:
-    """The options."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--source", type=Path, default=REAL_CLIPS, help="a folder of classes")
+    add("--source", type=Path, default=REAL_CLIPS, help="folder of classes")
     add("--clips", type=int, default=32, help="clips for vidclass")
     add("--clips-torch", type=int, default=16, help="of those, clips for PyTorch")
     add("--clips-example", type=int, default=8, help="of those, clips for the example")
     add("--repeats", type=int, default=3)
-    add("--sampling", choices=("head", "uniform"), default="head")
+    add("--sampling", choices=("first", "uniform"), default="first")
     add("--frames", type=int, default=20)
     add("--backbones", type=words, default=[INCEPTION, LITE0])
     add("--precisions", type=words, default=["auto", "f32", "bf16", "int8"])
@@ -84,18 +84,18 @@ def parse() -> argparse.Namespace:
     add("--python-tensorflow", default=HERE / ".venv-tensorflow/bin/python")
     add("--python-torch", default=HERE / ".venv-torch/bin/python")
     add("--python-jax", default=sys.executable)
-    add("--only", type=words, help="words, one of which a variant's name must have")
-    add("--json", type=Path, help="every single measurement")
+    add("--only", type=words, help="measure only variants with one of these words in their names")
+    add("--json", type=Path, help="write every measurement to this file")
     return parser.parse_args()
 
 
 def words(text: str) -> list[str]:
-    """The parts of a list with commas."""
+    """Split a list at its commas."""
     return text.split(",")
 
 
 def prepare(options: argparse.Namespace, work: Path) -> Setup:
-    """Choose the clips: the shorter lists are parts of the longer ones."""
+    """Choose the clips; shorter lists are subsets of longer ones."""
     (work / "features").mkdir()
     (work / "logs").mkdir()
     clips = find_clips(options.source, options.clips, work / "clips")
@@ -105,14 +105,14 @@ def prepare(options: argparse.Namespace, work: Path) -> Setup:
         "PyTorch": torch_clips,
         "example": spread(torch_clips, options.clips_example),
     }
-    tables = {who: write_table(work / f"{who}.csv", chosen) for who, chosen in lists.items()}
+    tables = {name: write_table(work / f"{name}.csv", clips) for name, clips in lists.items()}
     return Setup(options, work, tables)
 
 
 def subjects(options: argparse.Namespace) -> list[Subject]:
-    """What is measured, in the order of a turn."""
+    """Return the variants to measure, in the order of a round."""
     plan = []
-    if options.sampling == "head" and INCEPTION in options.backbones:
+    if options.sampling == "first" and INCEPTION in options.backbones:
         plan += [Subject("example", "loop", INCEPTION, name) for name in ("TensorFlow", "JAX")]
     for backbone in options.backbones:
         for part in ("pipeline", "network"):
@@ -120,84 +120,86 @@ def subjects(options: argparse.Namespace) -> list[Subject]:
         for part in ("extract", "command", "network"):
             plan += [Subject("vidclass", part, backbone, p) for p in options.precisions]
     plan.append(Subject("vidclass", "decode", LITE0, "f32"))
-    wanted = options.only or [""]
-    return [subject for subject in plan if any(word in subject.name for word in wanted)]
+    selected = options.only or [""]
+    return [subject for subject in plan if any(word in subject.name for word in selected)]
 
 
 def warm_caches(plan: list[Subject], setup: Setup) -> None:
-    """Let vidclass build, calibrate and compile each network once, as a user's first run does."""
+    """Let vidclass build, calibrate and compile each network, as a user's first run does."""
     for subject in dict.fromkeys(
-        Subject("vidclass", "command", s.backbone, s.precision) for s in plan if s.who == "vidclass"
+        Subject("vidclass", "command", s.backbone, s.precision)
+        for s in plan
+        if s.library == "vidclass"
     ):
-        print(f"ready: {subject.name}", file=sys.stderr)
+        print(f"warmed up: {subject.name}", file=sys.stderr)
         try:
-            measure(subject, setup, log=setup.work / "logs" / "ready.log")
+            measure(subject, setup, log=setup.work / "logs" / "warm.log")
         except ChildError as error:
             print(f"  failed: {error}", file=sys.stderr)
 
 
-def take(subject: Subject, setup: Setup, results: Results, turn: int) -> None:
-    """Measure once; a variant that failed is not tried again."""
+def measure_once(subject: Subject, setup: Setup, results: Results, repeat: int) -> None:
+    """Measure a variant once; one that failed is not run again."""
     if subject in results.failures:
         return
     log = setup.work / "logs" / f"{subject.file}.log"
-    keep = turn == 0 and subject.makes_features
-    kept = ["--features", results.features / f"{subject.file}.npz"] if keep else []
+    save_features = repeat == 0 and subject.has_features
+    more = ["--features", results.features / f"{subject.file}.npz"] if save_features else []
     try:
-        result = measure(subject, setup, *kept, log=log)
+        result = measure(subject, setup, *more, log=log)
     except (ChildError, OSError) as error:
         results.failures[subject] = str(error)
         print(f"{subject.name}: failed: {error}", file=sys.stderr)
         return
     results.repeats.setdefault(subject, []).append(result)
     per_clip = 1e3 * result["seconds"] / result["clips"]
-    print(f"turn {turn + 1}: {subject.name}: {per_clip:.0f} ms a clip", file=sys.stderr)
+    print(f"round {repeat + 1}: {subject.name}: {per_clip:.0f} ms a clip", file=sys.stderr)
 
 
 def measure(subject: Subject, setup: Setup, *more: object, log: Path) -> dict[str, Any]:
-    """One timed process.
+    """Run one timed process and return its measurements.
 
     Raises:
-        ChildError: it failed.
-        OSError: its Python is not there.
+        ChildError: It failed.
+        OSError: Its Python is missing.
     """
-    options, table = setup.options, setup.tables[subject.who]
+    options, table = setup.options, setup.tables[subject.library]
     shared = ["--clips", table, "--frames", options.frames]
-    if subject.who == "example":
+    if subject.library == "example":
         python = options.python_jax if subject.precision == "JAX" else options.python_tensorflow
         environment = {"KERAS_BACKEND": subject.precision.lower(), "TF_CPP_MIN_LOG_LEVEL": "3"}
         return run_variant(
             "example.py", *shared, python=str(python), log=log, environment=environment
         )
-    chosen = ["--backbone", subject.backbone, "--precision", subject.precision]
-    chosen += ["--sampling", options.sampling]
-    if subject.who == "PyTorch":
-        python, chosen = str(options.python_torch), [*chosen, "--part", subject.part, *more]
-        return run_variant("torch_pipeline.py", *shared, *chosen, python=python, log=log)
-    # A backbone's own size may be another one: InceptionV3's is 299.
+    settings = ["--backbone", subject.backbone, "--precision", subject.precision]
+    settings += ["--sampling", options.sampling]
+    if subject.library == "PyTorch":
+        python, part = str(options.python_torch), ["--part", subject.part, *more]
+        return run_variant("torch_pipeline.py", *shared, *settings, *part, python=python, log=log)
+    # The backbone's default size may differ: that of InceptionV3 is 299.
     weights = options.inception_weights if subject.backbone == INCEPTION else "pretrained"
-    chosen += ["--weights", weights, "--size", SIZE]
+    settings += ["--weights", weights, "--size", SIZE]
     if subject.part == "command":
-        return extract_command(table, *chosen, "--frames", options.frames, log=log)
-    chosen += ["--part", subject.part, *more]
-    return run_variant("ours.py", *shared, *chosen, python=sys.executable, log=log)
+        return extract_command(table, *settings, "--frames", options.frames, log=log)
+    settings += ["--part", subject.part, *more]
+    return run_variant("vidclass_pipeline.py", *shared, *settings, python=sys.executable, log=log)
 
 
-def extract_command(clips: Path, *chosen: object, log: Path) -> dict[str, Any]:
-    """`vidclass extract` into an empty store, from the start of the process to its end."""
+def extract_command(clips: Path, *settings: object, log: Path) -> dict[str, Any]:
+    """Measure `vidclass extract` into an empty store, from start to end of the process."""
     with tempfile.TemporaryDirectory() as store:
-        result = run_vidclass("extract", clips, *chosen, "--store", store, log=log)
+        result = run_vidclass("extract", clips, *settings, "--store", store, log=log)
     count = len(clips.read_text(encoding="utf-8").splitlines()) - 1
     return result | {"clips": count}
 
 
 def save(path: Path, facts: dict[str, str], options: argparse.Namespace, results: Results) -> None:
-    """Every single measurement, as JSON."""
+    """Write every measurement as JSON."""
     value = {
         "conditions": facts,
         "options": {name: str(option) for name, option in vars(options).items()},
-        "measured": {subject.name: many for subject, many in results.repeats.items()},
-        "failed": {subject.name: why for subject, why in results.failures.items()},
+        "measured": {subject.name: repeats for subject, repeats in results.repeats.items()},
+        "failed": {subject.name: error for subject, error in results.failures.items()},
     }
     path.write_text(json.dumps(value, indent=1), encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""The tables that `extraction.py` prints: times, ratios against their targets, closeness."""
+"""Tables of `extraction.py`: times, ratios with their targets, cosines of features."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from measuring import median, table
 
 INCEPTION, LITE0 = "InceptionV3", "efficientnet_lite0"
 LEAST_COSINE = 0.99
-# How many times quicker vidclass is to be, by precision.
+# Target speed-up of vidclass, by precision and Keras back end of the example.
 AGAINST_EXAMPLE = {
     ("bf16", "TensorFlow"): 12,
     ("bf16", "JAX"): 6,
@@ -26,37 +26,37 @@ MOST_OVERHEAD = 1.25
 
 @dataclass(frozen=True)
 class Subject:
-    """One variant: whose it is, which part of the work, and with which network.
+    """One variant: library, part of the work, and network.
 
-    Of the example, `precision` is Keras's back end, which computes in float32.
+    For the example, `precision` is Keras's back end, which computes in float32.
     """
 
-    who: str
+    library: str
     part: str
     backbone: str
     precision: str
 
     @property
     def name(self) -> str:
-        """For a table."""
+        """Name in tables."""
         if self.part == "decode":
-            return f"{self.who} decode"
-        return f"{self.who} {self.part} {self.backbone} {self.precision}"
+            return f"{self.library} decode"
+        return f"{self.library} {self.part} {self.backbone} {self.precision}"
 
     @property
     def file(self) -> str:
-        """For the name of a file."""
+        """Name without blanks, for files."""
         return self.name.replace(" ", "-")
 
     @property
-    def makes_features(self) -> bool:
-        """Whether it can keep its features."""
+    def has_features(self) -> bool:
+        """True if the variant can save its features."""
         return self.part in ("extract", "pipeline")
 
 
 @dataclass
 class Results:
-    """What was measured, in the order in which it was."""
+    """Measurements and failures of each variant, in order."""
 
     cores: int
     features: Path
@@ -64,21 +64,21 @@ class Results:
     failures: dict[Subject, str] = field(default_factory=dict)
 
     def ms_per_clip(self, subject: Subject) -> list[float]:
-        """Milliseconds a clip, one number a turn."""
-        return [1e3 * one["seconds"] / one["clips"] for one in self.repeats[subject]]
+        """Return milliseconds per clip, one number per round."""
+        return [1e3 * repeat["seconds"] / repeat["clips"] for repeat in self.repeats[subject]]
 
     def ms(self, *subject: str) -> float | None:
-        """Median milliseconds a clip; None where that was not measured."""
-        wanted = Subject(*subject)
-        return median(self.ms_per_clip(wanted)) if wanted in self.repeats else None
+        """Return the median milliseconds per clip; None if not measured."""
+        key = Subject(*subject)
+        return median(self.ms_per_clip(key)) if key in self.repeats else None
 
     def extractions(self) -> list[Subject]:
-        """What was measured of vidclass's extraction."""
-        return [s for s in self.repeats if (s.who, s.part) == ("vidclass", "extract")]
+        """Return the measured variants of vidclass's extraction."""
+        return [s for s in self.repeats if (s.library, s.part) == ("vidclass", "extract")]
 
 
 def times_table(results: Results) -> str:
-    """Every variant."""
+    """Return a table of all variants."""
     rows = []
     for subject, repeats in results.repeats.items():
         times = results.ms_per_clip(subject)
@@ -87,14 +87,14 @@ def times_table(results: Results) -> str:
         clips = repeats[0]["clips"]
         span = f"{min(times):.0f} – {max(times):.0f}"
         rows.append((subject.name, f"{median(times):.0f}", span, each, clips, len(times)))
-    for subject, why in results.failures.items():
-        rows.append((subject.name, "–", f"failed: {why}", "–", "–", "–"))
-    headers = ("variant", "ms a clip", "least – most", "ms a frame", "clips", "turns")
+    for subject, error in results.failures.items():
+        rows.append((subject.name, "–", f"failed: {error}", "–", "–", "–"))
+    headers = ("variant", "ms a clip", "least – most", "ms a frame", "clips", "rounds")
     return table(headers, rows)
 
 
 def ratio_table(results: Results) -> str:
-    """How many times quicker, and how near to the work itself."""
+    """Return a table of speed-ups, and of wall time relative to the work itself."""
     rows = [*against_example(results), *against_torch(results), *against_work(results)]
     headers = ("ratio", "target", "measured", "with process start", "met")
     return table(headers, rows)
@@ -104,7 +104,7 @@ Row = tuple[str, str, str, str, str]
 
 
 def against_example(results: Results) -> Iterator[Row]:
-    """The example's loop with InceptionV3."""
+    """Yield speed-ups over the example's loop with InceptionV3."""
     for backend in ("TensorFlow", "JAX"):
         slow = results.ms("example", "loop", INCEPTION, backend)
         if slow is None:
@@ -116,16 +116,16 @@ def against_example(results: Results) -> Iterator[Row]:
             elif (ours.precision, backend) == ("auto", "JAX"):
                 target = DEFAULT_AGAINST_EXAMPLE
             name = f"example {backend} : vidclass {ours.backbone} {ours.precision}"
-            yield _times_quicker(results, ours, name=name, slow_ms=slow, target=target)
+            yield _speed_up(results, ours, name=name, slow_ms=slow, target=target)
 
 
 def against_torch(results: Results) -> Iterator[Row]:
-    """The quickest of the PyTorch pipelines with the same backbone."""
+    """Yield speed-ups over the fastest PyTorch pipeline with the same backbone."""
     for ours in results.extractions():
         pipelines = {
             median(results.ms_per_clip(subject)): subject.precision
             for subject in results.repeats
-            if (subject.who, subject.part, subject.backbone)
+            if (subject.library, subject.part, subject.backbone)
             == ("PyTorch", "pipeline", ours.backbone)
         }
         if not pipelines:
@@ -133,10 +133,10 @@ def against_torch(results: Results) -> Iterator[Row]:
         slow = min(pipelines)
         target = BF16_AGAINST_TORCH if ours.precision == "bf16" else None
         name = f"PyTorch {ours.backbone} {pipelines[slow]} : vidclass {ours.precision}"
-        yield _times_quicker(results, ours, name=name, slow_ms=slow, target=target)
+        yield _speed_up(results, ours, name=name, slow_ms=slow, target=target)
 
 
-def _times_quicker(
+def _speed_up(
     results: Results, ours: Subject, *, name: str, slow_ms: float, target: float | None
 ) -> Row:
     ratio = slow_ms / median(results.ms_per_clip(ours))
@@ -147,11 +147,11 @@ def _times_quicker(
 
 
 def against_work(results: Results) -> Iterator[Row]:
-    """Wall time of the extraction against that of its two halves, each alone on all cores.
+    """Yield wall times of the extraction relative to its two halves, each alone on all cores.
 
     With every core busy in both, their sum is the total work divided by the cores: nothing that
-    does the same work can be quicker.  The larger of the two is what cores of their own for
-    decoding would allow.
+    does the same work can be faster.  The larger of the two is the bound if decoding had cores of
+    its own.
     """
     decode = results.ms("vidclass", "decode", LITE0, "f32")
     for ours in results.extractions():
@@ -168,8 +168,8 @@ def against_work(results: Results) -> Iterator[Row]:
         yield f"{name}max(decode, network)", "–", f"{larger:.2f}", "–", ""
 
 
-def closeness_table(results: Results) -> str:
-    """Cosines with vidclass's f32 features, frame by frame, on the same clips."""
+def cosine_table(results: Results) -> str:
+    """Return a table of cosines with vidclass's f32 features, frame by frame, on the same clips."""
     rows = []
     for ours in results.extractions():
         reference = _features(results, ours)
@@ -177,18 +177,20 @@ def closeness_table(results: Results) -> str:
             continue
         for other in results.repeats:
             # Random weights differ between libraries; only Lite0's are the same.
-            same = other.who == "vidclass" or other.backbone == LITE0
+            same = other.library == "vidclass" or other.backbone == LITE0
             if other == ours or other.backbone != ours.backbone or not same:
                 continue
             cosines = _cosines(reference, _features(results, other))
             if len(cosines):
-                rows.append((other.name, *_judged(other, cosines)))
-        apart = _between_clips(reference)
-        rows.append((f"one clip and the next, {ours.backbone} f32", "–", f"{apart:.5f}", "–", ""))
+                rows.append((other.name, *_cosine_cells(other, cosines)))
+        different = _between_clips(reference)
+        rows.append(
+            (f"one clip and the next, {ours.backbone} f32", "–", f"{different:.5f}", "–", "")
+        )
     return table(("cosine with vidclass f32", "target", "mean", "least", "met"), rows)
 
 
-def _judged(subject: Subject, cosines: np.ndarray) -> tuple[str, str, str, str]:
+def _cosine_cells(subject: Subject, cosines: np.ndarray) -> tuple[str, str, str, str]:
     mean, least = float(cosines.mean()), float(cosines.min())
     if subject.precision != "int8":
         return "–", f"{mean:.5f}", f"{least:.5f}", ""
@@ -211,7 +213,7 @@ def _cosines(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> np.nda
 
 
 def _between_clips(features: dict[str, np.ndarray]) -> float:
-    """How alike different clips are: what a cosine is to be judged by (median of first frames)."""
+    """Return the median cosine between first frames of different clips, for comparison."""
     first = np.stack([clip[0] for clip in features.values()])
     return float(np.median(_cosine(first, np.roll(first, 1, axis=0))))
 

@@ -1,10 +1,10 @@
-"""Seconds a step and peak memory of fine-tuning, for several settings, each in a new process.
+"""Seconds per step and peak memory of fine-tuning, for several settings, each in a new process.
 
     python benchmarks/finetune.py --json finetune.json
 
-A step changes the weights once, from `--batch` clips of noise: neither decoding nor validation is
-in its time.  The figures are the fastest of `--steps` steps after the first one, which compiles,
-and the most memory that the process ever held, libraries included.
+A step updates the weights once, from `--batch` clips of noise, without decoding or validation.
+The figures are the fastest of `--steps` steps after the first one, which compiles, and the peak
+memory of the process, libraries included.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from typing import Any
 import numpy as np
 from measuring import ChildError, conditions, print_conditions, run_child, table
 
-# What is unfrozen, clips at a time, whether activations are made again.
+# Unfrozen blocks, micro-batch, recomputation of activations.
 VARIANTS = (("4", 1, False), ("4", 4, False), ("4", 4, True), ("all", 1, False), ("all", 2, True))
 
 
 def main() -> None:
-    """Measure, then print."""
+    """Measure and print tables."""
     options = parse()
     if options.child:
         print(json.dumps(step(options)))
@@ -41,8 +41,8 @@ def main() -> None:
             command += ["--batch", options.batch, "--frames", options.frames]
             command += ["--steps", options.steps, *(["--remat"] if remat else [])]
             try:
-                told = run_child(command, log=Path(temp) / "log")
-                row |= json.loads(told.splitlines()[-1])
+                output = run_child(command, log=Path(temp) / "log")
+                row |= json.loads(output.splitlines()[-1])
             except ChildError as error:
                 row["failed"] = str(error)
             rows.append(row)
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def parse() -> argparse.Namespace:
-    """The options."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -61,9 +61,9 @@ def parse() -> argparse.Namespace:
     add("--backbone", default="efficientnet_lite0")
     add("--weights", default="pretrained")
     add("--frames", type=int, default=8)
-    add("--batch", type=int, default=4, help="clips a step")
-    add("--steps", type=int, default=3, help="how many are timed")
-    add("--json", type=Path, help="every single measurement")
+    add("--batch", type=int, default=4, help="clips per step")
+    add("--steps", type=int, default=3, help="number of timed steps")
+    add("--json", type=Path, help="write every measurement to this file")
     for name in ("--child", "--remat"):
         add(name, action="store_true", help=argparse.SUPPRESS)
     add("--unfreeze", default="4", help=argparse.SUPPRESS)
@@ -72,7 +72,7 @@ def parse() -> argparse.Namespace:
 
 
 def step(options: argparse.Namespace) -> dict[str, float]:
-    """What one setting takes, measured in this very process."""
+    """Measure one setting in this process."""
     from vidclass.backbones import get_backbone
     from vidclass.config import FeatureConfig, FinetuneConfig, GeometryConfig, SamplingConfig
     from vidclass.finetuning.build import build_network, compile_joint
@@ -117,15 +117,15 @@ def step(options: argparse.Namespace) -> dict[str, float]:
 
 
 def result_table(rows: list[dict[str, Any]]) -> str:
-    """One row a setting."""
+    """Return a table with one row per setting."""
     cells = []
     for row in rows:
-        what = (row["unfreeze"], row["micro"], "yes" if row["remat"] else "no")
+        setting = (row["unfreeze"], row["micro"], "yes" if row["remat"] else "no")
         if "failed" in row:
-            cells.append((*what, "–", "–", f"failed: {row['failed']}"))
+            cells.append((*setting, "–", "–", f"failed: {row['failed']}"))
             continue
         numbers = f"{row['step_s']:.1f}", f"{row['first_s']:.0f}"
-        cells.append((*what, *numbers, f"{row['peak_mb']:.0f}"))
+        cells.append((*setting, *numbers, f"{row['peak_mb']:.0f}"))
     headers = ("unfrozen", "clips at a time", "remat", "s a step", "s, the first", "peak MB")
     return table(headers, cells)
 

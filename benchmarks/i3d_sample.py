@@ -1,9 +1,9 @@
-"""The authors' sample clip through I3D, beside what they publish for it.
+"""Logits of I3D on the authors' sample clip, beside the published ones.
 
     python benchmarks/i3d_sample.py ../shared/reference/kinetics_i3d/v_CricketShot_g04_c01_rgb.gif
 
-The clip is a GIF of 79 frames of 224x224 pixels.  It takes the RGB weights, which are fetched
-when they are not at hand.
+The clip is a GIF of 79 frames of 224x224 pixels.  It needs the RGB weights, which are downloaded
+if missing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from vidclass.backbones.i3d.family import kinetics_labels
 from vidclass.errors import VidclassError
 
 TOP = 5
-# Of the RGB and the Flow network together: the sum of their logits.
+# Sums of the logits of the RGB and the Flow network.
 PUBLISHED = {
     "playing cricket": 41.8137,
     "hurling (sport)": 21.494,
@@ -30,7 +30,7 @@ PUBLISHED_NORM = 138.468643
 
 
 def main() -> None:
-    """Print the top classes of the RGB network, and what is published of both."""
+    """Print the top classes of the RGB network, and the published ones of both networks."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

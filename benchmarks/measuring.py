@@ -1,4 +1,4 @@
-"""What the benchmarks share: clips to measure on, child processes, medians, tables, conditions."""
+"""Shared by the benchmarks: clips, child processes, medians, tables, conditions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
-# A process that takes longer hangs.
+# Timeout of a process.
 LIMIT_S = 3600
 REAL_CLIPS = HERE.parents[1] / "shared" / "data" / "ucf11_9class"
 
@@ -33,7 +33,7 @@ def run_child(
     """Run a process and return its standard output; standard error goes into `log`.
 
     Raises:
-        ChildError: it failed or did not end; the message is the last line of its standard error.
+        ChildError: It failed or timed out; the message is the last line of its standard error.
     """
     with log.open("w+", encoding="utf-8", errors="replace") as errors:
         try:
@@ -58,10 +58,10 @@ def run_child(
 
 
 def run_variant(script: str, *arguments: object, python: str, **options: Any) -> dict[str, Any]:
-    """The JSON line that a script of `variants/` prints.
+    """Run a script of `variants/` and return the JSON it prints.
 
     Raises:
-        ChildError: it failed.
+        ChildError: It failed.
     """
     output = run_child([python, HERE / "variants" / script, *arguments], **options)
     result: dict[str, Any] = json.loads(output.splitlines()[-1])
@@ -69,10 +69,10 @@ def run_variant(script: str, *arguments: object, python: str, **options: Any) ->
 
 
 def run_vidclass(*arguments: object, log: Path, **environment: str) -> dict[str, Any]:
-    """Run a vidclass command; `seconds` of wall time, `peak_mb`, and what it `loaded`.
+    """Run a vidclass command; return its wall time `seconds`, `peak_mb` and `loaded` libraries.
 
     Raises:
-        ChildError: it failed.
+        ChildError: It failed.
     """
     facts = log.with_suffix(".facts.json")
     script = HERE / "variants" / "command.py"
@@ -83,46 +83,46 @@ def run_vidclass(*arguments: object, log: Path, **environment: str) -> dict[str,
 
 
 def spread(paths: Sequence[Path], count: int) -> list[Path]:
-    """`count` of them, evenly spaced, or all."""
+    """Return `count` evenly spaced paths, or all."""
     step = max(1.0, len(paths) / count)
     return [paths[int(number * step)] for number in range(min(count, len(paths)))]
 
 
-def find_clips(source: Path, count: int, made: Path) -> list[Path]:
-    """`count` clips of a folder of classes; where there is no such folder, clips made in `made`."""
+def find_clips(source: Path, count: int, generated: Path) -> list[Path]:
+    """Return `count` clips of a folder of classes, or generated ones if there is no such folder."""
     from vidclass.data.media_files import VIDEO_EXTENSIONS
 
     if not source.is_dir():
-        print(f"{source} is not there: clips are made", file=sys.stderr)
-        return make_clips(made, count)
-    found = [path for path in sorted(source.rglob("*")) if path.suffix in VIDEO_EXTENSIONS]
-    return spread([path.resolve() for path in found], count)
+        print(f"{source} does not exist: generating clips", file=sys.stderr)
+        return make_clips(generated, count)
+    paths = [path for path in sorted(source.rglob("*")) if path.suffix in VIDEO_EXTENSIONS]
+    return spread([path.resolve() for path in paths], count)
 
 
 def make_clips(
     folder: Path, count: int, *, frames: int = 150, size: tuple[int, int] = (240, 320)
 ) -> list[Path]:
-    """Clips (mpeg4 AVI, 25 frames a second) of two classes, no two alike."""
+    """Write different clips (mpeg4 AVI, 25 frames per second) of two classes."""
     from vidclass.video.write import write_video
 
     paths = [folder / f"class{n % 2}" / f"clip{n:05d}.avi" for n in range(count)]
     for number, path in enumerate(paths):
         if not path.exists():
-            write_video(path, moving_pictures(frames, size, seed=number), fps=25)
+            write_video(path, moving_frames(frames, size, seed=number), fps=25)
     return paths
 
 
-def moving_pictures(count: int, size: tuple[int, int], *, seed: int) -> Iterable[np.ndarray]:
-    """A coarse pattern of random colours that drifts; `count` frames (H,W,3) uint8."""
+def moving_frames(count: int, size: tuple[int, int], *, seed: int) -> Iterable[np.ndarray]:
+    """Yield `count` frames (H,W,3) uint8 of a drifting coarse pattern of random colours."""
     coarse = np.random.default_rng(seed).integers(0, 256, (12, 16, 3), dtype=np.uint8)
     tall, wide = -(-size[0] // 12), -(-size[1] // 16)
-    picture = coarse.repeat(tall, 0).repeat(wide, 1)[: size[0], : size[1]]
+    pattern = coarse.repeat(tall, 0).repeat(wide, 1)[: size[0], : size[1]]
     for number in range(count):
-        yield np.roll(picture, (number, 2 * number), (0, 1))
+        yield np.roll(pattern, (number, 2 * number), (0, 1))
 
 
 def write_table(path: Path, clips: Iterable[Path]) -> Path:
-    """A CSV of clips; the class is the name of the folder."""
+    """Write a CSV of clips; the class is the name of the folder."""
     with path.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["video", "label"])
@@ -131,12 +131,12 @@ def write_table(path: Path, clips: Iterable[Path]) -> Path:
 
 
 def median(values: Iterable[float]) -> float:
-    """The median of at least one value."""
+    """Return the median of at least one value."""
     return statistics.median(values)
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A Markdown table, numbers to the right."""
+    """Return a Markdown table with numbers aligned right."""
     rows = [[str(cell) for cell in row] for row in rows]
     rules = []
     for column in range(len(headers)):
@@ -147,7 +147,7 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def conditions() -> dict[str, str]:
-    """The processor and what it can compute in, cores, memory, and versions."""
+    """Return processor, supported precisions, cores, memory and versions."""
     from vidclass.runtime.openvino_network import ov
 
     core = ov.Core()
@@ -176,5 +176,5 @@ def _version(package: str) -> str:
 
 
 def print_conditions(facts: Mapping[str, str]) -> None:
-    """The conditions as a Markdown list."""
+    """Print the conditions as a Markdown list."""
     print("\n".join(f"- {name}: {value}" for name, value in facts.items()), end="\n\n")

@@ -1,9 +1,9 @@
-"""Peak memory of `vidclass extract`, for more and more clips and for longer and longer videos.
+"""Peak memory of `vidclass extract` against number of clips and length of videos.
 
     python benchmarks/memory.py --json memory.json
 
-Clips and videos are made.  Networks are built beforehand, by a first run that is not counted.
-The figure is the most memory that the process ever held (Linux's VmHWM), libraries included.
+Clips and videos are generated.  Networks are built beforehand, by a first run that is not counted.
+The figure is the peak memory of the process (Linux's VmHWM), libraries included.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from measuring import (
     ChildError,
     conditions,
     make_clips,
-    moving_pictures,
+    moving_frames,
     print_conditions,
     run_vidclass,
     table,
@@ -33,7 +33,7 @@ FPS = 25
 
 
 def main() -> None:
-    """Measure, then print."""
+    """Measure and print tables."""
     options = parse()
     print_conditions(facts := conditions())
     with tempfile.TemporaryDirectory() as temp:
@@ -49,8 +49,8 @@ def main() -> None:
             extract(first, precision, options, work)
             for unit, tables in sources:
                 for count, source in tables:
-                    taken = extract(source, precision, options, work)
-                    peaks.append({"precision": precision, "unit": unit, "count": count, **taken})
+                    result = extract(source, precision, options, work)
+                    peaks.append({"precision": precision, "unit": unit, "count": count, **result})
                     if options.json:
                         value = {"conditions": facts, "measured": peaks}
                         options.json.write_text(json.dumps(value, indent=1), encoding="utf-8")
@@ -58,23 +58,33 @@ def main() -> None:
 
 
 def parse() -> argparse.Namespace:
-    """The options."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--clips", type=numbers, default=[50, 500, 2000], help="how many, with commas")
-    add("--minutes", type=numbers, default=[10, 60], help="how long one video is, with commas")
+    add(
+        "--clips",
+        type=numbers,
+        default=[50, 500, 2000],
+        help="numbers of clips, with commas",
+    )
+    add(
+        "--minutes",
+        type=numbers,
+        default=[10, 60],
+        help="lengths of a video, with commas",
+    )
     add("--backbone", default="efficientnet_lite0")
     add("--weights", default="pretrained")
     add("--precisions", type=lambda text: text.split(","), default=["auto"])
-    add("--work", type=Path, help="a folder that keeps what is made, to be used again")
-    add("--json", type=Path, help="every single measurement")
+    add("--work", type=Path, help="folder that keeps the generated files for the next call")
+    add("--json", type=Path, help="write every measurement to this file")
     return parser.parse_args()
 
 
 def numbers(text: str) -> list[int]:
-    """The numbers in a list with commas."""
+    """Return the numbers of a list separated by commas."""
     return [int(part) for part in text.split(",") if part]
 
 
@@ -82,52 +92,52 @@ SMALL: dict[str, Any] = {"frames": 30, "size": (120, 160)}
 
 
 def many_clips(work: Path, counts: list[int]) -> Iterator[tuple[int, Path]]:
-    """Tables of so many clips, the smaller ones parts of the larger ones."""
+    """Yield tables of so many clips; smaller ones are subsets of larger ones."""
     for count in counts:
         clips = make_clips(work / "clips", count, **SMALL)
         yield count, write_table(work / f"{count}-clips.csv", clips)
 
 
 def long_videos(work: Path, lengths: list[int]) -> Iterator[tuple[int, Path]]:
-    """Tables of one video (H.264, 320x240) that lasts so many minutes."""
+    """Yield tables of one video (H.264, 320x240) of so many minutes."""
     from vidclass.video.write import write_video
 
     for minutes in lengths:
         path = work / "long" / f"{minutes}-minutes.mp4"
         if not path.exists():
-            pictures = moving_pictures(minutes * 60 * FPS, (240, 320), seed=minutes)
-            write_video(path, pictures, fps=FPS, codec="libx264", key_every=250)
+            frames = moving_frames(minutes * 60 * FPS, (240, 320), seed=minutes)
+            write_video(path, frames, fps=FPS, codec="libx264", key_every=250)
         yield minutes, write_table(work / f"{minutes}-minutes.csv", [path])
 
 
 def extract(source: Path, precision: str, options: argparse.Namespace, work: Path) -> Any:
-    """What a run into an empty store took; its failure is a row, too."""
-    chosen = ["--backbone", options.backbone, "--weights", options.weights]
-    chosen += ["--precision", precision]
+    """Measure an extraction into an empty store; a failure is returned as `failed`."""
+    settings = ["--backbone", options.backbone, "--weights", options.weights]
+    settings += ["--precision", precision]
     log = work / "logs" / "extract.log"
     with tempfile.TemporaryDirectory() as store:
         try:
-            return run_vidclass("extract", source, *chosen, "--store", store, log=log)
+            return run_vidclass("extract", source, *settings, "--store", store, log=log)
         except ChildError as error:
             return {"failed": str(error)}
 
 
 def peaks_table(peaks: list[dict[str, Any]]) -> str:
-    """Every run."""
+    """Return a table of all runs."""
     rows = []
     for one in peaks:
-        what = (one["precision"], f"{one['count']} {one['unit']}")
+        run = (one["precision"], f"{one['count']} {one['unit']}")
         if "failed" in one:
-            rows.append((*what, f"failed: {one['failed']}", "–", "–", "–"))
+            rows.append((*run, f"failed: {one['failed']}", "–", "–", "–"))
             continue
         met = "yes" if one["peak_mb"] <= MOST_MB else "no"
         seconds = f"{one['seconds']:.0f}"
-        rows.append((*what, f"{one['peak_mb']:.0f}", f"≤ {MOST_MB}", met, seconds))
+        rows.append((*run, f"{one['peak_mb']:.0f}", f"≤ {MOST_MB}", met, seconds))
     return table(("precision", "extraction of", "peak MB", "target", "met", "seconds"), rows)
 
 
 def growth_table(peaks: list[dict[str, Any]]) -> str:
-    """The largest run of each kind against the smallest."""
+    """Return a table of the largest run of each kind relative to the smallest."""
     rows = []
     kinds = dict.fromkeys((one["precision"], one["unit"]) for one in peaks if "failed" not in one)
     for precision, unit in kinds:

@@ -1,4 +1,4 @@
-"""Two more kinds of heads, measured like those of vidclass: neither was better than simpler ones.
+"""Accuracy of two further heads that were no better than simpler ones.
 
     python benchmarks/other_heads.py ../shared/data/ucf11_9class/groups.csv --seeds 3 \
         --heads perceiver,state_space,attention,transformer,tcn
@@ -14,42 +14,42 @@ from typing import Any
 import accuracy
 import numpy as np
 
-import vidclass  # noqa: F401  # chooses the back end of Keras, so it comes before it
+import vidclass  # noqa: F401  # chooses the back end of Keras, so it is imported first
 
 # isort: split
 import keras
 from keras import layers, ops
 
 from vidclass.heads.attention import SinusoidalPositions, masked_softmax
-from vidclass.heads.inputs import head_inputs, narrowed
+from vidclass.heads.inputs import head_inputs, project_steps
 from vidclass.heads.layers import MaskedMean, TimeFlatten
-from vidclass.heads.registry import head, heads
-from vidclass.training import presets
+from vidclass.heads.registry import head
+from vidclass.heads.sequence import DEEP
 
 
 class Latents(keras.layers.Layer):
-    """A few learned vectors look at all real steps: (B,T,D) and mask (B,T) to (B,N,D)."""
+    """Cross-attention of N learned vectors to all real steps: (B,T,D), mask (B,T) to (B,N,D)."""
 
     def __init__(self, count: int, heads: int) -> None:
         super().__init__()
         self.count, self.heads = count, heads
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make the latents and the projections."""
+        """Create the latents and the projections."""
         width = input_shape[-1]
         near_zero = keras.initializers.RandomNormal(stddev=0.02)
         self.latents = self.add_weight((self.count, width), near_zero, name="latents")
-        self.ask = self.add_weight((width, width), "glorot_uniform", name="ask")
-        self.answer = self.add_weight((width, 2 * width), "glorot_uniform", name="answer")
+        self.query = self.add_weight((width, width), "glorot_uniform", name="query")
+        self.key_value = self.add_weight((width, 2 * width), "glorot_uniform", name="key_value")
         self.combine = self.add_weight((width, width), "glorot_uniform", name="combine")
 
     def call(self, inputs: Any, mask: Any) -> Any:
-        """Cross-attention with several heads, added to the latents."""
+        """Return the latents plus multi-head cross-attention to the inputs."""
         frames, width = inputs.shape[1:]
         size = width // self.heads
-        query = ops.reshape(ops.matmul(self.latents, self.ask), (1, self.count, self.heads, size))
+        query = ops.reshape(ops.matmul(self.latents, self.query), (1, self.count, self.heads, size))
         query = ops.transpose(query, (0, 2, 1, 3))
-        both = ops.reshape(ops.matmul(inputs, self.answer), (-1, frames, 2, self.heads, size))
+        both = ops.reshape(ops.matmul(inputs, self.key_value), (-1, frames, 2, self.heads, size))
         key, value = (ops.transpose(both[:, :, i], (0, 2, 1, 3)) for i in range(2))
         scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2))) / math.sqrt(size)
         mixed = ops.matmul(masked_softmax(scores, mask[:, None, None]), value)
@@ -57,11 +57,11 @@ class Latents(keras.layers.Layer):
         return self.latents + ops.matmul(mixed, self.combine)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
-        """There are no steps any more."""
+        """Return None: the output has no time steps."""
 
 
 class DiagonalStates(keras.layers.Layer):
-    """Each channel remembers at several learned rates: (B,T,D) and mask (B,T) to (B,T,D).
+    """Diagonal state-space layer with several learned rates per channel: (B,T,D) to (B,T,D).
 
     S4D-Real of Gu et al., "On the Parameterization and Initialization of Diagonal State Space
     Models" (2022), as a convolution with its impulse response.
@@ -72,7 +72,7 @@ class DiagonalStates(keras.layers.Layer):
         self.states = states
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make rates of 1/8 and up, and what is read out of each state."""
+        """Create rates of 1/8 and up, and the output weights of each state."""
         shape = (input_shape[-1], self.states)
         self.rate = self.add_weight(shape, "zeros", name="rate")
         read = keras.initializers.RandomNormal(stddev=self.states**-0.5)
@@ -81,7 +81,7 @@ class DiagonalStates(keras.layers.Layer):
         self.begin = np.log(np.arange(1, self.states + 1) / 8).astype("float32")
 
     def call(self, inputs: Any, mask: Any) -> Any:
-        """Sums over the past, and the step itself."""
+        """Return the response to past steps plus the weighted step itself."""
         frames = inputs.shape[1]
         steps = inputs * ops.cast(mask, inputs.dtype)[..., None]
         lags = np.arange(frames, dtype="float32")
@@ -93,16 +93,16 @@ class DiagonalStates(keras.layers.Layer):
         return ops.einsum("wts,bsw->btw", matrix, steps) / math.sqrt(frames) + self.skip * steps
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
-        """Layers that need the mask are given it."""
+        """Return None: layers that need the mask take it as an argument."""
 
 
-@head(causal=False, ordered=True)
+@head(causal=False, ordered=True, training=DEEP)
 def perceiver(
     frames: int, width: int, classes: int, *, units: int = 128, dropout: float = 0.3
 ) -> keras.Model:
-    """Eight latents look at the steps, then at each other (Jaegle et al. 2021)."""
+    """Perceiver: eight latents attend to the steps, then to each other (Jaegle et al. 2021)."""
     inputs, features, mask = head_inputs(frames, width)
-    x = SinusoidalPositions()(narrowed(features, mask, units, dropout), mask)
+    x = SinusoidalPositions()(project_steps(features, mask, units, dropout), mask)
     x = Latents(8, 4)(layers.LayerNormalization()(x), mask)
     y = layers.Dense(2 * units, activation="gelu")(layers.LayerNormalization()(x))
     x = x + layers.Dropout(dropout)(layers.Dense(units)(y))
@@ -113,13 +113,13 @@ def perceiver(
     return keras.Model(inputs, logits, name="perceiver")
 
 
-@head(causal=True, ordered=True)
+@head(causal=True, ordered=True, training=DEEP)
 def state_space(
     frames: int, width: int, classes: int, *, units: int = 64, dropout: float = 0.3
 ) -> keras.Model:
-    """A diagonal state-space layer with a gate; the steps are averaged."""
+    """Diagonal state-space layer with a gate; mean over time."""
     inputs, features, mask = head_inputs(frames, width)
-    x = narrowed(features, mask, units, dropout)
+    x = project_steps(features, mask, units, dropout)
     y = DiagonalStates(8)(layers.LayerNormalization()(x), mask)
     y = layers.Dense(2 * units)(layers.Activation("gelu")(y))
     x = x + layers.Dropout(dropout)(y[..., :units] * ops.sigmoid(y[..., units:]))
@@ -129,7 +129,4 @@ def state_space(
 
 
 if __name__ == "__main__":
-    heads()
-    for name in ("perceiver", "state_space"):
-        presets.TRAINING[name] = presets.TRAINING["transformer"]
     accuracy.main()

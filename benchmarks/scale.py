@@ -1,12 +1,12 @@
-"""Training on very many clips: seconds an epoch, clips a second, peak memory.
+"""Training on very many clips: seconds per epoch, clips per second, peak memory.
 
     python benchmarks/scale.py --clips 200000 --epochs 3 --json scale.json
     python benchmarks/scale.py --clips 9537 --classes 101 --epochs 3
 
-Features are made up: noise around a direction for each class.  They are written into a feature
-store by a process of its own; 20 x 1280 numbers a clip are 51 kB, so 200,000 clips are 10 GB.
-Then `vidclass.train` runs from there, all but the reading of videos: split, head, refit, bundle,
-test.  Peak memory is the most that this process ever held (Linux's VmHWM), libraries included.
+Features are random: noise around a direction for each class.  A process of its own writes them
+into a feature store; 20 x 1280 numbers per clip are 51 kB, so 200,000 clips are 10 GB.  Then
+`vidclass.train` runs from there, without reading videos: split, head, refit, bundle, test.  Peak
+memory is that of this process (Linux's VmHWM), libraries included.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from measuring import conditions, print_conditions, table
 
 MOST_MB = 2000
 WIDTH = 1280
-_APPENDED = 1024  # files that the store has no need to join
-_SETTINGS = "made-up"
+_APPENDED = 1024  # clips per file: large enough that the store merges none
+_SETTINGS = "random"
 
 
 def main() -> None:
-    """Write, train, print."""
+    """Write the store, train, print."""
     options = parse()
     print_conditions(facts := conditions())
     with tempfile.TemporaryDirectory(dir=options.work) as temp:
@@ -40,17 +40,17 @@ def main() -> None:
         writer.start()
         writer.join()
         written_s = time.monotonic() - started
-        found = measure(Path(temp), options)
-    found |= {"written_s": written_s, "options": vars(options) | {"json": None, "work": None}}
+        result = measure(Path(temp), options)
+    result |= {"written_s": written_s, "options": vars(options) | {"json": None, "work": None}}
     if options.json:
-        text = json.dumps({"conditions": facts, "measured": found}, indent=1)
+        text = json.dumps({"conditions": facts, "measured": result}, indent=1)
         options.json.write_text(text, encoding="utf-8")
-    print(table(("what", "measured", "target"), rows(found)))
-    print(*found["notes"], sep="\n")
+    print(table(("what", "measured", "target"), rows(result)))
+    print(*result["notes"], sep="\n")
 
 
 def parse() -> argparse.Namespace:
-    """The options."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -60,25 +60,25 @@ def parse() -> argparse.Namespace:
     add("--classes", type=int, default=20)
     add("--epochs", type=int, default=3)
     add("--head", default="temporal")
-    add("--work", type=Path, help="where the store is written; it is removed afterwards")
-    add("--json", type=Path, help="every single measurement")
+    add("--work", type=Path, help="folder of the store, which is removed afterwards")
+    add("--json", type=Path, help="write every measurement to this file")
     return parser.parse_args()
 
 
 def keys_of(clips: int) -> list[str]:
-    """Keys as long as real ones."""
+    """Return keys as long as real ones."""
     return [f"{number:064x}" for number in range(clips)]
 
 
 def open_store(folder: Path) -> Any:
-    """The store that is written and read."""
+    """Open the store."""
     from vidclass.features.store.store import FeatureStore
 
     return FeatureStore(folder, settings=_SETTINGS, width=WIDTH, description="{}")
 
 
 def write_store(folder: Path, clips: int, frames: int, classes: int) -> None:
-    """Clips in an order without meaning; clip k is of class k % classes."""
+    """Write random features; clip k is of class k % classes."""
     from vidclass.types import ClipFeatures
 
     store, keys = open_store(folder), keys_of(clips)
@@ -97,7 +97,7 @@ def write_store(folder: Path, clips: int, frames: int, classes: int) -> None:
 
 
 def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """What `vidclass.train` takes when every clip's features are stored."""
+    """Measure `vidclass.train` with the features of every clip stored."""
     import vidclass
     from vidclass.data.rows import Rows
     from vidclass.features.extract import Extraction
@@ -115,7 +115,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         marks.append(("keys", time.monotonic()))
         return [Extraction(manifest, list(keys), store, [], len(keys))]
 
-    def tell(stage: str, done: int, total: int) -> None:
+    def mark(stage: str, done: int, total: int) -> None:
         marks.append((stage, time.monotonic()))
 
     views.extract_all = extract_all
@@ -125,7 +125,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         training={"epochs": options.epochs, "seed": 0},
     )
     started = time.monotonic()
-    result = vidclass.train(manifest, folder / "run", config, progress=tell)
+    result = vidclass.train(manifest, folder / "run", config, progress=mark)
     ended = time.monotonic()
     return summary(marks, result, started, ended)
 
@@ -133,7 +133,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
 def summary(
     marks: list[tuple[str, float]], result: Any, started: float, ended: float
 ) -> dict[str, Any]:
-    """The times of the stages, and the memory."""
+    """Return the times of the stages, and the peak memory."""
     at = {name: [moment for stage, moment in marks if stage == name] for name, _ in marks}
     epochs = np.diff(at["train"]).tolist()
     return {
@@ -150,30 +150,30 @@ def summary(
 
 
 def peak_mb() -> float:
-    """The most memory that this process ever held."""
+    """Return the peak memory of this process in MB."""
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     return next(int(line.split()[1]) for line in status.splitlines() if "VmHWM" in line) / 1024
 
 
-def rows(found: dict[str, Any]) -> list[tuple[str, object, str]]:
-    """What is shown."""
-    sizes = found["sizes"]
-    made = [
+def rows(result: dict[str, Any]) -> list[tuple[str, object, str]]:
+    """Return the rows of the table."""
+    sizes = result["sizes"]
+    lines = [
         ("clips to train, validate, test", " / ".join(str(sizes[name]) for name in sizes), "–"),
-        ("writing the store, s", f"{found['written_s']:.0f}", "–"),
-        ("looking up all keys, s", f"{found['keys_s']:.1f}", "–"),
-        ("split, statistics, first epoch, s", f"{found['first_epoch_s']:.1f}", "–"),
+        ("writing the store, s", f"{result['written_s']:.0f}", "–"),
+        ("looking up all keys, s", f"{result['keys_s']:.1f}", "–"),
+        ("split, statistics, first epoch, s", f"{result['first_epoch_s']:.1f}", "–"),
     ]
-    if found["epoch_s"]:
-        seen = sizes["train"] + sizes["validation"]
-        made.append(("an epoch, validation included, s", f"{found['epoch_s']:.1f}", "–"))
-        made.append(("clips a second", f"{seen / found['epoch_s']:.0f}", "–"))
+    if result["epoch_s"]:
+        clips = sizes["train"] + sizes["validation"]
+        lines.append(("an epoch, validation included, s", f"{result['epoch_s']:.1f}", "–"))
+        lines.append(("clips a second", f"{clips / result['epoch_s']:.0f}", "–"))
     return [
-        *made,
-        ("bundle and test, s", f"{found['after_refit_s']:.1f}", "–"),
-        ("all of `train`, s", f"{found['total_s']:.0f}", "–"),
-        ("test accuracy", f"{found['accuracy']:.3f}", "–"),
-        ("peak MB", f"{found['peak_mb']:.0f}", f"≤ {MOST_MB}"),
+        *lines,
+        ("bundle and test, s", f"{result['after_refit_s']:.1f}", "–"),
+        ("all of `train`, s", f"{result['total_s']:.0f}", "–"),
+        ("test accuracy", f"{result['accuracy']:.3f}", "–"),
+        ("peak MB", f"{result['peak_mb']:.0f}", f"≤ {MOST_MB}"),
     ]
 
 

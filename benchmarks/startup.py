@@ -1,10 +1,10 @@
-"""Seconds that commands take from a shell: help, a first answer, training on stored features.
+"""Seconds that commands take from a shell: help, a first prediction, training on stored features.
 
     python benchmarks/startup.py --json startup.json
 
-Each figure is the median of new processes, from their start to their end.  `predict, nothing
-cached` has an empty cache folder, as on a machine that has just got its bundle; `predict` is the
-same command again.  What a process imported is read off when it ends.
+Each figure is the median of new processes, from start to end.  `predict, nothing cached` has an
+empty cache folder, as on a machine that has just received its bundle; `predict` is the same command
+again.  Each process reports the libraries it imported when it ends.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from measuring import (
     write_table,
 )
 
-# Most seconds.
+# Upper limits in seconds.
 TARGETS = {"predict": 1.5, "train, features stored": 15.0}
-# What must not be imported, where the command promises that.
+# Libraries that a command must not import.
 UNLOADED = {
     "help": ("keras", "jax", "openvino", "av", "lance"),
     "predict": ("keras", "jax"),
@@ -42,7 +42,7 @@ Run = dict[str, Any]
 
 
 def main() -> None:
-    """Measure, then print."""
+    """Measure and print tables."""
     options = parse()
     print_conditions(facts := conditions())
     with tempfile.TemporaryDirectory() as temp:
@@ -61,22 +61,22 @@ def main() -> None:
 
 
 def parse() -> argparse.Namespace:
-    """The options."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--source", type=Path, default=REAL_CLIPS / "groups.csv", help="what to train on")
-    add("--clips", type=int, default=40, help="how many to make where there is no source")
-    add("--runs", type=int, default=10, help="of help and of each kind of predict")
+    add("--source", type=Path, default=REAL_CLIPS / "groups.csv", help="labelled clips to train on")
+    add("--clips", type=int, default=40, help="number of clips to generate if there is no source")
+    add("--runs", type=int, default=10, help="runs of help and of each kind of predict")
     add("--train-runs", type=int, default=3)
     add("--train-option", action="append", default=[], help="for `train`: --precision=int8, ...")
-    add("--json", type=Path, help="every single measurement")
+    add("--json", type=Path, help="write every measurement to this file")
     return parser.parse_args()
 
 
 def labelled_clips(options: argparse.Namespace, work: Path) -> tuple[Path, Path]:
-    """What to train on, and one clip (an AVI) to name."""
+    """Return the source to train on, and one clip (an AVI) to predict."""
     if options.source.exists():
         return options.source, find_clips(options.source.parent, 1, work / "clips")[0]
     clips = find_clips(options.source.parent, options.clips, work / "clips")
@@ -103,7 +103,7 @@ def training(
 def predicting(
     bundle: Path, clip: Path, options: argparse.Namespace, work: Path, runs: dict[str, list[Run]]
 ) -> None:
-    """Name one clip; the bundle lies alone, away from its run folder and from any cache."""
+    """Predict one clip with a bundle copied away from its run folder and from any cache."""
     alone, cache = work / "alone" / bundle.name, work / "cache"
     alone.parent.mkdir()
     shutil.copy(bundle, alone)
@@ -113,7 +113,7 @@ def predicting(
         log = work / "predict.log"
         return run_vidclass("predict", alone, clip, log=log, VIDCLASS_CACHE=str(cache))
 
-    predict()  # files come from the disk into the system's memory
+    predict()  # fills the page cache
     for _ in range(options.runs):
         shutil.rmtree(cache, ignore_errors=True)
         runs["predict, nothing cached"].append(predict())
@@ -121,18 +121,18 @@ def predicting(
 
 
 def times(runs: dict[str, list[Run]]) -> Iterator[Sequence[object]]:
-    """A row for each command."""
-    for name, many in runs.items():
-        seconds = [run["seconds"] for run in many]
+    """Yield a row for each command."""
+    for name, several in runs.items():
+        seconds = [run["seconds"] for run in several]
         target = TARGETS.get(name)
         met = "" if target is None else "yes" if median(seconds) <= target else "no"
         span = f"{min(seconds):.2f} – {max(seconds):.2f}"
         limit = f"≤ {target}" if target else "–"
-        yield name, f"{median(seconds):.2f}", span, len(many), limit, met
+        yield name, f"{median(seconds):.2f}", span, len(several), limit, met
 
 
 def imports(runs: dict[str, list[Run]]) -> Iterator[Sequence[object]]:
-    """A row for each command that promises to leave libraries alone."""
+    """Yield a row for each command that must not import some libraries."""
     for name, unwanted in UNLOADED.items():
         loaded = sorted({library for run in runs[name] for library in run["loaded"]})
         met = "no" if set(loaded) & set(unwanted) else "yes"

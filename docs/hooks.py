@@ -1,4 +1,4 @@
-"""Hooks of the documentation's build: the options of every command, and links out of docs/."""
+"""MkDocs hooks: tables of the options of every command; links to files outside of docs/."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from typer.main import get_command
 from vidclass.cli.main import app
 
 OPTIONS = "<!-- options of every command -->"
-# Files beside docs/ are no pages of the site: their names stay, without a link.
+# Notes in brackets at the end of an option's help: its default, its range, `required`.
+NOTES = re.compile(r"(.*?)((?: *\[[^\]]*\])*)")
+# A page that the help of an option names.
+PAGE = re.compile(r"\b(docs/((?:how-to|reference|explanation)/[\w-]+\.md))")
+# Files outside of docs/ are not part of the site: their names stay, without a link.
 OUTSIDE = re.compile(r"\[([^\]]+)\]\((?:\.\./)+(?!docs/)(?:README|benchmarks|examples)[^)]*\)")
 
 
@@ -39,15 +43,28 @@ def commands(command: Any, name: str) -> list[tuple[str, Any]]:
 def section(command: Any, name: str) -> str:
     """Return one command's heading, help and table of parameters."""
     context = click.Context(command, info_name=name)
-    usage = " ".join(command.collect_usage_pieces(context))
-    rows = [row(parameter, context) for parameter in command.get_params(context)]
+    usage = " ".join(command.collect_usage_pieces(context)).translate({ord("{"): "", ord("}"): ""})
+    arguments_first = sorted(
+        command.get_params(context), key=lambda each: each.param_type_name != "argument"
+    )
+    rows = [row(parameter, context) for parameter in arguments_first]
     head = f"### `{name}`\n\n{command.help or ''}\n\n```text\n{name} {usage}\n```"
-    return "\n".join([head, "", "| parameter | meaning |", "| --- | --- |", *rows])
+    table = ["| parameter | meaning | default, range |", "| --- | --- | --- |", *rows]
+    return "\n".join([head, "", *table])
 
 
 def row(parameter: Any, context: click.Context) -> str:
-    """Return one line of a table of parameters."""
+    """Return one line of a table of parameters: name, meaning, default or range."""
     record = parameter.get_help_record(context)
     name, text = record or (parameter.make_metavar(context), getattr(parameter, "help", ""))
-    cells = (f"`{name}`", " ".join(str(text or "").split()))
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    meaning, extra = NOTES.fullmatch(" ".join(str(text or "").split())).groups()
+    notes = "; ".join(re.findall(r"\[([^\]]*)\]", extra)).replace("default: ", "")
+    name = name.replace(" range>", ">").replace(" <bool>", "")
+    return "| " + " | ".join(map(cell, (f"`{name}`", meaning, notes))) + " |"
+
+
+def cell(text: str) -> str:
+    """Escape what Markdown would read as a column, a link or emphasis; link names of pages."""
+    pieces = re.split(r"(`[^`]*`)", text.replace("|", "\\|"))
+    pieces[::2] = [re.sub(r"([\[\]*<>])", r"\\\1", piece) for piece in pieces[::2]]
+    return PAGE.sub(r"[\1](../\2)", "".join(pieces))

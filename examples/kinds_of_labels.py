@@ -1,9 +1,9 @@
-"""The same clips with other labels: several a clip, none of the classes, levels, unknown ones.
+"""Relabel clips for each kind of classifier: multi-label, with background, hierarchical, open set.
 
     python examples/kinds_of_labels.py ../shared/data/ucf11_9class/groups.csv labels/
 
-Writes one CSV for each kind of classifier that docs/how-to/labels.md measures, out of nine classes
-of UCF11.  Groups and folds stay those of the source.
+Writes the tables that docs/how-to/labels.md measures, one CSV each, from nine classes of UCF11.
+Groups and folds stay those of the source.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import polars as pl
 
 from vidclass import Manifest
 
-# What can be seen in clips of each class; those of walking are of people who walk a dog.
+# Attributes of each class; people in the clips of walking walk a dog.
 ATTRIBUTES = {
     "basketball": "ball",
     "biking": "ride",
@@ -28,7 +28,7 @@ ATTRIBUTES = {
     "trampoline_jumping": "air",
     "walking": "animal",
 }
-# A tree whose branches are of different length.
+# Path of each class in a tree whose branches differ in length.
 LEVELS = {
     "basketball": "ball/basketball",
     "biking": "ride/biking",
@@ -51,26 +51,26 @@ def main() -> None:
     )
     parser.add_argument("source", help="nine classes of UCF11, with groups and folds")
     parser.add_argument("out", type=Path, help="folder for the tables")
-    given = parser.parse_args()
-    table = Manifest.from_source(given.source).table
-    given.out.mkdir(parents=True, exist_ok=True)
+    arguments = parser.parse_args()
+    table = Manifest.from_source(arguments.source).table
+    arguments.out.mkdir(parents=True, exist_ok=True)
     for name, rows in tables(table).items():
-        rows.write_csv(given.out / f"{name}.csv")
-        print(f"{given.out / name}.csv: {len(rows)} clips")
+        rows.write_csv(arguments.out / f"{name}.csv")
+        print(f"{arguments.out / name}.csv: {len(rows)} clips")
 
 
 def tables(table: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """One table a kind, by name, from that of a manifest."""
+    """Return one table for each kind of classifier, by name."""
     table = table.select("video", "label", "group", "fold")
     other = pl.col("label").is_in(BACKGROUND)
-    held_out = pl.col("fold") == pl.col("fold").min()
-    # In every other fold, for half of the classes each, clips are known by their parent alone.
+    is_test = pl.col("fold") == pl.col("fold").min()
+    # For half of the classes in each fold, clips are labelled with their top level only.
     turn = pl.col("label").rank("dense").cast(pl.Int64) + pl.col("fold")
     coarse = table.select((turn % 2 == 0) & (pl.col("label") != "walking")).to_series()
     levels = relabelled(table, LEVELS.__getitem__)
     parents = relabelled(table, lambda label: LEVELS[label].split("/")[0])
-    known = table.filter(~other).with_columns(
-        split=pl.when(held_out).then(pl.lit("test")).otherwise(pl.lit(None, pl.String))
+    split = table.filter(~other).with_columns(
+        split=pl.when(is_test).then(pl.lit("test")).otherwise(pl.lit(None, pl.String))
     )
     return {
         "several": relabelled(table, ATTRIBUTES.__getitem__),
@@ -78,13 +78,13 @@ def tables(table: pl.DataFrame) -> dict[str, pl.DataFrame]:
         "levels": levels,
         "levels_mixed": pl.concat([levels.filter(~coarse), parents.filter(coarse)]),
         "levels_fewer": levels.filter(~coarse),
-        "known": known.drop("fold"),
-        "known_and_other": table.filter(held_out | other).drop("fold"),
+        "known": split.drop("fold"),
+        "known_and_other": table.filter(is_test | other).drop("fold"),
     }
 
 
 def relabelled(table: pl.DataFrame, name: Callable[[str], str]) -> pl.DataFrame:
-    """The same clips with other labels."""
+    """Return the table with its labels mapped by `name`."""
     labels = [name(label) for label in table["label"]]
     return table.with_columns(pl.Series("label", labels))
 

@@ -1,11 +1,11 @@
-"""Why a split must keep groups whole: a colour histogram "recognises" actions, until it cannot.
+"""Show why a split must keep groups whole: colour histograms "recognise" actions on a leaky one.
 
     python examples/leaky_split.py ../shared/data/ucf11_9class/groups.csv
 
-Clips cut from one recording show the same place in the same light.  The simplest classifier there
-is, the nearest neighbour by colour, is scored twice on the same clips: on folds drawn clip by
-clip, and on folds that never share a group.  The source needs groups: a `group` column, or names
-like `v_Diving_g01_c03.avi`.  Its `fold` column is used where it has one.
+Clips cut from one recording show the same place in the same light.  A very simple classifier, the
+nearest neighbour by colour, is scored twice on the same clips: on folds drawn clip by clip, and on
+folds that never share a group.  The source needs groups: a `group` column, or names
+like `v_Diving_g01_c03.avi`.  A `fold` column is used if present.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ STDERR = Console(stderr=True)
 
 
 def main() -> None:
-    """Print both accuracies, and that of always naming the largest class."""
+    """Print both accuracies, and that of always predicting the largest class."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("source", help="labelled clips with groups")
-    parser.add_argument("--root", type=Path, help="where the clips are, if not beside the table")
+    parser.add_argument("--root", type=Path, help="folder of the clips, if not that of the table")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     manifest, colours = read_colours(Manifest.from_source(arguments.source, root=arguments.root))
@@ -78,7 +78,7 @@ def colour_histogram(clip: Clip) -> NDArray[np.float64]:
     ).frames
     coarse = frames.reshape(-1, 3).astype(np.int64) * BINS // 256
     counts = np.bincount(coarse @ [BINS * BINS, BINS, 1], minlength=BINS**3)
-    # Distances between roots of histograms (Hellinger) do not drown in the few largest bins.
+    # The Hellinger distance, between square roots, is not dominated by the few largest bins.
     return np.sqrt(counts / counts.sum())
 
 

@@ -1,9 +1,9 @@
-"""A vidclass command, as from a shell, that leaves a note of what it took.
+"""Run a vidclass command as from a shell and record its memory and imports.
 
     python benchmarks/variants/command.py FACTS.json predict model.vidclass clip.avi
 
-The note holds `peak_mb`, the largest memory the process itself ever held (Linux's VmHWM; processes
-it started are in `children_peak_mb`), and `loaded`, which of the heavy libraries it imported.
+The record holds `peak_mb`, the peak memory of the process itself (Linux's VmHWM; that of its
+children is `children_peak_mb`), and `loaded`, the heavy libraries it imported.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ HEAVY = ("keras", "jax", "openvino", "av", "lance", "polars", "sklearn", "matplo
 
 
 def main() -> None:
-    """Run the command, then write the note."""
+    """Run the command, then write the record."""
     facts = Path(sys.argv[1])
     sys.argv[1:] = sys.argv[2:]
     sys.argv[0] = "vidclass"
@@ -25,11 +25,11 @@ def main() -> None:
     try:
         run()
     finally:
-        facts.write_text(json.dumps(note()), encoding="utf-8")
+        facts.write_text(json.dumps(record()), encoding="utf-8")
 
 
-def note() -> dict[str, object]:
-    """What the process took until now."""
+def record() -> dict[str, object]:
+    """Return the peak memory and the imported libraries of this process."""
     import resource
 
     status = Path("/proc/self/status").read_text(encoding="utf-8")

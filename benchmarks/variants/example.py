@@ -1,10 +1,10 @@
-"""The preparation loop as the Keras example has it: every frame through `predict()` by itself.
+"""Preparation loop of the Keras example: `predict()` on every frame by itself.
 
     KERAS_BACKEND=jax python benchmarks/variants/example.py --clips TABLE
 
 Keras example "Video Classification with a CNN-RNN Architecture": OpenCV reads the first frames of
-a clip, cuts the centred square, resizes it to 224 pixels, turns BGR to RGB; InceptionV3 without
-its top gives 2,048 features a frame.  Weights are random: speed does not depend on them.
+a clip, crops the centred square, resizes it to 224 pixels, converts BGR to RGB; InceptionV3 without
+its top gives 2,048 features per frame.  Weights are random: speed does not depend on them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SIZE = 224
 
 def main() -> None:
     """Measure the loop over all clips."""
-    tell = take_stdout()
+    write_line = take_stdout()
     parser = argparse.ArgumentParser()
     parser.add_argument("--clips", required=True)
     parser.add_argument("--frames", type=int, default=20)
@@ -33,11 +33,11 @@ def main() -> None:
     prepare(network, clips[:1], arguments.frames)  # compiles
     backend = {"tensorflow": "tensorflow_cpu"}.get(keras.backend.backend(), keras.backend.backend())
     facts = {"versions": versions("keras", backend, "opencv-python-headless")}
-    tell(timed(lambda: prepare(network, clips, arguments.frames)) | facts)
+    write_line(timed(lambda: prepare(network, clips, arguments.frames)) | facts)
 
 
 def build_network() -> keras.Model:
-    """InceptionV3 with its own preprocessing in front."""
+    """Build InceptionV3 with its preprocessing."""
     shape = (SIZE, SIZE, 3)
     backbone = keras.applications.InceptionV3(
         weights=None, include_top=False, pooling="avg", input_shape=shape
@@ -48,13 +48,13 @@ def build_network() -> keras.Model:
 
 
 def load_clip(path: str, most: int) -> np.ndarray:
-    """The first `most` frames; (T,224,224,3) uint8 RGB."""
+    """Return the first `most` frames, (T,224,224,3) uint8 RGB."""
     capture = cv2.VideoCapture(path)
     frames: list[np.ndarray] = []
     try:
         while len(frames) < most:
-            found, frame = capture.read()
-            if not found:
+            is_read, frame = capture.read()
+            if not is_read:
                 break
             height, width = frame.shape[:2]
             side = min(height, width)
@@ -67,7 +67,7 @@ def load_clip(path: str, most: int) -> np.ndarray:
 
 
 def prepare(network: keras.Model, clips: list[str], most: int) -> dict[str, Any]:
-    """The features of all clips, a frame at a time."""
+    """Extract the features of all clips, one frame at a time."""
     decode_seconds, count = 0.0, 0
     for path in clips:
         started = time.perf_counter()

