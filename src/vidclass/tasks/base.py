@@ -13,7 +13,7 @@ from pydantic import ConfigDict
 
 from vidclass.config.task import TaskConfig, TaskKind
 from vidclass.config.training import TrainingConfig
-from vidclass.errors import ConfigError
+from vidclass.errors import ConfigError, ShapeError
 from vidclass.tasks import losses
 
 if TYPE_CHECKING:
@@ -168,7 +168,6 @@ class LabelTask(ABC):
     def columns(self, *, unknown: bool = False) -> list[str]:
         """Return the names of the columns that a table of decisions has beyond label and scores."""
 
-    @abstractmethod
     def metrics(
         self,
         probabilities: NDArray[np.floating],
@@ -177,18 +176,21 @@ class LabelTask(ABC):
         unknown: NDArray[np.floating] | None = None,
         failures: FailureMetrics | None = None,
     ) -> Metrics:
-        """Return metrics of probabilities (N,K) against targets.
-
-        Args:
-            probabilities: Class probabilities of each clip.
-            y_true: Targets of each clip.
-            unknown: Probabilities (M,K) of clips of classes that the task does not have.
-            failures: Counts of clips that failed and are in no score.
+        """Return metrics of probabilities (N,K) against targets; arguments as `pooled_metrics`.
 
         Raises:
             ShapeError: the arrays do not fit one another.
             ManifestError: the clips do not allow measuring.
         """
+        if probabilities.shape != (len(y_true), len(self.labels)):
+            raise ShapeError(
+                f"probabilities {probabilities.shape} for {len(y_true)} clips and "
+                f"{len(self.labels)} labels"
+            )
+        everywhere = np.ones(len(y_true), bool)
+        return self.pooled_metrics(
+            probabilities, y_true, [(self, everywhere)], unknown=unknown, failures=failures
+        )
 
     @abstractmethod
     def pooled_metrics(
@@ -197,15 +199,21 @@ class LabelTask(ABC):
         y_true: NDArray[Any],
         folds: Sequence[tuple[Self, NDArray[np.bool_]]],
         *,
+        unknown: NDArray[np.floating] | None = None,
         failures: FailureMetrics | None = None,
     ) -> Metrics:
-        """Return metrics over all folds of a cross-validation together.
+        """Return metrics over all folds, each decided by its own thresholds.
 
         Args:
-            probabilities: Out-of-fold probabilities (N,K).
+            probabilities: Class probabilities (N,K); of several folds, out-of-fold ones.
             y_true: Targets of each clip.
             folds: For each fold its calibrated task, and a mask (N,) of its clips.
+            unknown: Probabilities (M,K) of clips of classes that the task does not have.
             failures: Counts of clips that failed and are in no score.
+
+        Raises:
+            ShapeError: the arrays do not fit one another.
+            ManifestError: the clips do not allow measuring.
         """
 
     def to_json(self) -> dict[str, Any]:

@@ -144,15 +144,16 @@ class HierarchyTask(LabelTask):
         """Return a column for each level."""
         return [f"level_{level}" for level in range(1, self.tree.depth + 1)]
 
-    def metrics(
+    def pooled_metrics(
         self,
         probabilities: NDArray[np.floating],
         y_true: NDArray[Any],
+        folds: Sequence[tuple[Self, NDArray[np.bool_]]],
         *,
         unknown: NDArray[np.floating] | None = None,
         failures: FailureMetrics | None = None,
     ) -> HierarchyMetrics:
-        """Return metrics of the leaves, and accuracy by level.
+        """Return metrics of the leaves, and accuracy by level: there are no thresholds.
 
         Raises:
             ManifestError: no clip is labelled with a leaf.
@@ -166,17 +167,6 @@ class HierarchyTask(LabelTask):
         leaf = y_true[is_leaf].argmax(1)
         common = exclusive_metrics(probabilities[is_leaf], leaf, self.labels, failures)
         return HierarchyMetrics(**common, levels=self._level_metrics(probabilities, y_true))
-
-    def pooled_metrics(
-        self,
-        probabilities: NDArray[np.floating],
-        y_true: NDArray[Any],
-        folds: Sequence[tuple[Self, NDArray[np.bool_]]],
-        *,
-        failures: FailureMetrics | None = None,
-    ) -> HierarchyMetrics:
-        """Return metrics over all folds: they have no thresholds of their own."""
-        return self.metrics(probabilities, y_true, failures=failures)
 
     def _level_metrics(
         self, probabilities: NDArray[np.floating], y_true: NDArray[Any]

@@ -180,47 +180,25 @@ class MultiLabelTask(LabelTask):
         """Return the columns of the classes, and of whether there are none."""
         return ["labels", "none_of_these"]
 
-    def metrics(
-        self,
-        probabilities: NDArray[np.floating],
-        y_true: NDArray[Any],
-        *,
-        unknown: NDArray[np.floating] | None = None,
-        failures: FailureMetrics | None = None,
-    ) -> MultiLabelMetrics:
-        """Return metrics of the classes that the thresholds assign, and of average precision."""
-        return self._metrics(
-            probabilities, y_true, self.assigned(probabilities), self.thresholds, failures
-        )
-
     def pooled_metrics(
         self,
         probabilities: NDArray[np.floating],
         y_true: NDArray[Any],
         folds: Sequence[tuple[Self, NDArray[np.bool_]]],
         *,
+        unknown: NDArray[np.floating] | None = None,
         failures: FailureMetrics | None = None,
     ) -> MultiLabelMetrics:
-        """Return metrics over all folds, each assigning classes by its own thresholds."""
+        """Return metrics of the classes that the thresholds assign, and of average precision."""
         assigned = np.zeros(probabilities.shape, bool)
         for task, inside in folds:
             assigned[inside] = task.assigned(probabilities[inside])
-        return self._metrics(probabilities, y_true, assigned, (), failures)
-
-    def _metrics(
-        self,
-        probabilities: NDArray[np.floating],
-        y_true: NDArray[Any],
-        assigned: NDArray[np.bool_],
-        thresholds: Sequence[float],
-        failures: FailureMetrics | None,
-    ) -> MultiLabelMetrics:
         return multi_label_metrics(
             probabilities,
             y_true,
             self.labels,
             assigned=assigned,
-            thresholds=thresholds,
+            thresholds=folds[0][0].thresholds if len(folds) == 1 else (),
             with_none=self.none_label is not None,
             failures=failures,
         )

@@ -150,41 +150,27 @@ class SingleLabelTask(LabelTask):
         """Return 'unknown', if that is asked."""
         return ["unknown"] if unknown else []
 
-    def metrics(
-        self,
-        probabilities: NDArray[np.floating],
-        y_true: NDArray[Any],
-        *,
-        unknown: NDArray[np.floating] | None = None,
-        failures: FailureMetrics | None = None,
-    ) -> SingleLabelMetrics:
-        """Return metrics, with the effect of rejection if there is a threshold."""
-        metrics = single_label_metrics(probabilities, y_true, self.labels, failures=failures)
-        if self.unknown_below is None:
-            return metrics
-        rejection = measure_rejection(
-            probabilities,
-            y_true,
-            self.accepted(probabilities),
-            unknown_below=self.unknown_below,
-            unknown=unknown,
-        )
-        return replace(metrics, rejection=rejection)
-
     def pooled_metrics(
         self,
         probabilities: NDArray[np.floating],
         y_true: NDArray[Any],
         folds: Sequence[tuple[Self, NDArray[np.bool_]]],
         *,
+        unknown: NDArray[np.floating] | None = None,
         failures: FailureMetrics | None = None,
     ) -> SingleLabelMetrics:
-        """Return metrics over all folds, each rejecting by its own threshold."""
+        """Return metrics, with the effect of rejection if a fold has a threshold."""
         metrics = single_label_metrics(probabilities, y_true, self.labels, failures=failures)
         if all(task.unknown_below is None for task, _ in folds):
             return metrics
         accepted = np.ones(len(y_true), bool)
         for task, inside in folds:
             accepted[inside] = task.accepted(probabilities[inside])
-        rejection = measure_rejection(probabilities, y_true, accepted, unknown_below=None)
+        rejection = measure_rejection(
+            probabilities,
+            y_true,
+            accepted,
+            unknown_below=folds[0][0].unknown_below if len(folds) == 1 else None,
+            unknown=unknown,
+        )
         return replace(metrics, rejection=rejection)
