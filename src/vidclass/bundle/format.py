@@ -134,5 +134,5 @@ def _require_version(text: bytes, path: object) -> None:
     if isinstance(version, int) and version != SCHEMA_VERSION:
         raise BundleError(
             f"{path} is a bundle of another version of vidclass: schema_version={version}, this "
-            f"one reads {SCHEMA_VERSION}. Train the classifier again: vidclass train."
+            f"one reads {SCHEMA_VERSION}. Train the classifier again with `vidclass train`."
         )
