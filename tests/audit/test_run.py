@@ -50,7 +50,7 @@ def test_a_folder_with_issues(tmp_path: Path) -> None:
 
 
 def test_a_sound_folder(tmp_path: Path) -> None:
-    audit = check(read_for_check(write_set(tmp_path / "set")), store_folder=tmp_path / "store")
+    audit = check(write_set(tmp_path / "set"), store_folder=tmp_path / "store")
     assert (audit.issues, audit.failures, audit.duplicates) == ((), [], ())
 
 
