@@ -13,6 +13,8 @@ from vidclass.cli.main import app
 OPTIONS = "<!-- options of every command -->"
 # Notes in brackets at the end of an option's help: its default, its range, `required`.
 NOTES = re.compile(r"(.*?)((?: *\[[^\]]*\])*)")
+# A page that the help of an option names.
+PAGE = re.compile(r"\b(docs/((?:how-to|reference|explanation)/[\w-]+\.md))")
 # Files outside of docs/ are not part of the site: their names stay, without a link.
 OUTSIDE = re.compile(r"\[([^\]]+)\]\((?:\.\./)+(?!docs/)(?:README|benchmarks|examples)[^)]*\)")
 
@@ -41,8 +43,11 @@ def commands(command: Any, name: str) -> list[tuple[str, Any]]:
 def section(command: Any, name: str) -> str:
     """Return one command's heading, help and table of parameters."""
     context = click.Context(command, info_name=name)
-    usage = " ".join(command.collect_usage_pieces(context))
-    rows = [row(parameter, context) for parameter in command.get_params(context)]
+    usage = " ".join(command.collect_usage_pieces(context)).translate({ord("{"): "", ord("}"): ""})
+    arguments_first = sorted(
+        command.get_params(context), key=lambda each: each.param_type_name != "argument"
+    )
+    rows = [row(parameter, context) for parameter in arguments_first]
     head = f"### `{name}`\n\n{command.help or ''}\n\n```text\n{name} {usage}\n```"
     table = ["| parameter | meaning | default, range |", "| --- | --- | --- |", *rows]
     return "\n".join([head, "", *table])
@@ -54,11 +59,12 @@ def row(parameter: Any, context: click.Context) -> str:
     name, text = record or (parameter.make_metavar(context), getattr(parameter, "help", ""))
     meaning, extra = NOTES.fullmatch(" ".join(str(text or "").split())).groups()
     notes = "; ".join(re.findall(r"\[([^\]]*)\]", extra)).replace("default: ", "")
+    name = name.replace(" range>", ">").replace(" <bool>", "")
     return "| " + " | ".join(map(cell, (f"`{name}`", meaning, notes))) + " |"
 
 
 def cell(text: str) -> str:
-    """Escape what Markdown would read as a column, a link or emphasis; code stays as it is."""
+    """Escape what Markdown would read as a column, a link or emphasis; link names of pages."""
     pieces = re.split(r"(`[^`]*`)", text.replace("|", "\\|"))
     pieces[::2] = [re.sub(r"([\[\]*<>])", r"\\\1", piece) for piece in pieces[::2]]
-    return "".join(pieces)
+    return PAGE.sub(r"[\1](../\2)", "".join(pieces))

@@ -61,8 +61,10 @@ def test_duplicates_count_under_the_most_harmful_column() -> None:
     harmless = DuplicateSet((4, 5), 0.99, False, ())
     first, second, third = duplicate_issues([exact, near, harmless])
     assert (first.kind, first.severity, first.rows) == (
-        "exact_duplicates_across_labels", "error", (0, 1, 2)
-    )  # fmt: skip
+        "exact_duplicates_across_labels",
+        "error",
+        (0, 1, 2),
+    )
     assert first.title == "1 set of exact duplicates across labels: 3 clips"
     assert (second.kind, second.severity) == ("near_duplicates_across_groups", "warning")
     assert (third.kind, third.severity) == ("duplicates_inside_groups", "note")

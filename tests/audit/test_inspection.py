@@ -158,18 +158,29 @@ def detected(*levels: int, spot: tuple[int, int] = (0, 0)) -> BlackFreezeDetecto
 
 @pytest.mark.parametrize(
     ("levels", "spot", "black"),
-    [((0, 25), (0, 0), True), ((0, 26), (0, 0), False), ((0, 0), (20, 255), True),
-     ((0, 0), (21, 255), False), ((0,), (0, 0), True)],
-)  # fmt: skip
+    [
+        ((0, 25), (0, 0), True),
+        ((0, 26), (0, 0), False),
+        ((0, 0), (20, 255), True),
+        ((0, 0), (21, 255), False),
+        ((0,), (0, 0), True),
+    ],
+)
 def test_black(levels: tuple[int, ...], spot: tuple[int, int], black: bool) -> None:
     assert detected(*levels, spot=spot).black is black
 
 
 @pytest.mark.parametrize(
     ("levels", "spot", "frozen"),
-    [((90, 90), (0, 0), True), ((90, 90), (1, 4), True), ((90, 90), (1, 5), False),
-     ((90,), (0, 0), False), ((90, 93, 96), (0, 0), False), ((0, 255), (0, 0), False)],
-)  # fmt: skip
+    [
+        ((90, 90), (0, 0), True),
+        ((90, 90), (1, 4), True),
+        ((90, 90), (1, 5), False),
+        ((90,), (0, 0), False),
+        ((90, 93, 96), (0, 0), False),
+        ((0, 255), (0, 0), False),
+    ],
+)
 def test_frozen(levels: tuple[int, ...], spot: tuple[int, int], frozen: bool) -> None:
     assert detected(*levels, spot=spot).frozen is frozen
 

@@ -12,15 +12,24 @@ from vidclass.evaluation.label_issues import LabelIssue
 @pytest.mark.parametrize(
     ("columns", "kind", "words"),
     [
-        ({"label": ["a", "a"], "group": ["g", "g"], "split": ["train", "test"]}, "leak",
-         "A leak: the clips of group: g"),
+        (
+            {"label": ["a", "a"], "group": ["g", "g"], "split": ["train", "test"]},
+            "leak",
+            "A leak: the clips of group: g",
+        ),
         ({"label": ["a", "a"], "group": ["g", "g"], "fold": [0, 1]}, "leak", "of the given folds"),
-        ({"label": ["a", "b"], "video": ["/v/x", "/v/x"]}, "contradiction",
-         "The same clip with two labels: '/v/x' has 'a' and 'b'. Keep one, or pass"),
-        ({"label": ["a", "b"], "split": ["train", "test"]}, "unknown_label",
-         "Unknown labels in the test set: 'b'"),
+        (
+            {"label": ["a", "b"], "video": ["/v/x", "/v/x"]},
+            "contradiction",
+            "The same clip with two labels: '/v/x' has 'a' and 'b'. Keep one, or pass",
+        ),
+        (
+            {"label": ["a", "b"], "split": ["train", "test"]},
+            "unknown_label",
+            "Unknown labels in the test set: 'b'",
+        ),
     ],
-)  # fmt: skip
+)
 def test_issues_that_training_refuses(columns: dict[str, list[str]], kind: str, words: str) -> None:
     [issue] = find.table_issues(manifest_of(**columns))
     assert (issue.kind, issue.severity) == (kind, "error")
@@ -85,7 +94,9 @@ def test_durations() -> None:
 def test_wrong_labels() -> None:
     [issue] = find.wrong_label_issues([LabelIssue(3, "a", 0.1, "b", 0.8)], 0.75)
     assert (issue.title, issue.rows, issue.details) == (
-        "1 clip whose label may be wrong", (3,), ("a → b",)
-    )  # fmt: skip
+        "1 clip whose label may be wrong",
+        (3,),
+        ("a → b",),
+    )
     assert "agrees with 75% of all labels" in issue.advice
     assert not find.wrong_label_issues([], 1.0)

@@ -19,9 +19,14 @@ def test_tables_count_files_not_clips() -> None:
     assert tables["frames a second"][0].examples == ("/v/1.avi", "/v/2.avi")
     shown = {name: values[0].value for name, values in tables.items()}
     assert shown == {
-        "size": "320x240", "frames a second": "25", "rate": "constant", "codec": "h264",
-        "pixel format": "yuv420p", "rotation": "0 degrees", "audio": "no",
-    }  # fmt: skip
+        "size": "320x240",
+        "frames a second": "25",
+        "rate": "constant",
+        "codec": "h264",
+        "pixel format": "yuv420p",
+        "rotation": "0 degrees",
+        "audio": "no",
+    }
 
 
 def test_whole_rates_keep_their_zeros() -> None:

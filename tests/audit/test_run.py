@@ -50,7 +50,7 @@ def test_a_folder_with_issues(tmp_path: Path) -> None:
 
 
 def test_a_sound_folder(tmp_path: Path) -> None:
-    audit = check(read_for_check(write_set(tmp_path / "set")), store_folder=tmp_path / "store")
+    audit = check(write_set(tmp_path / "set"), store_folder=tmp_path / "store")
     assert (audit.issues, audit.failures, audit.duplicates) == ((), [], ())
 
 
@@ -127,10 +127,25 @@ def test_json(tmp_path: Path) -> None:
     audit = check(read_for_check(folder), store_folder=tmp_path / "store")
     record = json.loads(json.dumps(as_json(audit)))
     assert list(record) == [
-        "schema", "deep", "clips", "ok", "failed", "duration_s", "groups", "notes",
-        "skipped", "issues", "classes", "properties", "duplicates", "agreement",
-        "label_issues", "failures", "ledger", "videos",
-    ]  # fmt: skip
+        "schema",
+        "deep",
+        "clips",
+        "ok",
+        "failed",
+        "duration_s",
+        "groups",
+        "notes",
+        "skipped",
+        "issues",
+        "classes",
+        "properties",
+        "duplicates",
+        "agreement",
+        "label_issues",
+        "failures",
+        "ledger",
+        "videos",
+    ]
     assert (record["schema"], record["clips"], record["ok"], record["failed"]) == (1, 5, 4, 1)
     assert record["issues"][0]["videos"] == [str(folder / "dark" / "bad.avi")]
     assert record["properties"]["codec"][0]["files"] == 4

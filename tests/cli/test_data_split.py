@@ -157,8 +157,9 @@ def test_training_and_crossval_take_groups(tmp_path: Path) -> None:
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert config["split"]["groups"] == "auto"
     assert config["split"]["group_pattern"] == r"(v_\w+)_c"
-    done = run("crossval", clips, "--folds", 2, *options[:-2], "--groups", "near-duplicates",
-               exit_code=1)  # fmt: skip
+    done = run(
+        "crossval", clips, "--folds", 2, *options[:-2], "--groups", "near-duplicates", exit_code=1
+    )
     assert "too small for 2 folds" in done.stderr  # by a random network all clips are alike
 
 

@@ -20,9 +20,20 @@ from vidclass.cli.main import app
 SNAPSHOT = Path(__file__).with_name("help.txt")
 # Words that are no longer used for what they once named.
 RETIRED = (
-    "answer", "finding", "held out", "hopeless", "imagenet", "jpeg folder", "looked at", "maker",
-    "members", "picture", "recipe", "sampling head", "spare", "suspect", "truth",
-)  # fmt: skip
+    "answer",
+    "finding",
+    "held out",
+    "hopeless",
+    "imagenet",
+    "looked at",
+    "maker",
+    "members",
+    "picture",
+    "recipe",
+    "spare",
+    "suspect",
+    "truth",
+)
 
 
 def commands(command: Any, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -11,8 +11,16 @@ import pytest
 
 # Libraries of training, of the feature store, of tables and of figures.
 UNUSED = (
-    "h5py", "jax", "keras", "lance", "matplotlib", "polars", "pyarrow", "scipy.stats", "sklearn",
-)  # fmt: skip
+    "h5py",
+    "jax",
+    "keras",
+    "lance",
+    "matplotlib",
+    "polars",
+    "pyarrow",
+    "scipy.stats",
+    "sklearn",
+)
 SCRIPT = """
 import json, sys
 from vidclass.cli.main import app

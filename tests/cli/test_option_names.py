@@ -98,7 +98,9 @@ def test_what_is_quoted_is_unchanged(text: str, mark: str) -> None:
 def test_the_table_of_a_command_comes_from_its_options() -> None:
     group = get_command(app)
     train = group.commands["train"]  # type: ignore[attr-defined]
-    names = OptionNames.of_command(train.params, {"path": "a=b", "out": Path("c=d"), "head": "e=f"})
+    names = OptionNames.from_parameters(
+        train.params, {"path": "a=b", "out": Path("c=d"), "head": "e=f"}
+    )
     assert set(names.literals) == {"a=b", "c=d"}
     assert names.rewrite("`store_folder`, retry_failed=True, size=8, ema=0.9, `path`") == (
         "--store, --retry-failed, --size 8, --set ema=0.9, `path`"
@@ -134,7 +136,7 @@ def test_every_parameter_of_every_command_has_a_long_option() -> None:
     def check(command: typer.core.TyperGroup | typer.core.TyperCommand) -> None:
         for each in getattr(command, "commands", {}).values():
             check(each)
-        table = OptionNames.of_command(command.params, {})
+        table = OptionNames.from_parameters(command.params, {})
         assert all(option.long.startswith("--") for option in table.options.values())
 
     check(get_command(app))

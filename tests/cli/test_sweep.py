@@ -59,10 +59,26 @@ def sweep(*arguments: object, exit_code: int = 0) -> Result:
 def test_a_whole_sweep(tiny_set: Path, tmp_path: Path) -> None:
     out, store = tmp_path / "my sweep", tmp_path / "store"
     options = [
-        tiny_set, "--out", out, "--store", store, "--weights", "random", "--size", "32",
-        "--frames", "5", "--backbones", "efficientnet_lite0,InceptionV3", "--heads", "mean",
-        "--folds", 2, "--epochs", 2,
-    ]  # fmt: skip
+        tiny_set,
+        "--out",
+        out,
+        "--store",
+        store,
+        "--weights",
+        "random",
+        "--size",
+        "32",
+        "--frames",
+        "5",
+        "--backbones",
+        "efficientnet_lite0,InceptionV3",
+        "--heads",
+        "mean",
+        "--folds",
+        2,
+        "--epochs",
+        2,
+    ]
     done = sweep(*options)
     lines = done.stdout.splitlines()
     assert lines[0].startswith("mean accuracy, ± over folds, 95 % interval over clips")
@@ -81,8 +97,9 @@ def test_a_whole_sweep(tiny_set: Path, tmp_path: Path) -> None:
     assert words[:6] == ["0:", "vidclass", "train", str(tiny_set), "--store", str(store)]
     assert words[words.index("--out") + 1] == str(out / "run-0")
     assert lines[9:] == [
-        f"table:  {out / 'sweep.csv'}", f"figure: {out / 'accuracy_against_cost.png'}",
-    ]  # fmt: skip
+        f"table:  {out / 'sweep.csv'}",
+        f"figure: {out / 'accuracy_against_cost.png'}",
+    ]
     assert done.stderr.splitlines()[-1] == "10 ok, 0 failed"
     (row, failed) = json.loads((out / "sweep.json").read_text(encoding="utf-8"))["rows"]
     assert (row["videos"], row["failed"], row["route"]) == (10, 0, "openvino")
@@ -155,5 +172,8 @@ def test_what_is_cut_short_goes_on(sent: signal.Signals, tiny_set: Path, tmp_pat
     rows = json.loads(again.stdout)["rows"]
     # The third trial was never done; what was done by the first process is its own.
     assert [(row["number"], row["frames"], row["route"]) for row in rows] == [
-        (4, 8, "process 2"), (3, 6, "process 2"), (1, 4, "process 1"), (0, 2, "process 1"),
-    ]  # fmt: skip
+        (4, 8, "process 2"),
+        (3, 6, "process 2"),
+        (1, 4, "process 1"),
+        (0, 2, "process 1"),
+    ]

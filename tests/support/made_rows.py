@@ -11,9 +11,14 @@ from vidclass.training.out_of_fold import FoldScore
 
 def point(**changes: Any) -> Point:
     values = {
-        "backbone": "efficientnet_lite0", "frames": 8, "size": "own", "head": "mean",
-        "sampling": "uniform", "crop": "centre", "precision": "auto",
-    }  # fmt: skip
+        "backbone": "efficientnet_lite0",
+        "frames": 8,
+        "size": "own",
+        "head": "mean",
+        "sampling": "uniform",
+        "crop": "centre",
+        "precision": "auto",
+    }
     return Point.from_values(values | changes)
 
 
@@ -29,11 +34,31 @@ def row(
         return Row(number, state, point(**changes).resolved(), reason="ConfigError: no")
     if state == "pruned":
         return Row(
-            number, state, point(**changes).resolved(), folds(accuracy), ms_per_clip=ms,
+            number,
+            state,
+            point(**changes).resolved(),
+            folds(accuracy),
+            ms_per_clip=ms,
             reason="clearly worse",
-        )  # fmt: skip
+        )
     return Row(
-        number, state, point(**changes).resolved(), folds(accuracy - 0.02, accuracy + 0.02),
-        accuracy, 0.02, accuracy, (accuracy - 0.1, accuracy + 0.08), 100, 0, ms, ms - 0.5, 0.5,
-        100, 1000, 3.0, "bf16", "openvino", "a processor",
-    )  # fmt: skip
+        number,
+        state,
+        point(**changes).resolved(),
+        folds(accuracy - 0.02, accuracy + 0.02),
+        accuracy,
+        0.02,
+        accuracy,
+        (accuracy - 0.1, accuracy + 0.08),
+        100,
+        0,
+        ms,
+        ms - 0.5,
+        0.5,
+        100,
+        1000,
+        3.0,
+        "bf16",
+        "openvino",
+        "a processor",
+    )

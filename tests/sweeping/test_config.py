@@ -26,8 +26,11 @@ def test_default_backbones_are_those_with_weights_on_this_machine(
 def test_points_are_every_combination_with_heads_varying_fastest() -> None:
     space = SweepSpace(backbone=("efficientnet_lite0",), frames=(4, 8), head=("mean", "gru"))
     assert [(p.frames, p.head) for p in space.points()] == [
-        (4, "mean"), (4, "gru"), (8, "mean"), (8, "gru"),
-    ]  # fmt: skip
+        (4, "mean"),
+        (4, "gru"),
+        (8, "mean"),
+        (8, "gru"),
+    ]
     assert str(space.points()[0]) == (
         "efficientnet_lite0 at 224 pixels, 4 frames, uniform, centre, auto, mean"
     )
@@ -35,13 +38,17 @@ def test_points_are_every_combination_with_heads_varying_fastest() -> None:
 
 def test_equal_combinations_are_one_point() -> None:
     space = SweepSpace(
-        backbone=("efficientnet_lite0", "efficientnet_lite1"), frames=(8, 8), head=("mean",),
+        backbone=("efficientnet_lite0", "efficientnet_lite1"),
+        frames=(8, 8),
+        head=("mean",),
         size=("own", 224),
-    )  # fmt: skip
+    )
     assert space.frames == (8,)
     assert [(p.backbone, p.side) for p in space.points()] == [
-        ("efficientnet_lite0", 224), ("efficientnet_lite1", 240), ("efficientnet_lite1", 224),
-    ]  # fmt: skip
+        ("efficientnet_lite0", 224),
+        ("efficientnet_lite1", 240),
+        ("efficientnet_lite1", 224),
+    ]
     assert untried(space.points(), [point(size=224)]) == space.points()[1:]
     assert untried(space.points(), space.points()) == []
 

@@ -35,8 +35,8 @@ def test_complete_rows_are_drawn_with_intervals_and_a_joined_front(tmp_path: Pat
     names = [text.get_text() for text in axes.texts]
     assert [name.split(":")[0] for name in names] == ["#0", "#1", "#2"]
     save_figure(figure, tmp_path / "figure.png")
-    with Image.open(tmp_path / "figure.png") as picture:
-        assert picture.size == (1020, 624)
+    with Image.open(tmp_path / "figure.png") as image:
+        assert image.size == (1020, 624)
 
 
 def test_one_row_alone_can_be_drawn(tmp_path: Path) -> None:

@@ -29,9 +29,16 @@ from vidclass.sweeping.record import (
 from vidclass.training import run as training
 
 ROW = row(
-    3, 0.5, 9.0, frames=6, size=160, head="gru(units=32, dropout=0.2)", sampling="first",
-    crop="whole", precision="auto",
-)  # fmt: skip
+    3,
+    0.5,
+    9.0,
+    frames=6,
+    size=160,
+    head="gru(units=32, dropout=0.2)",
+    sampling="first",
+    crop="whole",
+    precision="auto",
+)
 
 
 @pytest.mark.parametrize(

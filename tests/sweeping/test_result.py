@@ -17,11 +17,9 @@ from vidclass.sweeping.result import (
 )
 
 PAIRS = st.lists(
-    st.tuples(
-        st.integers(1, 6).map(float), st.integers(0, 6).map(lambda n: n / 6)
-    ),
+    st.tuples(st.integers(1, 6).map(float), st.integers(0, 6).map(lambda n: n / 6)),
     max_size=12,
-)  # fmt: skip
+)
 
 
 def dominates(one: tuple[float, float], other: tuple[float, float]) -> bool:
@@ -54,8 +52,14 @@ def test_the_front_rises_with_the_cost() -> None:
     rows = [row(0, 0.8, 30), row(1, 0.7, 10), row(2, 0.75, 40), row(3, 0.6, 10), row(4, 0.8, 31)]
     marked = ranked([*rows, row(5, 0.1, 9, state="pruned"), row(6, 0, 0, state="failed")])
     assert [(row.number, row.pareto) for row in marked] == [
-        (0, True), (4, False), (2, False), (1, True), (3, False), (5, False), (6, False),
-    ]  # fmt: skip
+        (0, True),
+        (4, False),
+        (2, False),
+        (1, True),
+        (3, False),
+        (5, False),
+        (6, False),
+    ]
 
 
 def test_the_choice_on_other_folds_is_scored_on_the_fold_left_out() -> None:

@@ -61,12 +61,23 @@ class FakeTrials:
         accuracy, ms = ACCURACY[point.head] + point.frames / 100, 1.5 * point.frames
         save(folds=[{"fold": k, "accuracy": accuracy, "videos": 6} for k in range(2)])
         save(
-            precision="f32", setting=f"{point.frames} frames", machine="a busy processor",
-            ms_per_clip=ms, ms_features=ms - 0.5, ms_head=0.5, accuracy_mean=accuracy,
-            accuracy_std=0.0, accuracy=accuracy, videos=12, failed=0, training_s=2.0,
-            accuracy_interval=[accuracy - 0.1, accuracy + 0.1], route="openvino",
-            head_parameters=10, head_multiplications=100,
-        )  # fmt: skip
+            precision="f32",
+            setting=f"{point.frames} frames",
+            machine="a busy processor",
+            ms_per_clip=ms,
+            ms_features=ms - 0.5,
+            ms_head=0.5,
+            accuracy_mean=accuracy,
+            accuracy_std=0.0,
+            accuracy=accuracy,
+            videos=12,
+            failed=0,
+            training_s=2.0,
+            accuracy_interval=[accuracy - 0.1, accuracy + 0.1],
+            route="openvino",
+            head_parameters=10,
+            head_multiplications=100,
+        )
         return accuracy, ms
 
     def measure_together(self, points: Sequence[Point]) -> dict[str, float]:
@@ -102,9 +113,13 @@ def test_rows_files_and_notes(trials: FakeTrials, tmp_path: Path) -> None:
     assert trials.tried == [(f, h) for f in (4, 8) for h in ("mean", "temporal", "gru")]
     assert trials.others == [[], [0], [0, 1], [0, 1], [0, 1, 3], [0, 1, 3, 4]]
     assert [(row.number, row.state, row.pareto) for row in result.rows] == [
-        (4, "complete", True), (1, "complete", True), (3, "complete", False),
-        (0, "complete", False), (2, "failed", False), (5, "failed", False),
-    ]  # fmt: skip
+        (4, "complete", True),
+        (1, "complete", True),
+        (3, "complete", False),
+        (0, "complete", False),
+        (2, "failed", False),
+        (5, "failed", False),
+    ]
     assert result.best is result.rows[0]
     assert result.accuracy_of_choosing == pytest.approx(0.83)
     assert result.notes[0] == "a note"
@@ -114,16 +129,27 @@ def test_rows_files_and_notes(trials: FakeTrials, tmp_path: Path) -> None:
         "optimistic; by nested cross-validation it is 83.0 %"
     )
     assert sorted(path.name for path in result.folder.iterdir()) == [
-        ".sweep.lock", "accuracy_against_cost.png", "sweep.csv", "sweep.db", "sweep.json",
-    ]  # fmt: skip
+        ".sweep.lock",
+        "accuracy_against_cost.png",
+        "sweep.csv",
+        "sweep.db",
+        "sweep.json",
+    ]
 
 
 def test_json_and_table_agree(trials: FakeTrials, tmp_path: Path) -> None:
     result = run(tmp_path / "sweep", trials=3, sampler="grid", weights="random")
     value = json.loads((tmp_path / "sweep" / "sweep.json").read_text(encoding="utf-8"))
     assert list(value) == [
-        "schema", "best", "accuracy_of_choosing", "trials", "rows", "space", "config", "notes",
-    ]  # fmt: skip
+        "schema",
+        "best",
+        "accuracy_of_choosing",
+        "trials",
+        "rows",
+        "space",
+        "config",
+        "notes",
+    ]
     assert (value["schema"], value["best"]) == (1, 1)
     assert value["trials"] == {"complete": 2, "pruned": 0, "failed": 1}
     assert value["space"]["frames"] == [4, 8]
@@ -133,15 +159,34 @@ def test_json_and_table_agree(trials: FakeTrials, tmp_path: Path) -> None:
         f"{shlex.quote(str(tmp_path / 'sweep' / 'run-1'))} --weights random"
     )
     assert value["rows"][0] == {
-        "number": 1, "state": "complete", "pareto": True, "backbone": "efficientnet_lite0",
-        "frames": 4, "size": 224, "head": "temporal", "sampling": "uniform", "crop": "centre",
-        "precision": "f32", "folds": [{"fold": k, "accuracy": 0.79, "videos": 6} for k in (0, 1)],
-        "accuracy_mean": 0.79, "accuracy_std": 0.0, "accuracy": 0.79,
-        "accuracy_interval": [0.79 - 0.1, 0.79 + 0.1], "videos": 12, "failed": 0,
-        "ms_per_clip": 4.5, "ms_features": 4.0, "ms_head": 0.5, "head_parameters": 10,
-        "head_multiplications": 100, "training_s": 2.0, "route": "openvino",
-        "machine": "a processor", "reason": "", "command": command,
-    }  # fmt: skip
+        "number": 1,
+        "state": "complete",
+        "pareto": True,
+        "backbone": "efficientnet_lite0",
+        "frames": 4,
+        "size": 224,
+        "head": "temporal",
+        "sampling": "uniform",
+        "crop": "centre",
+        "precision": "f32",
+        "folds": [{"fold": k, "accuracy": 0.79, "videos": 6} for k in (0, 1)],
+        "accuracy_mean": 0.79,
+        "accuracy_std": 0.0,
+        "accuracy": 0.79,
+        "accuracy_interval": [0.79 - 0.1, 0.79 + 0.1],
+        "videos": 12,
+        "failed": 0,
+        "ms_per_clip": 4.5,
+        "ms_features": 4.0,
+        "ms_head": 0.5,
+        "head_parameters": 10,
+        "head_multiplications": 100,
+        "training_s": 2.0,
+        "route": "openvino",
+        "machine": "a processor",
+        "reason": "",
+        "command": command,
+    }
     failed = value["rows"][-1]
     assert failed["reason"] == "ConfigError: head='gru' is out of stock."
     assert (failed["accuracy_mean"], failed["accuracy_interval"]) == (None, None)
@@ -200,8 +245,10 @@ def test_a_pruned_trial_says_why(trials: FakeTrials, tmp_path: Path) -> None:
     trials.raises = {1: Pruned("clearly worse after 1 of 2 folds than trial 0")}
     rows = run(tmp_path / "sweep").rows
     assert [(row.number, row.state) for row in rows[-3:]] == [
-        (1, "pruned"), (2, "failed"), (5, "failed"),
-    ]  # fmt: skip
+        (1, "pruned"),
+        (2, "failed"),
+        (5, "failed"),
+    ]
     assert rows[-3].reason == "clearly worse after 1 of 2 folds than trial 0"
 
 
@@ -285,14 +332,19 @@ def test_costs_are_measured_side_by_side_once_something_is_new(
         run(tmp_path / "sweep", sampler="grid")
     left = json.loads((tmp_path / "sweep" / "sweep.json").read_text(encoding="utf-8"))["rows"]
     assert [(row["ms_per_clip"], row["machine"]) for row in left] == [
-        (6.0, "a busy processor"), (6.0, "a busy processor"), (None, ""),
-    ]  # fmt: skip
+        (6.0, "a busy processor"),
+        (6.0, "a busy processor"),
+        (None, ""),
+    ]
     assert trials.compared == []
     rows = run(tmp_path / "sweep", sampler="grid").rows
     assert trials.compared == [[4, 4, 8, 8]]
     assert [(row.ms_per_clip, row.machine) for row in rows[:4]] == [
-        (8.5, "a processor"), (4.5, "a processor"), (8.5, "a processor"), (4.5, "a processor"),
-    ]  # fmt: skip
+        (8.5, "a processor"),
+        (4.5, "a processor"),
+        (8.5, "a processor"),
+        (4.5, "a processor"),
+    ]
     run(tmp_path / "sweep", sampler="grid")
     assert len(trials.compared) == 1
     run(tmp_path / "sweep", sampler="grid", remeasure=True)

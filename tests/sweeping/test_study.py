@@ -55,8 +55,9 @@ def test_finished_trials_are_loaded_again(tmp_path: Path, name: str) -> None:
     with quiet_optuna(), open_study(folder, IDENTITY) as study:
         rows = load_rows(study)
     assert [(row.number, row.state, row.point.frames) for row in rows] == [
-        (0, "complete", 8), (1, "failed", 16),
-    ]  # fmt: skip
+        (0, "complete", 8),
+        (1, "failed", 16),
+    ]
     assert (rows[0].folds[0].accuracy, rows[0].accuracy_interval) == (0.5, (0.3, 0.7))
     assert rows[0].point.size == 224
     assert rows[1].reason == "ConfigError: too small"

@@ -101,7 +101,7 @@ def read_for_check(source: str | Path, **options: Any) -> Manifest:
 
 
 def check(
-    manifest: Manifest,
+    source: Manifest | str | Path,
     *,
     deep: bool = False,
     features: bool = False,
@@ -113,7 +113,8 @@ def check(
     """Inspect every clip and report everything wrong or unusual.
 
     Args:
-        manifest: The clips; `read_for_check` gives one that may have leaks.
+        source: The clips, or a folder or file to read them from.  A source that is read here may
+            have leaks and contradictory labels: they become issues.
         deep: Decode every frame, to find damage inside files; implies `features`.
         features: Extract features that are not stored, to find near duplicates and wrong labels.
             Without it they are used if those of all readable clips are stored.
@@ -124,10 +125,12 @@ def check(
             and `ledger`.
 
     Raises:
+        ManifestError: The source cannot be read as a list of clips at all.
         ConfigError: The ledger cannot be read.
         StoreError: `features` is set and the store cannot be read or written.
         WeightsError: `features` is set and the backbone's weights are missing.
     """
+    manifest = source if isinstance(source, Manifest) else read_for_check(source)
     past = read_ledger(ledger) if ledger is not None else []  # refuse before the work
     thumbnail_rows = {row for rows in contact_sheet_rows(manifest).values() for row in rows}
     inspections = inspect_clips(

@@ -38,7 +38,7 @@ class Command(TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; messages name its options in place of Python's parameters."""
-        table = running.set(OptionNames.of_command(self.params, ctx.params))
+        table = running.set(OptionNames.from_parameters(self.params, ctx.params))
         try:
             return super().invoke(ctx)
         except VidclassError as error:

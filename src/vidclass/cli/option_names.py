@@ -69,12 +69,12 @@ class OptionNames:
     literals: tuple[str, ...] = ()
 
     @classmethod
-    def of_command(cls, parameters: Iterable[Any], values: Mapping[str, Any]) -> OptionNames:
-        """Return the table of a command of click.
+    def from_parameters(cls, parameters: Iterable[Any], values: Mapping[str, Any]) -> OptionNames:
+        """Return the table of a command.
 
         Args:
-            parameters: Its parameters.
-            values: What was given for them, by name.
+            parameters: Parameters of the click command.
+            values: Their values on the command line, by name.
         """
         options, literals = {}, []
         for each in parameters:
@@ -87,12 +87,12 @@ class OptionNames:
                 negative = each.secondary_opts[0] if each.secondary_opts else ""
                 long = max(each.opts, key=len)
                 options[each.name] = OptionName(long, negative, bool(each.is_flag))
-        settings: frozenset[str] = frozenset()
-        if "settings" in options:
+        settings: list[str] = []
+        if any(option.long == "--set" for option in options.values()):
             from vidclass.config import training_setting_names
 
-            settings = frozenset(training_setting_names())
-        return cls(options, settings, tuple(literals))
+            settings = training_setting_names()
+        return cls(options, frozenset(settings), tuple(literals))
 
     def rewrite(self, text: str, *, literals: Iterable[str] = ()) -> str:
         """Return `text` with parameter names as options.
