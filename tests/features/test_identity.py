@@ -172,7 +172,7 @@ def test_a_file_written_just_before_it_is_read_is_not_remembered(
     database.close()
 
 
-def test_what_cannot_be_read_is_a_value(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_a_value(tmp_path: Path) -> None:
     good = write(tmp_path / "good.avi")
     (tmp_path / "folder.avi").mkdir()
     done = list(identify([tmp_path / "none.avi", good, tmp_path / "folder.avi"]))
@@ -188,7 +188,7 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     assert "is a pipe, a socket or a device, not a file" in str(done.error)
 
 
-def test_a_wrong_limit_is_told_before_any_work(
+def test_a_wrong_limit_is_an_error_before_any_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VIDCLASS_MAX_PIXELS", "lots")
