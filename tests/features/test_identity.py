@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fake_network import FakeExtractor
+from vidclass._core import sqlite_cache
 from vidclass._core.files import sha256_of
 from vidclass.errors import ConfigError, VideoError
 from vidclass.features import identity as identity_module
@@ -296,7 +297,7 @@ def test_a_database_that_stays_locked(
 ) -> None:
     path = write(tmp_path / "a.avi")
     hashes_of(path)
-    monkeypatch.setattr(identity_module, "BUSY_S", 0.01)
+    monkeypatch.setattr(sqlite_cache, "BUSY_S", 0.01)
     connection = sqlite3.connect(cache / DATABASE)
     connection.execute("BEGIN EXCLUSIVE")
     new = write(tmp_path / "b.avi", b"b")
