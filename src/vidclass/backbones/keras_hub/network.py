@@ -17,7 +17,7 @@ from vidclass.backbones.hub_files import CONFIG
 from vidclass.backbones.keras_hub.presets import (
     ARCHITECTURES,
     IMAGE_CONVERTER,
-    keras_hub_for,
+    require_keras_hub,
     preset_file,
     read_settings,
 )
@@ -199,7 +199,7 @@ def _network(name: str, size: int) -> tuple[keras.Model, bool]:
 
     It is built in Keras's current image data format.
     """
-    hub = keras_hub_for(name)
+    hub = require_keras_hub(name)
     import keras
 
     kind, arguments = _network_settings(name)
