@@ -16,10 +16,10 @@ from vidclass.backbones.keras_hub.network import (
     untrained_model,
 )
 from vidclass.backbones.keras_hub.presets import (
-    require_keras_hub,
     location_of,
     preset_file,
     preset_id,
+    require_keras_hub,
     weight_files,
     weights_at_hand,
 )

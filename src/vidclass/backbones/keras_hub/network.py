@@ -17,9 +17,9 @@ from vidclass.backbones.hub_files import CONFIG
 from vidclass.backbones.keras_hub.presets import (
     ARCHITECTURES,
     IMAGE_CONVERTER,
-    require_keras_hub,
     preset_file,
     read_settings,
+    require_keras_hub,
 )
 from vidclass.backbones.keras_weights import zero_initialisers
 from vidclass.errors import ConfigError, WeightsError
