@@ -24,8 +24,8 @@ from vidclass.features.extractor import backbone_spec
 from vidclass.runtime.hardware import resolve_precision
 from vidclass.runtime.ir import ensure_ir
 from vidclass.runtime.openvino_network import core, ov
-from vidclass.training.data import Examples
-from vidclass.training.logistic import ExactHead
+from vidclass.training.examples import Examples
+from vidclass.training.logistic import LogisticHead
 
 BATCH = 16
 POOLINGS = ("mean", "mean and quarters", "mean and maximum", "mirror images averaged")
@@ -120,7 +120,7 @@ def select_pooling(pooling: str, pooled: NDArray[np.float16]) -> NDArray[np.floa
 def fold_accuracies(examples: Examples, folds: NDArray[np.int64]) -> list[float]:
     """Return the accuracy on each fold of a head fitted to the others."""
     classes = int(examples.targets.max()) + 1
-    head = ExactHead.of("temporal", examples, classes=classes)
+    head = LogisticHead.from_examples("temporal", examples, classes=classes)
     accuracies = []
     for fold in np.unique(folds):
         inside = np.flatnonzero(folds == fold)

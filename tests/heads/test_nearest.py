@@ -8,7 +8,8 @@ from vidclass.heads.cost import multiplications, parameters
 from vidclass.heads.nearest import NearestClips, representatives
 from vidclass.heads.registry import build_head
 from vidclass.tasks.single_label import SingleLabelTask
-from vidclass.training.fit import Examples, fit_head
+from vidclass.training.examples import Examples
+from vidclass.training.fit import fit_head
 
 EAST, NORTH, WEST = [1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]
 

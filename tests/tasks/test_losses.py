@@ -22,7 +22,8 @@ from vidclass.tasks.losses import (
 )
 from vidclass.tasks.multi_label import MultiLabelTask
 from vidclass.tasks.single_label import SingleLabelTask
-from vidclass.training.fit import Examples, fit_head
+from vidclass.training.examples import Examples
+from vidclass.training.fit import fit_head
 
 LOGITS = np.array([[2.0, 0.0, -1.0], [0.0, 0.0, 0.0], [-30.0, 30.0, 0.0]], np.float32)
 TARGETS = np.array([0, 1, 0])

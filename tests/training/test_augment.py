@@ -21,7 +21,8 @@ from vidclass.training.augment import (
     reverse,
     reversed_classes,
 )
-from vidclass.training.fit import Examples, fit_head
+from vidclass.training.examples import Examples
+from vidclass.training.fit import fit_head
 
 K = 3
 TASK = SingleLabelTask(("early", "late"))
@@ -54,7 +55,7 @@ def all_of_them(name: str, share: float, features: Any, mask: Any, truth: Any, s
     if name == "drop":
         return frame_drop(features, mask, rng, share=share)
     if name == "jitter":
-        return jitter(features, mask, rng, most=share)
+        return jitter(features, mask, rng, share=share)
     if name == "reverse":
         return reverse(features, mask, truth, rng, probability=share, becomes=becomes)
     targets = np.eye(K, dtype=np.float32)[truth]
@@ -107,11 +108,11 @@ def test_dropped_frames_are_so_many_and_the_others_keep_their_order() -> None:
 
 def test_a_part_is_stretched_to_the_length_of_the_whole() -> None:
     features, mask, _ = batch(prefix(8, 8, 4))
-    none, _ = jitter(features, mask, np.random.default_rng(0), most=0.0)
+    none, _ = jitter(features, mask, np.random.default_rng(0), share=0.0)
     np.testing.assert_array_equal(none, features)
     starts, lengths = set(), set()
     for seed in range(50):
-        changed, real = jitter(features, mask, np.random.default_rng(seed), most=0.5)
+        changed, real = jitter(features, mask, np.random.default_rng(seed), share=0.5)
         steps = changed[0, :, 1]
         assert real.sum(1).tolist() == [8, 8, 4]
         assert (np.diff(steps) >= 0).all() and (np.diff(steps) <= 1).all()  # contiguous, in order

@@ -14,7 +14,8 @@ from vidclass.tasks.activations import softmax
 from vidclass.tasks.metrics import single_label_metrics
 from vidclass.tasks.single_label import SingleLabelTask
 from vidclass.training.callbacks import BestEpoch, macro_f1
-from vidclass.training.fit import Examples, FittedHead, fit_head
+from vidclass.training.examples import Examples
+from vidclass.training.fit import FittedHead, fit_head
 
 K = 3
 TASK = SingleLabelTask(("a", "b", "c"))

@@ -11,7 +11,8 @@ from vidclass.errors import ConfigError, ShapeError
 from vidclass.tasks.losses import class_weights
 from vidclass.tasks.single_label import SingleLabelTask
 from vidclass.training import fit as module
-from vidclass.training.fit import Examples, fit_head
+from vidclass.training.examples import Examples
+from vidclass.training.fit import fit_head
 
 TASK = SingleLabelTask(("a", "b", "c"))
 

@@ -13,7 +13,8 @@ from vidclass.tasks.activations import sigmoid
 from vidclass.tasks.base import LabelTask
 from vidclass.tasks.hierarchy import HierarchyTask
 from vidclass.tasks.multi_label import MultiLabelTask
-from vidclass.training.fit import Examples, FittedHead, fit_head
+from vidclass.training.examples import Examples
+from vidclass.training.fit import FittedHead, fit_head
 
 SEVERAL = MultiLabelTask(("a", "b", "c"), "bg")
 LEVELS = HierarchyTask(("s/x", "s/y", "t"))

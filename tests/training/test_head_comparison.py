@@ -1,13 +1,18 @@
-"""Differences between two classifiers, and their standard errors."""
+"""Differences between classifiers, their standard errors, and heads that are dropped early."""
 
 from __future__ import annotations
+
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vidclass.training.head_comparison import difference
+from ordered_clips import TASK, grouped, ordered
+from vidclass.training import head_comparison
+from vidclass.training.head_comparison import compare_heads, difference
+from vidclass.training.presets import run_config
 
 
 def test_a_constant_difference_is_certain() -> None:
@@ -44,3 +49,29 @@ def test_exchanging_the_two_changes_the_sign_alone(rows: list[tuple[float, float
     forth, back = difference(one, other, groups), difference(other, one, groups)
     assert forth.mean == pytest.approx(-back.mean, abs=1e-12)
     assert forth.error == pytest.approx(back.error, abs=1e-12)
+
+
+def test_a_head_that_is_clearly_worse_is_dropped_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    trained: list[str] = []
+
+    def train_poorly(name: str, *_: object, **__: object) -> SimpleNamespace:
+        trained.append(name)
+        return SimpleNamespace(probabilities=lambda data: np.full((len(data), 2), 0.5))
+
+    monkeypatch.setattr(head_comparison, "fit_head", train_poorly)
+    steps: list[tuple[str, int, int]] = []
+    predictions = compare_heads(
+        ["bigru", "temporal"],
+        grouped(48),
+        ordered(48),
+        run_config(),
+        task=TASK,
+        folds=np.arange(48) // 12,
+        progress=lambda *step: steps.append(step),
+    )
+    assert trained == ["bigru"]
+    assert (predictions["bigru"].folds, predictions["temporal"].folds) == (1, 4)
+    assert predictions["bigru"].evaluated.sum() == 12
+    assert predictions["bigru"].accuracy == pytest.approx(0.5)
+    assert steps[-1] == ("compare", 8, 8)
+    assert [step[1] for step in steps] == sorted(step[1] for step in steps)

@@ -11,9 +11,9 @@ import pytest
 
 from tiny_set import LABELS, QUICK, write_clip, write_set
 from vidclass.bundle.read import Bundle
-from vidclass.config import RunConfig, SplitConfig
+from vidclass.config import FeatureConfig, RunConfig, SplitConfig
 from vidclass.data.manifest import Manifest
-from vidclass.errors import JobFailedError, RunError, SplitError
+from vidclass.errors import ConfigError, JobFailedError, RunError, SplitError, WeightsError
 from vidclass.features import extract as extract_module
 from vidclass.features.decoding import pad_clips
 from vidclass.features.extract import extract
@@ -151,7 +151,35 @@ def test_given_splits_are_kept_and_no_test_clips_means_no_test_metrics(
     assert bundles[0]["trained_on"] == 8
 
 
-def test_a_hopeless_split_is_refused_before_the_work(
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (run_config(features=QUICK, flip=True, swap_labels={"dark": "grey"}), "='grey' is not one"),
+        (RunConfig(head="gruu"), "head='gruu' is not one of"),
+        (
+            run_config(
+                features=QUICK,
+                head="mean",
+                training={"augment": {"reverse": 0.5, "reverse_labels": "all"}},
+            ),
+            "the head 'mean' does not see the order",
+        ),
+        (RunConfig(features=FeatureConfig(backbone="lite")), "backbone='lite' is not one of"),
+        (
+            run_config(features={"weights": "nowhere.weights.h5"}, head="mean"),
+            "nowhere.weights.h5",
+        ),
+    ],
+)
+def test_settings_are_validated_before_the_folder_is_made(
+    config: RunConfig, message: str, tiny_set: Path, tmp_path: Path
+) -> None:
+    with pytest.raises((ConfigError, WeightsError), match=message):
+        train(Manifest.from_source(tiny_set), tmp_path / "run", config)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_impossible_split_is_refused_before_the_work(
     tiny_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(

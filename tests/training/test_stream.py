@@ -20,9 +20,16 @@ from vidclass.tasks.single_label import SingleLabelTask
 from vidclass.training import batches as module
 from vidclass.training import fit as fit_module
 from vidclass.training.batches import Batches
-from vidclass.training.data import AnyExamples, StoredExamples, in_memory, joined, sample
-from vidclass.training.examples import examples
-from vidclass.training.fit import Examples, FittedHead, fit_head
+from vidclass.training.examples import (
+    AnyExamples,
+    Examples,
+    StoredExamples,
+    in_memory,
+    joined,
+    load_examples,
+    sample,
+)
+from vidclass.training.fit import FittedHead, fit_head
 from vidclass.types import ClipFeatures
 
 T, D, K = 5, 8, 3
@@ -32,28 +39,30 @@ TASK = SingleLabelTask(("a", "b", "c"))
 def clips(count: int, seed: int = 0) -> tuple[dict[str, ClipFeatures], np.ndarray[Any, Any]]:
     """Clips of one to T frames that point to their class."""
     rng = np.random.default_rng(seed)
-    truth = rng.integers(0, K, count)
-    made = {}
-    for row, klass in enumerate(truth):
+    targets = rng.integers(0, K, count)
+    features = {}
+    for row, klass in enumerate(targets):
         values = rng.normal(0, 0.4, (1 + row % T, D))
         values[:, klass] += 1
-        made[f"{seed}-{row}"] = ClipFeatures(values.astype(np.float16), np.arange(len(values)) / 9)
-    return made, truth
+        features[f"{seed}-{row}"] = ClipFeatures(
+            values.astype(np.float16), np.arange(len(values)) / 9
+        )
+    return features, targets
 
 
 class Kept:
     """A store in memory."""
 
-    def __init__(self, made: dict[str, ClipFeatures]) -> None:
-        self.made = made
+    def __init__(self, features: dict[str, ClipFeatures]) -> None:
+        self.features = features
 
     def read(self, keys: Sequence[str]) -> dict[str, ClipFeatures]:
-        return {key: self.made[key] for key in keys}
+        return {key: self.features[key] for key in keys}
 
 
 def stored(count: int, seed: int = 0) -> StoredExamples:
-    made, truth = clips(count, seed)
-    return StoredExamples(StoredClips(Kept(made), list(made)), T, truth)
+    features, targets = clips(count, seed)
+    return StoredExamples(StoredClips(Kept(features), list(features)), T, targets)
 
 
 def both(count: int, seed: int = 0) -> tuple[Examples, StoredExamples]:
@@ -89,7 +98,7 @@ def unshuffled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         keras.Model, "fit", lambda self, **rest: original(self, **rest | {"shuffle": False})
     )
-    monkeypatch.setattr(Batches, "_drawn", lambda self: np.arange(len(self._data)))
+    monkeypatch.setattr(Batches, "draw_order", lambda self: np.arange(len(self._data)))
 
 
 @pytest.mark.parametrize(
@@ -134,7 +143,7 @@ def test_shuffled_it_does_not_depend_on_where_the_clips_are(
     same(fit(store, **settings), fit(memory, **settings), memory, atol=1e-6)
     first = fit(store).probabilities(memory)
     np.testing.assert_array_equal(first, fit(store).probabilities(memory))
-    monkeypatch.setattr(module, "_WINDOW_BYTES", 1)  # a window for each batch
+    monkeypatch.setattr(module, "WINDOW_BYTES", 1)  # a window for each batch
     np.testing.assert_array_equal(first, fit(store).probabilities(memory))
 
 
@@ -151,17 +160,17 @@ def epoch(batches: Batches) -> list[tuple[Any, ...]]:
 def test_an_epoch_has_each_clip_once_in_another_order(
     monkeypatch: pytest.MonkeyPatch, window: int
 ) -> None:
-    monkeypatch.setattr(module, "_WINDOW_BYTES", window)
+    monkeypatch.setattr(module, "WINDOW_BYTES", window)
     memory, store = both(53)
     seen = []
     for data in (memory, store):
         batches = Batches(data, tell, batch_size=8, seed=4)
         assert batches.num_batches == 7
         for _ in range(2):
-            made = epoch(batches)
-            assert [len(batch[1]) for batch in made] == [8] * 6 + [5]
-            assert len({batch[2] for batch in made}) == 7
-            seen.append(np.concatenate([batch[0] for batch in made]))
+            batches_of_epoch = epoch(batches)
+            assert [len(batch[1]) for batch in batches_of_epoch] == [8] * 6 + [5]
+            assert len({batch[2] for batch in batches_of_epoch}) == 7
+            seen.append(np.concatenate([batch[0] for batch in batches_of_epoch]))
     for features in seen:
         np.testing.assert_array_equal(np.sort(features[:, 0, 0]), np.sort(memory.features[:, 0, 0]))
     assert (seen[0] != seen[1]).any()
@@ -176,7 +185,7 @@ def test_an_epoch_has_each_clip_once_in_another_order(
 def test_few_windows_are_in_memory_and_the_next_one_is_read_ahead(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "_WINDOW_BYTES", 2 * 8 * T * D * 4)
+    monkeypatch.setattr(module, "WINDOW_BYTES", 2 * 8 * T * D * 4)
     batches = Batches(stored(80), tell, batch_size=8, seed=0)
     batches.on_epoch_begin()
     for index in range(10):
@@ -186,7 +195,7 @@ def test_few_windows_are_in_memory_and_the_next_one_is_read_ahead(
 
 
 def test_each_window_is_read_once_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_WINDOW_BYTES", 2 * 16 * T * D * 4)
+    monkeypatch.setattr(module, "WINDOW_BYTES", 2 * 16 * T * D * 4)
     data = stored(130)  # nine batches of 16 in five windows
     reads: list[int] = []
     original = StoredExamples.read
@@ -201,17 +210,20 @@ def test_each_window_is_read_once_an_epoch(monkeypatch: pytest.MonkeyPatch) -> N
     assert sample_and_build <= 3
 
 
-def test_what_goes_wrong_while_reading_is_told() -> None:
-    data = stored(30)
-    data.clips._source = Kept({})  # type: ignore[assignment]
+def test_an_error_while_reading_is_raised() -> None:
+    features, targets = clips(30)
+    source = Kept(features)
+    data = StoredExamples(StoredClips(source, list(features)), T, targets)
+    batches = Batches(data, tell, batch_size=8)
+    source.features = {}
     with pytest.raises(KeyError):
-        Batches(data, tell, batch_size=8)[0]
+        batches[0]
 
 
 @pytest.mark.parametrize("head", ["prototype", "rolling_average"])
 def test_layers_that_measure_are_shown_a_sample(monkeypatch: pytest.MonkeyPatch, head: str) -> None:
     memory, store = both(60)
-    monkeypatch.setattr(fit_module, "_SAMPLE_BYTES", 20 * T * D * 4)
+    monkeypatch.setattr(fit_module, "SAMPLE_BYTES", 20 * T * D * 4)
     shown = []
     original = keras.Model.predict
     monkeypatch.setattr(
@@ -226,14 +238,14 @@ def test_layers_that_measure_are_shown_a_sample(monkeypatch: pytest.MonkeyPatch,
 
 def test_a_sample_has_every_class() -> None:
     data = stored(200)
-    truth = np.zeros(200, int)
-    truth[[150, 160]], truth[170] = 1, 2
-    rare = StoredExamples(data.clips, T, truth)
-    shown = sample(rare, most=10)
+    targets = np.zeros(200, int)
+    targets[[150, 160]], targets[170] = 1, 2
+    rare = StoredExamples(data.clips, T, targets)
+    shown = sample(rare, count=10)
     assert set(shown.targets.tolist()) == {0, 1, 2}
     assert 10 <= len(shown) <= 12
-    np.testing.assert_array_equal(shown.features, sample(rare, most=10).features)
-    assert len(sample(rare, most=1000)) == 200
+    np.testing.assert_array_equal(shown.features, sample(rare, count=10).features)
+    assert len(sample(rare, count=1000)) == 200
 
 
 def test_parts_and_joined_parts() -> None:
@@ -243,53 +255,56 @@ def test_parts_and_joined_parts() -> None:
     together = joined(store.at(rows), store.at(np.array([0])))
     assert isinstance(together, StoredExamples) and len(together) == 4
     wanted = joined(memory.at(rows), memory.at(np.array([0])))
-    found = together.read(np.arange(4))
-    np.testing.assert_array_equal(found.features, in_memory(wanted, np.arange(4)).features)
+    joined_again = together.read(np.arange(4))
+    np.testing.assert_array_equal(joined_again.features, in_memory(wanted, np.arange(4)).features)
     assert together.steps == (T, D)
     with pytest.raises(ShapeError, match="Examples and StoredExamples cannot be joined"):
         joined(memory, store)
-    with pytest.raises(ShapeError, match=r"20 clips but truth of shape \(3,\)"):
+    with pytest.raises(ShapeError, match=r"20 clips but targets of shape \(3,\)"):
         StoredExamples(store.clips, T, memory.targets[:3])
 
 
 def extraction(tmp_path: Any, count: int = 60) -> Extraction:
     """An extraction into a real store, every tenth clip failed."""
-    made, truth = clips(count)
+    features, targets = clips(count)
     store = FeatureStore(tmp_path / "store", settings="s", width=D, description="{}")
-    store.append({key: ("v", clip) for key, clip in made.items()})
-    columns = {"video": [f"/{row}.avi" for row in range(count)], "label": ["abc"[c] for c in truth]}
-    keys = [None if row % 10 == 3 else key for row, key in enumerate(made)]
+    store.append({key: ("v", clip) for key, clip in features.items()})
+    columns = {
+        "video": [f"/{row}.avi" for row in range(count)],
+        "label": ["abc"[c] for c in targets],
+    }
+    keys = [None if row % 10 == 3 else key for row, key in enumerate(features)]
     return Extraction(Manifest(Rows.from_columns(columns).table), keys, store, [], 0)
 
 
 def test_size_decides(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    found: list[AnyExamples] = []
+    loaded: list[AnyExamples] = []
     monkeypatch.setenv(MEMORY_VARIABLE, "1")
     # Three times 54 clips: 0.8 MB with 150 frames, 2 MB with 400; as stored a few kB.
     for frames in (150, 400):
-        found.append(examples(extraction(tmp_path / str(frames)), TASK, frames))
-    memory, store = found
+        loaded.append(load_examples(extraction(tmp_path / str(frames)), TASK, frames))
+    memory, store = loaded
     assert isinstance(memory, Examples) and isinstance(store, StoredExamples)
     assert memory.notes == ()
-    told = (
+    note = (
         "the features of 54 clips would take 2 MB as arrays, more than VIDCLASS_MEMORY_MB allows "
         "(1): they are kept as they were stored"
     )
-    assert store.notes == (told,)
+    assert store.notes == (note,)
     np.testing.assert_array_equal(memory.targets, store.targets)
     rows = np.array([0, 53, 20])
     np.testing.assert_array_equal(store.read(rows).features[:, :150], memory.at(rows).features)
 
 
 def test_a_store_that_is_read_as_training_goes(tmp_path: Any) -> None:
-    made = extraction(tmp_path)
-    rows = made.rows
-    keys = [key for key in made.keys if key is not None]
-    truth = np.array(["abc".index(made.manifest.table["label"][int(row)]) for row in rows])
-    data = StoredExamples(StoredClips(made.store, keys), T, truth)
+    extracted = extraction(tmp_path)
+    rows = extracted.rows
+    keys = [key for key in extracted.keys if key is not None]
+    targets = np.array(["abc".index(extracted.manifest.table["label"][int(row)]) for row in rows])
+    data = StoredExamples(StoredClips(extracted.store, keys), T, targets)
     everything = np.arange(len(data))
     first, last = data.at(everything[:40]), data.at(everything[40:])
     fitted = fit(first, last, learning_rate=0.05, epochs=8)
     memory = data.read(everything)
     np.testing.assert_allclose(fitted.probabilities(data), fitted.probabilities(memory), atol=1e-6)
-    assert (fitted.probabilities(data).argmax(1) == truth).mean() > 0.8
+    assert (fitted.probabilities(data).argmax(1) == targets).mean() > 0.8

@@ -20,7 +20,7 @@ from vidclass.inference.classifier import Classifier, Prediction
 from vidclass.inference.draw import draw_gif
 from vidclass.tasks.metrics import Metrics
 from vidclass.tasks.single_label import SingleLabelTask
-from vidclass.training.examples import examples
+from vidclass.training.examples import load_examples
 from vidclass.training.fit import fit_head
 from vidclass.training.presets import run_config
 from vidclass.training.run import divide, train
@@ -120,7 +120,7 @@ def _measure_head(
     """Train a head on the clips that the default was trained on, and test it."""
     clips = divide(extraction.manifest, config.split, seed=config.training.seed)
     task = SingleLabelTask(tuple(clips.labels))
-    data = examples(extraction, task, config.features.sampling.total_frames)
+    data = load_examples(extraction, task, config.features.sampling.total_frames)
     splits = np.array(clips.table["split"].to_list())
     examples_by_split = {name: data.at(np.flatnonzero(splits == name)) for name in set(splits)}
     fitted = fit_head(

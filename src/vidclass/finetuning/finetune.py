@@ -37,7 +37,7 @@ from vidclass.finetuning.split import TunedSplit, split_for_tuning
 from vidclass.tasks.metrics import Metrics, single_label_metrics
 from vidclass.tasks.single_label import SingleLabelTask
 from vidclass.training import run_folder as names
-from vidclass.training.examples import grouped_manifest
+from vidclass.training.examples import keeps_clips, readable_clips
 from vidclass.training.head_selection import ASKED_FOR, HeadChoice
 from vidclass.training.run_folder import RunResult, RunWriter
 from vidclass.types import ClipFeatures, Failure, Progress, no_progress
@@ -171,8 +171,8 @@ def _readable_clips(
 ) -> tuple[Manifest, TunedSplit]:
     """Return the readable clips with their splits; writes these and those of the runs before."""
     config, earlier = job.source.config, job.source.clips
-    if extraction.failures or config.split.groups == "near-duplicates":
-        manifest = grouped_manifest(extraction, config.split)
+    if not keeps_clips(extraction, config.split):
+        manifest = readable_clips(extraction, config.split)
         split = _split(job, manifest)
     clips = manifest.with_splits(split.splits).with_notes(*split.notes)
     before_refit = job.starts_before_refit(split)

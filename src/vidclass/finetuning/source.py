@@ -20,10 +20,10 @@ from vidclass.features.extract import Extraction
 from vidclass.finetuning.checkpoint import Arrays
 from vidclass.heads.registry import load_head
 from vidclass.training import run_folder as names
-from vidclass.training.ensemble import solves
-from vidclass.training.examples import examples
+from vidclass.training.ensemble import uses_logistic
+from vidclass.training.examples import load_examples
 from vidclass.training.fit import fit_head
-from vidclass.training.logistic import fit_exactly
+from vidclass.training.logistic import fit_logistic
 from vidclass.training.presets import training_of
 from vidclass.types import Progress
 
@@ -92,10 +92,12 @@ class TrainedRun:
             progress: Callback; reports stage `train`.
         """
         info, task = self.bundle.info.first, self.bundle.task
-        data = examples(extraction, task, info.frames)
+        data = load_examples(extraction, task, info.frames)
         rows = {name: np.flatnonzero(np.array(splits) == name) for name in ("train", "validation")}
         training = data.at(rows["train"])
-        fitted = fit_exactly(info.head, training, task=task) if solves(self.config) else None
+        fitted = None
+        if uses_logistic(self.config):
+            fitted = fit_logistic(info.head, training, task=task)
         if fitted is None:
             fitted = fit_head(
                 info.head,

@@ -10,10 +10,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from vidclass.training.data import AnyExamples, Examples, in_memory
+from vidclass.training.examples import AnyExamples, Examples, in_memory
 
 # Bytes of features that are read at a time: the store is quicker with many batches at once.
-_WINDOW_BYTES = 32 << 20
+WINDOW_BYTES = 32 << 20
 
 # From the clips of a batch and its own generator to the tuple that Keras takes.
 MakeBatch = Callable[[Examples, np.random.Generator], tuple[Any, ...]]
@@ -45,10 +45,10 @@ class Batches(keras.utils.PyDataset):
         self._data, self._make, self._seed = data, make, seed
         self._batch_size = batch_size
         frames, width = data.steps
-        clips = _WINDOW_BYTES // (frames * width * 4)
+        clips = WINDOW_BYTES // (frames * width * 4)
         self._window_batches = max(clips // batch_size, 1)
         self._epoch = -1
-        self._order = self._drawn()
+        self._order = self.draw_order()
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="vidclass-read")
         self._windows: dict[int, Future[Examples]] = {}
 
@@ -60,10 +60,11 @@ class Batches(keras.utils.PyDataset):
     def on_epoch_begin(self) -> None:
         """Shuffle for the next epoch."""
         self._epoch += 1
-        self._order = self._drawn()
+        self._order = self.draw_order()
         self._windows.clear()
 
-    def _drawn(self) -> NDArray[np.int64]:
+    def draw_order(self) -> NDArray[np.int64]:
+        """Return the rows in the order of this epoch."""
         if self._seed is None:
             return np.arange(len(self._data))
         return np.random.default_rng((self._seed, max(self._epoch, 0))).permutation(len(self._data))

@@ -1,4 +1,4 @@
-"""Which epoch was best, and its weights."""
+"""Keras callback that keeps the weights of the best epoch."""
 
 from __future__ import annotations
 
@@ -15,24 +15,28 @@ from vidclass.config import TrainingConfig
 
 
 def macro_f1(y_true: NDArray[np.integer], predicted: NDArray[np.integer]) -> float:
-    """Mean F1 over the classes that occur in `y_true`, as in the metrics of a run."""
+    """Return mean F1 over the classes that occur in `y_true`, as in the metrics of a run."""
     present = np.unique(y_true)
     return float(f1_score(y_true, predicted, labels=present, average="macro", zero_division=0))
 
 
 class BestEpoch(keras.callbacks.Callback):
-    """Remember the weights of the best epoch, stop when none was better for long, put them back.
+    """Stop after `patience` epochs without a better one, and restore the weights of the best.
 
-    Where the optimizer averages the weights, the averages are what is validated and remembered.
+    If the optimizer averages the weights, the averages are validated and kept.
+
+    Args:
+        config: Training settings.
+        y_true: Classes of the validation clips, (V,).
+        predict: Function that returns the predicted classes of these clips, (V,).
 
     Attributes:
-        best: The best epoch, from 1; the last one where none could be compared.
+        best: The best epoch, from 1; 0 if no epoch had a finite loss.
     """
 
     def __init__(
         self, config: TrainingConfig, y_true: NDArray[np.int64], predict: Callable[[], Any]
     ) -> None:
-        """Of a `config`; `y_true` and `predict`, to (N,) classes, are of the validation clips."""
         super().__init__()
         self.best = 0
         self._config = config
@@ -43,18 +47,18 @@ class BestEpoch(keras.callbacks.Callback):
         self._swap = keras.callbacks.SwapEMAWeights() if config.ema is not None else None
 
     def set_model(self, model: Any) -> None:
-        """Called by Keras."""
+        """Take the model that Keras trains."""
         super().set_model(model)
         if self._swap is not None:
             self._swap.set_model(model)
 
     def on_test_begin(self, logs: Any = None) -> None:
-        """Keras's own validation must see the averages."""
+        """Swap the averages in for Keras's validation."""
         if self._swap is not None:
             self._swap.on_test_begin()
 
     def on_test_end(self, logs: Any = None) -> None:
-        """Training goes on with the weights themselves."""
+        """Swap the averages out: training goes on with the weights themselves."""
         if self._swap is not None:
             self._swap.on_test_end()
 
@@ -70,22 +74,22 @@ class BestEpoch(keras.callbacks.Callback):
         """Compare this epoch with the best one."""
         logs = {} if logs is None else logs
         with self._averaged():
-            score = self._measured(logs)
+            score = self._measure(logs)
             if score < self._score:
                 self._score, self.best = score, epoch + 1
                 self._weights = self.model.get_weights()
         if epoch + 1 - self.best >= (self._config.patience or self._config.epochs) and epoch > 0:
             self.model.stop_training = True
 
-    def _measured(self, logs: Any) -> tuple[float, float]:
-        """The lower, the better; macro-F1 goes into `logs`, and from there into the history."""
-        loss, first = float(logs["val_loss"]), 0.0
+    def _measure(self, logs: Any) -> tuple[float, float]:
+        """Return a score to minimise; macro-F1 goes into `logs`, and with them into the history."""
+        loss, primary = float(logs["val_loss"]), 0.0
         if self._config.monitor == "macro_f1":
             logs["val_macro_f1"] = macro_f1(self._y_true, self._predict())
-            first = -logs["val_macro_f1"]
-        return (first, loss) if np.isfinite(loss) else (np.inf, np.inf)
+            primary = -logs["val_macro_f1"]
+        return (primary, loss) if np.isfinite(loss) else (np.inf, np.inf)
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Put the best weights back."""
+        """Restore the best weights."""
         if self._weights is not None:
             self.model.set_weights(self._weights)

@@ -1,4 +1,4 @@
-"""Cross-validation over folds that share no group."""
+"""Cross-validation over folds that share no group, with one seed or several."""
 
 from __future__ import annotations
 
@@ -10,20 +10,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vidclass._core.execution import ExecutionOptions
 from vidclass.config import RunConfig
 from vidclass.data.manifest import Manifest
 from vidclass.data.splits import fold_assignments
 from vidclass.features.extract import Extraction
-from vidclass.features.near_duplicates import assign_groups
 from vidclass.tasks.base import LabelTask
 from vidclass.tasks.metrics import Metrics
-from vidclass.tasks.resolve import resolve_task
-from vidclass.training.ensemble import FittedMembers, fit_members
-from vidclass.training.examples import grouped_manifest
-from vidclass.training.head_selection import require_head_for
-from vidclass.training.holdout import spare_validation
+from vidclass.training.ensemble import fit_ensemble
+from vidclass.training.examples import keeps_clips, readable_clips
+from vidclass.training.head_selection import HeadChoice
+from vidclass.training.holdout import ClipGroups
 from vidclass.training.out_of_fold import FoldResult, OutOfFold
-from vidclass.training.views import SeenClips, see, seen_clips
+from vidclass.training.views import (
+    ViewExamples,
+    extract_views,
+    prepare_clips,
+    view_examples,
+    view_extractors,
+)
 from vidclass.types import Progress, no_progress, part_of
 
 SCHEMA = 1
@@ -31,14 +36,14 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """The folds, and all their held-out predictions taken together.
+    """Metrics of every fold, and of all out-of-fold predictions together.
 
     Attributes:
-        config: What was tried.
-        folds: One result a fold.
-        pooled: Metrics over every clip, each predicted by the head that had not seen it.
-        extraction: The features behind it, with the ledger.
-        notes: What the user should know, as sentences.
+        config: Settings of the run.
+        folds: Result of each fold.
+        pooled: Metrics over all clips, each predicted by heads trained on the other folds.
+        extraction: The features, with the ledger.
+        notes: Sentences for the user.
     """
 
     config: RunConfig
@@ -58,7 +63,7 @@ class CrossValidation:
         return float(np.std([fold.metrics.accuracy for fold in self.folds]))
 
     def to_json(self) -> dict[str, Any]:
-        """The stable JSON shape."""
+        """Return the stable JSON shape."""
         return {
             "schema": SCHEMA,
             "accuracy_mean": self.accuracy_mean,
@@ -89,98 +94,108 @@ def cross_validate(
     retry_failed: bool = False,
     on_fold: Callable[[FoldResult], None] | None = None,
 ) -> CrossValidation:
-    """Train on all folds but one and test on that one, for each.
+    """Train on all folds but one and test on that one, for each fold.
 
-    The manifest's own folds are used where it has them.  What is chosen inside a fold, such as
-    the head and the best epoch, is chosen on the fold's training clips alone.
+    Folds of the manifest are used if it has any.  Inside a fold, the heads and the best epoch are
+    chosen on the fold's training clips alone.
 
     Args:
         manifest: The clips.
-        config: What is tried.
-        folds: How many, where the manifest has none.
-        store_folder: Where features are kept; None for the default folder.
-        progress: Told of the stages of extraction, and of `folds`.
+        config: Settings of the run.
+        folds: Number of folds, if the manifest has none.
+        store_folder: Folder of the feature store; None for the default one.
+        progress: Callback; reports the stages of extraction, `compare` and `folds`.
         strict: Stop at the first clip that cannot be read.
         retry_failed: Try clips again that failed before.
-        on_fold: Told of each fold as it is done.
+        on_fold: Callback for the result of each fold.
 
     Raises:
-        SplitError: there are too few groups for so many folds.
-        LeakError: the given folds have a group, or the same content, on two sides.
-        JobFailedError: no clip could be read.
-        StoppedError: a video cannot be read, and `strict` is set.
+        SplitError: There are too few groups for so many folds.
+        LeakError: The given folds have a group, or the same content, on two sides.
+        JobFailedError: No clip could be read.
+        StoppedError: A video cannot be read, and `strict` is set.
     """
-    task = resolve_task(manifest, config.task)
-    require_head_for(config.head, task)
-    manifest = assign_groups(manifest, config.split)
-    fold_assignments(manifest, folds=folds, seed=config.training.seed)  # refuse before the work
-    views = see(
-        manifest,
-        config,
-        task=task,
-        store_folder=store_folder,
-        progress=progress,
-        strict=strict,
-        retry_failed=retry_failed,
-    )
-    extraction = views[0].extraction
-    clips = grouped_manifest(extraction, config.split)
-    task = task.with_labels(clips.labels)  # a class without readable clips is in no score
-    seen = seen_clips(views, task, config)
+    execution = ExecutionOptions(store_folder, progress, strict, retry_failed)
+    clips, task = prepare_clips(manifest, config)
     assigned = fold_assignments(clips, folds=folds, seed=config.training.seed)
-    numbers = sorted(set(assigned.tolist()))
-    out_of_fold = OutOfFold(task, seen[0].plain.targets)
-    results = []
-    notes: list[str] = []
-    for number in numbers:
+    extractors = view_extractors(clips, config, progress=progress)
+    views = extract_views(clips, extractors, execution)
+    extraction = views[0].plain
+    if not keeps_clips(extraction, config.split):
+        clips = readable_clips(extraction, config.split)
+        assigned = fold_assignments(clips, folds=folds, seed=config.training.seed)
+        task = task.with_labels(clips.labels)  # a class without readable clips is in no score
+    examples = view_examples(views, task, config)
+    groups = ClipGroups.from_table(clips.table, clips.group_ids)
+    out_of_fold = OutOfFold(task, examples[0].plain.targets)
+    results: list[FoldResult] = []
+    fold_notes: list[str] = []
+    for number in np.unique(assigned).tolist():
         inside = assigned == number
-        told = _fold_progress(progress, number, numbers)
-        fitted = _fit_fold(clips, seen, inside, config, task, told)
-        calibrated, fold_notes = task.calibrated(fitted.validation, config.task)
-        notes += [f"fold {number}: {note}" for note in fold_notes]
-        probabilities = fitted.probabilities(seen, np.flatnonzero(inside))
-        choices = tuple(fitted.choices) if config.compares_heads else ()
+        report = _progress_of_fold(progress, len(results), len(np.unique(assigned)))
+        fold = _fit_fold(examples, groups, inside, config, task=task, progress=report)
+        fold_notes += [f"fold {number}: {note}" for note in fold.notes]
         results.append(
-            out_of_fold.add(int(number), inside, calibrated, probabilities, choices=choices)
+            out_of_fold.add(number, inside, fold.task, fold.probabilities, choices=fold.choices)
         )
         if on_fold is not None:
             on_fold(results[-1])
-    task_notes = task.notes(clips.table["label"].to_list())
+    failures = extraction.failure_counts()
+    notes = (*clips.notes, *extraction.notes, *examples[0].plain.notes, *failures.notes())
     return CrossValidation(
         config,
         results,
-        out_of_fold.pooled(extraction.failure_counts().as_metrics()),
+        out_of_fold.pooled(failures.as_metrics()),
         extraction,
-        (*clips.notes, *extraction.notes, *seen[0].plain.notes,
-         *extraction.failure_counts().notes(), *task_notes, *notes),
-    )  # fmt: skip
+        (*notes, *task.notes(groups.labels), *fold_notes),
+    )
+
+
+@dataclass(frozen=True)
+class _FittedFold:
+    """Heads of a fold: their probabilities of its clips, calibrated task, choices and notes."""
+
+    probabilities: NDArray[np.float64]
+    task: LabelTask
+    choices: tuple[HeadChoice, ...]
+    notes: tuple[str, ...]
 
 
 def _fit_fold(
-    clips: Manifest,
-    seen: Sequence[SeenClips],
+    views: Sequence[ViewExamples],
+    clips: ClipGroups,
     inside: NDArray[np.bool_],
     config: RunConfig,
+    *,
     task: LabelTask,
     progress: Progress,
-) -> FittedMembers:
-    """Heads that have learned from the clips outside a fold."""
-    training, validation = spare_validation(clips, np.flatnonzero(~inside), config)
-    return fit_members(
-        seen, clips, config,
-        training=training, validation=validation, task=task, progress=progress,
-    )  # fmt: skip
+) -> _FittedFold:
+    """Train on the clips outside a fold, and predict those inside."""
+    training, validation = clips.hold_out(np.flatnonzero(~inside), config)
+    fitted = fit_ensemble(
+        views,
+        clips,
+        config,
+        training=training,
+        validation=validation,
+        task=task,
+        progress=progress,
+    )
+    calibrated, notes = task.calibrated(fitted.validation, config.task)
+    choices = tuple(fitted.choices) if config.compares_heads else ()
+    probabilities = fitted.probabilities(views, np.flatnonzero(inside))
+    return _FittedFold(probabilities, calibrated, choices, notes)
 
 
-def _fold_progress(progress: Progress, number: int, numbers: list[int]) -> Progress:
-    """Of the stages inside a fold, the training counts; comparing heads has a bar of its own."""
-    fold = part_of(progress, numbers.index(number), len(numbers))
+def _progress_of_fold(progress: Progress, index: int, folds: int) -> Progress:
+    """Report training inside a fold as stage `folds`, and the comparison of heads as its own."""
+    fold = part_of(progress, index, folds)
 
-    def tell(stage: str, done: int, total: int) -> None:
+    def report(stage: str, done: int, total: int) -> None:
         if stage in ("train", "compare"):
             fold("folds" if stage == "train" else stage, done, total)
 
-    return tell
+    return report
 
 
 @dataclass(frozen=True)

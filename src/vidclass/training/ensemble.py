@@ -1,4 +1,4 @@
-"""The heads of a run, one or more for each view; their probabilities are averaged."""
+"""The heads of a run, one or more for each view, whose probabilities are averaged."""
 
 from __future__ import annotations
 
@@ -10,110 +10,119 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidclass.config import RunConfig
-from vidclass.data.manifest import Manifest
 from vidclass.tasks.base import LabelTask
-from vidclass.training.data import AnyExamples
+from vidclass.training.examples import AnyExamples
 from vidclass.training.fit import FittedHead, fit_head
 from vidclass.training.head_selection import HeadChoice, choose_head
-from vidclass.training.logistic import fit_exactly
+from vidclass.training.holdout import ClipGroups, Rows
+from vidclass.training.logistic import fit_logistic
 from vidclass.training.presets import training_of
-from vidclass.training.views import SeenClips
+from vidclass.training.views import ViewExamples
 from vidclass.types import Progress, no_progress, part_of
 
 
 @dataclass(frozen=True)
-class Member:
-    """A trained head.
+class EnsembleHead:
+    """A trained head of a run.
 
     Attributes:
-        view: Which view it belongs to.
-        head: Its name.
-        fitted: The model.
+        view: Index of its view.
+        name: Name of the head.
+        fitted: The trained model.
     """
 
     view: int
-    head: str
+    name: str
     fitted: FittedHead
+
+    @property
+    def best_epoch(self) -> int | None:
+        """Epoch that the weights come from; None for a logistic regression."""
+        return None if self.fitted.is_logistic else self.fitted.best_epoch
 
 
 @dataclass(frozen=True)
-class FittedMembers:
+class FittedEnsemble:
     """All heads of a run.
 
     Attributes:
-        members: At least one.
-        choices: How the heads of each view were chosen.
+        heads: At least one.
+        choices: The chosen heads of each view, and the reasons.
     """
 
-    members: list[Member]
+    heads: list[EnsembleHead]
     choices: list[HeadChoice]
 
     @property
+    def best_epoch(self) -> int | None:
+        """Epoch that the weights of the first head come from; None for a logistic regression."""
+        return self.heads[0].best_epoch
+
+    @property
     def validation(self) -> tuple[NDArray[Any], NDArray[np.float64]] | None:
-        """True classes of the validation clips and their mean probabilities before the refit."""
-        held = [member.fitted.validation for member in self.members]
-        found = [one for one in held if one is not None]
-        if not found:
+        """Targets of the validation clips, and mean probabilities (V,K) before the refit."""
+        measured = [head.fitted.validation for head in self.heads]
+        pairs = [pair for pair in measured if pair is not None]
+        if not pairs:
             return None
-        return found[0][0], np.asarray(np.mean([each for _, each in found], axis=0))
+        return pairs[0][0], np.asarray(np.mean([probabilities for _, probabilities in pairs], 0))
 
-    def probabilities(
-        self, seen: Sequence[SeenClips], rows: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
-        """Mean probabilities (len(rows), K) over heads, views and mirror images."""
-        found = []
-        for member in self.members:
-            view = seen[member.view]
-            found.append(member.fitted.probabilities(view.plain.at(rows)))
+    def probabilities(self, views: Sequence[ViewExamples], rows: Rows) -> NDArray[np.float64]:
+        """Return mean probabilities (len(rows), K) over heads, views and mirror images."""
+        probabilities = []
+        for head in self.heads:
+            view = views[head.view]
+            probabilities.append(head.fitted.probabilities(view.plain.at(rows)))
             if view.mirrored is not None:
-                image = member.fitted.probabilities(view.mirrored.at(rows))
-                found.append(image[:, view.swap])
-        return np.asarray(np.mean(found, axis=0))
+                mirrored = head.fitted.probabilities(view.mirrored.at(rows))
+                probabilities.append(mirrored[:, view.swap])
+        return np.asarray(np.mean(probabilities, axis=0))
 
 
-def fit_members(
-    seen: Sequence[SeenClips],
-    clips: Manifest,
+def fit_ensemble(
+    views: Sequence[ViewExamples],
+    clips: ClipGroups,
     config: RunConfig,
     *,
-    training: NDArray[np.int64],
-    validation: NDArray[np.int64] | None,
+    training: Rows,
+    validation: Rows | None,
     task: LabelTask,
     progress: Progress = no_progress,
-) -> FittedMembers:
+) -> FittedEnsemble:
     """Choose and train the heads of every view.
 
     Args:
-        seen: The clips, view by view.
-        clips: The same clips, with their groups.
-        config: How.
-        training: The rows to learn from.
-        validation: The rows that decide which epoch is best; None where there are none.
+        views: The clips, view by view.
+        clips: Labels and groups of the clips.
+        config: Settings of the run.
+        training: Rows to train on.
+        validation: Rows that decide which epoch is best; None without any.
         task: Label task.
-        progress: Told of the stages `compare`, `train` and `refit`.
+        progress: Callback; reports stages `compare`, `train` and `refit`.
     """
-    known = training if validation is None else np.concatenate([training, validation])
-    part = Manifest(clips.table[known.tolist()])
-    members, choices = [], []
-    for place, view in enumerate(seen):
-        tell = part_of(progress, place, len(seen))
-        choice = choose_head(part, view.plain.at(known), config, task=task, progress=tell)
+    rows = training if validation is None else np.concatenate([training, validation])
+    heads, choices = [], []
+    for index, view in enumerate(views):
+        report = part_of(progress, index, len(views))
+        choice = choose_head(
+            clips.at(rows), view.plain.at(rows), config, task=task, progress=report
+        )
         choices.append(choice)
-        for head in choice.heads:
+        for name in choice.heads:
             fitted = fit(
-                head,
-                view.to_learn_from(training),
+                name,
+                view.training(training),
                 config,
                 task=task,
                 validation=None if validation is None else view.plain.at(validation),
-                progress=tell,
+                progress=report,
             )
-            members.append(Member(place, head, fitted))
-    return FittedMembers(members, choices)
+            heads.append(EnsembleHead(index, name, fitted))
+    return FittedEnsemble(heads, choices)
 
 
-def solves(config: RunConfig) -> bool:
-    """Whether linear heads are solved: nothing was said of how to train them."""
+def uses_logistic(config: RunConfig) -> bool:
+    """Return whether linear heads are logistic regressions: no training setting but a seed."""
     return not set(config.given) - {"seed"}
 
 
@@ -126,13 +135,13 @@ def fit(
     validation: AnyExamples | None,
     progress: Progress = no_progress,
 ) -> FittedHead:
-    """One head: solved exactly where it is linear and nothing was said of how to train it.
+    """Train one head; a linear one as a logistic regression, if its training has no settings.
 
     Raises:
-        ConfigError: there is no such head.
+        ConfigError: There is no such head.
     """
-    if task.targets_are_indices and solves(config):
-        solved = fit_exactly(head, training, task=task, validation=validation)
+    if task.targets_are_indices and uses_logistic(config):
+        solved = fit_logistic(head, training, task=task, validation=validation)
         if solved is not None:
             progress("train", 1, 1)
             return solved

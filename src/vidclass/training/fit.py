@@ -1,4 +1,4 @@
-"""Fit a head on features that are at hand."""
+"""Train a head on stored features."""
 
 from __future__ import annotations
 
@@ -15,13 +15,11 @@ from vidclass.tasks.base import LabelTask
 from vidclass.tasks.losses import clip_weights
 from vidclass.tasks.targets import class_members
 from vidclass.training.augment import augmented, mixup, reversed_classes
-from vidclass.training.data import AnyExamples, Examples, StoredExamples, joined, sample
+from vidclass.training.examples import AnyExamples, Examples, StoredExamples, joined, sample
 from vidclass.types import Progress, no_progress
 
-__all__ = ["AnyExamples", "Examples", "FittedHead", "fit_head"]
-
-# What layers that measure their input are shown of a set that is not in memory.
-_SAMPLE_BYTES = 128 << 20
+# Size of the sample of stored clips that layers with statistics of their input are adapted to.
+SAMPLE_BYTES = 128 << 20
 _PREDICT_CLIPS = 256
 
 
@@ -37,7 +35,7 @@ class FittedHead:
         best_epoch: Epoch, from 1, that the weights come from.
         validation: Targets of the V validation clips and their probabilities (V,K) at the best
             epoch, before the refit; None without a validation set.
-        exact: Whether it was solved rather than trained epoch by epoch.
+        is_logistic: True if it was solved as a logistic regression.
     """
 
     model: Any
@@ -45,7 +43,7 @@ class FittedHead:
     history: list[dict[str, float]]
     best_epoch: int
     validation: tuple[NDArray[Any], NDArray[np.float64]] | None = None
-    exact: bool = False
+    is_logistic: bool = False
 
     def probabilities(self, examples: AnyExamples) -> NDArray[np.float64]:
         """Return class probabilities (N,K), in the order of the examples."""
@@ -75,15 +73,15 @@ def fit_head(
         progress: Callback; reports the stages `train` and `refit`, epoch by epoch.
 
     Raises:
-        ConfigError: there is no such head, or a setting is not for this head or task.
+        ConfigError: There is no such head, or a setting is not for this head or task.
     """
     task.require_training(config)
     becomes = reversed_classes(config.augment, head, task.labels)
     fit = _Fit(config, task, becomes)
     model = _new_head(head, training, config, task)
     best = fit.best_epoch(model, validation)
-    ticks = _ticks(progress, "train", config)
-    history = _rows(fit.run(model, training, [ticks, *best], validation=validation))
+    reports = _reports(progress, "train", config)
+    history = _rows(fit.run(model, training, [reports, *best], validation=validation))
     if validation is None:
         return FittedHead(model, task, history, len(history))
     epoch = best[0].best or len(history)
@@ -91,7 +89,7 @@ def fit_head(
     if config.refit:
         together = joined(training, validation)
         model = _new_head(head, together, config, task)
-        fit.run(model, together, [_ticks(progress, "refit", config)], epochs=epoch)
+        fit.run(model, together, [_reports(progress, "refit", config)], epochs=epoch)
     return FittedHead(model, task, history, epoch, measured)
 
 
@@ -112,7 +110,7 @@ def _new_head(head: str, training: AnyExamples, config: TrainingConfig, task: La
 
 @dataclass(frozen=True)
 class _Fit:
-    """What the first training and the refit have in common."""
+    """Settings that training and refit share."""
 
     config: TrainingConfig
     task: LabelTask
@@ -127,14 +125,14 @@ class _Fit:
         validation: AnyExamples | None = None,
         epochs: int | None = None,
     ) -> dict[str, list[float]]:
-        """Train a compiled model; the history, by name."""
+        """Train a compiled model; returns the history by name."""
         config = self.config
         if isinstance(training, Examples) and config.augment == AugmentConfig():
             weights = self._class_weights(training)
             source: dict[str, Any] = {"x": training.inputs(), "y": self._targets(training)}
             source |= {"batch_size": config.batch_size, "class_weight": weights}
         else:
-            # They shuffle themselves; Keras would fetch them out of order.
+            # `Batches` shuffles; Keras would fetch batches out of order.
             source = {"x": self._batches(training), "shuffle": False}
         log = model.fit(
             **source,
@@ -148,7 +146,7 @@ class _Fit:
         return history
 
     def best_epoch(self, model: Any, validation: AnyExamples | None) -> list[Any]:
-        """The callback that finds the best epoch, if there is something to find it with."""
+        """Return the callback that finds the best epoch; none without validation clips."""
         if validation is None:
             return []
         from vidclass.training.callbacks import BestEpoch
@@ -183,7 +181,12 @@ class _Fit:
 
         def make(part: Examples, rng: np.random.Generator) -> tuple[Any, ...]:
             features, mask, indices = augmented(
-                part.features, part.mask, part.targets, rng, config=augment, becomes=self.becomes
+                part.features,
+                part.mask,
+                part.targets,
+                rng,
+                config=augment,
+                becomes=self.becomes,
             )
             targets = self.task.loss_targets(indices, self.config)
             if augment.mixup:
@@ -195,7 +198,7 @@ class _Fit:
 
 
 def _logits(model: Any, examples: AnyExamples) -> NDArray[np.float64]:
-    """What a head says of each clip, (N,K)."""
+    """Return the logits of each clip, (N,K)."""
     if isinstance(examples, Examples):
         return np.asarray(model.predict(examples.inputs(), verbose=0), np.float64)
     from vidclass.training.batches import Batches
@@ -204,7 +207,7 @@ def _logits(model: Any, examples: AnyExamples) -> NDArray[np.float64]:
     return np.asarray(model.predict(batches, verbose=0), np.float64)
 
 
-def _ticks(progress: Progress, stage: str, config: TrainingConfig) -> Any:
+def _reports(progress: Progress, stage: str, config: TrainingConfig) -> Any:
     import keras
 
     return keras.callbacks.LambdaCallback(
@@ -213,9 +216,9 @@ def _ticks(progress: Progress, stage: str, config: TrainingConfig) -> Any:
 
 
 def adapt(model: Any, training: AnyExamples) -> None:
-    """Let every layer that measures its input see the training clips, or a sample of very many.
+    """Adapt every layer with statistics of its input to the training clips, or a sample of many.
 
-    Such a layer has `adapt_to`, or `adapt_to_classes`, which is given their classes too.
+    Such a layer has a method `adapt_to`, or `adapt_to_classes`, which takes classes, too.
     """
     import keras
 
@@ -228,17 +231,16 @@ def adapt(model: Any, training: AnyExamples) -> None:
         return
     if isinstance(training, StoredExamples):
         frames, width = training.steps
-        most = max(_SAMPLE_BYTES // (frames * width * 4), 1)
-        training = sample(training, most=most)
+        training = sample(training, count=max(SAMPLE_BYTES // (frames * width * 4), 1))
     for layer in layers:
         before = keras.Model(model.input, layer.input)
-        seen = before.predict(training.inputs(), verbose=0)
-        arrays = [np.asarray(a) for a in (seen if isinstance(seen, list) else [seen])]
+        outputs = before.predict(training.inputs(), verbose=0)
+        arrays = [np.asarray(a) for a in (outputs if isinstance(outputs, list) else [outputs])]
         if hasattr(layer, "adapt_to"):
             layer.adapt_to(*arrays)
         else:
-            rows, members = class_members(training.targets)
-            layer.adapt_to_classes(*(array[rows] for array in arrays), members)
+            rows, classes = class_members(training.targets)
+            layer.adapt_to_classes(*(array[rows] for array in arrays), classes)
 
 
 def _optimizer(config: TrainingConfig, clips: int) -> Any:
@@ -268,7 +270,7 @@ def _rows(history: dict[str, list[float]]) -> list[dict[str, float]]:
 
 
 def share_compiled_code() -> None:
-    """Let JAX keep compiled training steps on disk: the next fold or run starts at once."""
+    """Let JAX keep compiled training steps on disk, where the next fold or run finds them."""
     import keras
 
     if keras.backend.backend() == "jax":

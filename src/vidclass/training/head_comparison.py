@@ -1,33 +1,32 @@
-"""Heads on the same folds, side by side; the hopeless leave early."""
+"""Cross-validate candidate heads on shared folds, dropping clearly worse ones early."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vidclass.config import RunConfig
-from vidclass.data.manifest import Manifest
-from vidclass.tasks.single_label import SingleLabelTask
-from vidclass.training.data import Examples
+from vidclass.tasks.base import LabelTask
+from vidclass.training.examples import Examples
 from vidclass.training.fit import fit_head
-from vidclass.training.holdout import spare_validation
-from vidclass.training.logistic import ExactHead
+from vidclass.training.holdout import ClipGroups
+from vidclass.training.logistic import LogisticHead
 from vidclass.training.presets import training_of
 from vidclass.types import Progress
 
-# A head this many standard errors behind the best, after any fold, runs no further.
-HOPELESS = 1.0
-# The largest loss of a clip is that of this probability: one clip must not decide.
-_LEAST_PROBABILITY = 1e-3
+# A head is dropped if, after any fold, it is this many standard errors behind the best one.
+DROP_ERRORS = 1.0
+# The loss of a clip is at most that of this probability: one clip must not decide.
+_MIN_PROBABILITY = 1e-3
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A mean difference between two classifiers on the same clips, and its standard error."""
+    """Mean difference between two classifiers on the same clips, and its standard error."""
 
     mean: float
     error: float
@@ -50,27 +49,27 @@ def difference(
     >>> difference(losses, losses, np.arange(3))
     Difference(mean=0.0, error=0.0)
     """
-    gains = one - other
-    mean = float(gains.mean())
+    excess = one - other
+    mean = float(excess.mean())
     _, group = np.unique(groups, return_inverse=True)
     count = int(group.max()) + 1
     if count < 2:
         return Difference(mean, 0.0)
-    sums = np.bincount(group, gains - mean)
-    error = np.sqrt((sums**2).sum() * count / (count - 1)) / len(gains)
+    sums = np.bincount(group, excess - mean)
+    error = np.sqrt((sums**2).sum() * count / (count - 1)) / len(excess)
     return Difference(mean, float(error))
 
 
 @dataclass(frozen=True)
-class HeldOut:
-    """What a head said of clips that it had not seen.
+class HeadPredictions:
+    """Out-of-fold predictions of a head.
 
     Attributes:
-        probabilities: (N,K); NaN for the clips of folds that it did not take part in.
-        targets: (N,) their classes.
-        groups: (N,) numbers of their groups.
-        folds: In how many folds it took part.
-        seconds: What its trainings took.
+        probabilities: (N,K); NaN for the clips of folds after which the head was dropped.
+        targets: Classes of the clips, (N,).
+        groups: Numbers of their groups, (N,).
+        folds: Number of folds that were evaluated.
+        seconds: Duration of the trainings.
     """
 
     probabilities: NDArray[np.float64]
@@ -80,103 +79,90 @@ class HeldOut:
     seconds: float = 0.0
 
     @property
-    def asked(self) -> NDArray[np.bool_]:
-        """(N,) the clips of the folds that it took part in."""
+    def evaluated(self) -> NDArray[np.bool_]:
+        """Clips of the evaluated folds, (N,)."""
         return np.asarray(~np.isnan(self.probabilities).any(axis=1))
 
     @property
     def accuracy(self) -> float:
-        """Share of those clips that it named rightly."""
-        asked = self.asked
-        return float((self.probabilities[asked].argmax(1) == self.targets[asked]).mean())
+        """Accuracy on the clips of the evaluated folds."""
+        rows = self.evaluated
+        return float((self.probabilities[rows].argmax(1) == self.targets[rows]).mean())
 
     @property
     def losses(self) -> NDArray[np.float64]:
-        """(N,) the log loss of each clip; NaN as in `probabilities`."""
-        right = self.probabilities[np.arange(len(self.targets)), self.targets]
-        return -np.log(np.maximum(right, _LEAST_PROBABILITY))
+        """Log loss of each clip, (N,); NaN as in `probabilities`."""
+        likelihoods = self.probabilities[np.arange(len(self.targets)), self.targets]
+        return -np.log(np.maximum(likelihoods, _MIN_PROBABILITY))
 
     @property
     def loss(self) -> float:
         """Mean log loss."""
         return float(np.nanmean(self.losses))
 
-    def behind(self, other: HeldOut) -> Difference:
-        """By how much its log loss is above another's, on the clips that it was asked."""
-        asked = self.asked
-        return difference(self.losses[asked], other.losses[asked], self.groups[asked])
+    def behind(self, other: HeadPredictions) -> Difference:
+        """Return the excess of the log loss over another head's, on the evaluated clips."""
+        rows = self.evaluated
+        return difference(self.losses[rows], other.losses[rows], self.groups[rows])
 
 
-def race(
+def compare_heads(
     names: Sequence[str],
-    clips: Manifest,
+    clips: ClipGroups,
     data: Examples,
     config: RunConfig,
     *,
-    groups: NDArray[np.int64],
-    assigned: NDArray[np.int64],
+    task: LabelTask,
+    folds: NDArray[np.int64],
     progress: Progress,
-) -> dict[str, HeldOut]:
-    """Cross-validate heads on the same folds, those that are solved exactly first.
+) -> dict[str, HeadPredictions]:
+    """Cross-validate heads on the same folds, logistic regressions first.
 
     Args:
         names: The heads.
-        clips: The clips.
-        data: Their features.
-        config: How each head is fitted.
-        groups: (N,) the group of each clip, as a number.
-        assigned: (N,) the fold of each clip.
-        progress: Told of the stage `compare`.
+        clips: Labels and groups of the clips.
+        data: Features of the clips, with class indices as targets.
+        config: Settings of the run.
+        task: Label task of these clips.
+        folds: Fold of each clip, (N,).
+        progress: Callback; reports stage `compare`.
     """
-    classes, folds = len(clips.labels), np.unique(assigned)
-    exact = {name: ExactHead.of(name, data, classes=classes) for name in names}
-    found: dict[str, HeldOut] = {}
-    for place, name in enumerate(sorted(names, key=lambda name: exact[name] is None)):
-        started = time.monotonic()
+    classes, numbers, groups = len(task.labels), np.unique(folds), clips.numbers
+    logistic = {name: LogisticHead.from_examples(name, data, classes=classes) for name in names}
+    total = len(names) * len(numbers)
+    predictions: dict[str, HeadPredictions] = {}
+    for position, name in enumerate(sorted(names, key=lambda name: logistic[name] is None)):
+        started_s = time.monotonic()
+        head = logistic[name]
         probabilities = np.full((len(data), classes), np.nan)
-        for index, fold in enumerate(folds):
-            asked, others = np.flatnonzero(assigned == fold), np.flatnonzero(assigned != fold)
-            head = exact[name]
+        for index, fold in enumerate(numbers):
+            test, others = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
             if head is not None:
                 head.fit(others)
-                probabilities[asked] = head.probabilities(asked)
+                probabilities[test] = head.probabilities(test)
             else:
-                probabilities[asked] = _fitted(
-                    name, clips, data, config, others=others, asked=asked
+                training, validation = clips.hold_out(others, config)
+                fitted = fit_head(
+                    name,
+                    data.at(training),
+                    training_of(config, name),
+                    task=task,
+                    validation=None if validation is None else data.at(validation),
                 )
-            seconds = time.monotonic() - started
-            so_far = HeldOut(probabilities, data.targets, groups, index + 1, seconds)
-            progress("compare", place * len(folds) + index + 1, len(names) * len(folds))
-            if head is None and index + 1 < len(folds) and _hopeless(so_far, found):
+                probabilities[test] = fitted.probabilities(data.at(test))
+            seconds = time.monotonic() - started_s
+            current = HeadPredictions(probabilities, data.targets, groups, index + 1, seconds)
+            progress("compare", position * len(numbers) + index + 1, total)
+            if head is None and index + 1 < len(numbers) and _is_worse(current, predictions):
                 break
-        found[name] = so_far
-        progress("compare", (place + 1) * len(folds), len(names) * len(folds))
-    return found
+        predictions[name] = current
+        progress("compare", (position + 1) * len(numbers), total)
+    return predictions
 
 
-def _fitted(
-    name: str,
-    clips: Manifest,
-    data: Examples,
-    config: RunConfig,
-    *,
-    others: NDArray[np.int64],
-    asked: NDArray[np.int64],
-) -> NDArray[np.float64]:
-    """Probabilities of the clips in `asked`, learnt from the others as in a real training."""
-    training, validation = spare_validation(clips, others, config)
-    fitted = fit_head(
-        name,
-        data.at(training),
-        training_of(config, name),
-        task=SingleLabelTask(tuple(clips.labels)),
-        validation=None if validation is None else data.at(validation),
-    )
-    return fitted.probabilities(data.at(asked))
-
-
-def _hopeless(one: HeldOut, found: dict[str, HeldOut]) -> bool:
-    if not found:
+def _is_worse(head: HeadPredictions, others: Mapping[str, HeadPredictions]) -> bool:
+    """Return whether a head is so far behind the best of the others that it is dropped."""
+    if not others:
         return False
-    behind = one.behind(min(found.values(), key=lambda other: other.loss))
-    return behind.mean > HOPELESS * behind.error
+    behind = head.behind(min(others.values(), key=lambda other: other.loss))
+    return behind.mean > DROP_ERRORS * behind.error

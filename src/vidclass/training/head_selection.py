@@ -1,4 +1,4 @@
-"""Choose a model over time by comparing several on the training clips alone."""
+"""Choose the head of a run by comparing several on the training clips alone."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ import polars as pl
 from numpy.typing import NDArray
 
 from vidclass.config import RunConfig
-from vidclass.data.manifest import Manifest
-from vidclass.data.splits import fold_assignments
 from vidclass.errors import ConfigError, SplitError
 from vidclass.heads.registry import heads, parse_head
 from vidclass.tasks.base import LabelTask
-from vidclass.training.data import AnyExamples, Examples, in_memory
-from vidclass.training.head_comparison import Difference, HeldOut, race
-from vidclass.training.presets import DEFAULT_HEAD, candidates
+from vidclass.training.augment import require_reversible
+from vidclass.training.examples import AnyExamples, Examples, in_memory
+from vidclass.training.head_comparison import Difference, HeadPredictions, compare_heads
+from vidclass.training.holdout import ClipGroups, Rows
+from vidclass.training.presets import DEFAULT_HEAD, candidates, training_of
 from vidclass.types import Progress, no_progress
 
 FOLDS = 4
-# Comparing on more clips would take long and tell little more.
-MOST_CLIPS = 2000
-# What `HeadChoice.why` says where nothing was to be chosen.
+# A comparison on more clips would take long and change little.
+MAX_CLIPS = 2000
+# `HeadChoice.why` if there was nothing to choose.
 ASKED_FOR = "it was asked for"
 
 
 @dataclass(frozen=True)
-class Compared:
-    """How one head did.
+class ComparedHead:
+    """Result of one head in a comparison.
 
     Attributes:
-        head: Its name; two names with a plus between them are the mean of two heads.
-        parameters: How many numbers it learns.
-        accuracy: Share of held-out clips that it named rightly, over the folds it took part in.
-        loss: Their mean log loss.
-        behind: By how much that is above the loss of the best head, on the same clips.
-        folds: In how many folds it took part; fewer than all where it was hopeless.
-        seconds: What its trainings took.
+        head: Name of the head; two names with a plus between them are the mean of two heads.
+        parameters: Number of its parameters.
+        accuracy: Accuracy on held-out clips, over the evaluated folds.
+        loss: Mean log loss on these clips.
+        behind: Excess of that over the loss of the best head, on the same clips.
+        folds: Number of evaluated folds; fewer than all if the head was dropped early.
+        seconds: Duration of its trainings.
     """
 
     head: str
@@ -52,46 +52,46 @@ class Compared:
 
 @dataclass(frozen=True)
 class HeadChoice:
-    """The heads to train, and why.
+    """The heads to train, and the reason.
 
     Attributes:
         heads: One, or two whose probabilities are averaged.
-        why: The reason, as a clause.
-        compared: A row for each head, the best first; empty where nothing was compared.
+        why: Reason, as a clause.
+        compared: A row for each head, the best first; empty without a comparison.
     """
 
     heads: tuple[str, ...]
     why: str
-    compared: list[Compared] = field(default_factory=list)
+    compared: list[ComparedHead] = field(default_factory=list)
 
     @property
     def name(self) -> str:
-        """The heads in one text."""
+        """Names of the heads in one text."""
         return " + ".join(self.heads)
 
 
 def choose_head(
-    clips: Manifest,
+    clips: ClipGroups,
     data: AnyExamples,
     config: RunConfig,
     *,
     task: LabelTask,
     progress: Progress = no_progress,
 ) -> HeadChoice:
-    """The simplest head that is as good as the best, by grouped cross-validation.
+    """Return the simplest head that is as good as the best, by grouped cross-validation.
 
-    What counts is the log loss of held-out clips: with few clips it tells more than their
-    accuracy.  "As good" is within one standard error (Breiman, Friedman, Olshen and Stone 1984),
-    here of the difference between two heads on the same clips, groups being what varies;
-    "simplest" is the fewest parameters.  The mean of the two best heads is chosen only where it
-    is more than a standard error better than the best.
+    Heads are compared by the log loss of held-out clips, which tells more than their accuracy if
+    clips are few.  "As good" is within one standard error (Breiman, Friedman, Olshen and Stone
+    1984), here of the difference between two heads on the same clips, with groups as clusters;
+    "simplest" is the fewest parameters.  The mean of the two best heads is chosen only if it is
+    more than a standard error better than the best.
 
     Args:
-        clips: The clips that may be looked at: no test clip must be among them.
-        data: Their features, in the same order.
-        config: Which heads, and how each is fitted.
+        clips: Labels and groups of the training and validation clips, without test clips.
+        data: Features of these clips.
+        config: Settings of the run.
         task: Label task.
-        progress: Told of the stage `compare`.
+        progress: Callback; reports stage `compare`.
     """
     names = candidates(config.head)
     if names is None:
@@ -100,78 +100,100 @@ def choose_head(
         return HeadChoice(names, "no other was named")
     if not task.targets_are_indices:
         return HeadChoice((_fallback(names),), f"{task.kind} heads are not compared")
-    rows = _sample(clips, config.training.seed)
-    part, sampled = Manifest(clips.table[rows.tolist()]), in_memory(data, rows)
-    targets = task.with_labels(part.labels).targets(part.table["label"])
-    sampled = replace(sampled, targets=targets)
+    rows = sample_groups(clips, config.training.seed)
+    clips, sampled = clips.at(rows), in_memory(data, rows)
+    task = task.with_labels(sorted(set(clips.labels)))
+    sampled = replace(sampled, targets=task.targets(clips.labels))
     try:
-        assigned = _folds(part, config.training.seed)
+        folds = _comparison_folds(clips, config.training.seed)
     except SplitError as error:
         return HeadChoice((_fallback(names),), f"the clips allow no comparison ({error})")
-    found = race(
-        names, part, sampled, config, groups=_groups(part), assigned=assigned, progress=progress
+    predictions = compare_heads(
+        names, clips, sampled, config, task=task, folds=folds, progress=progress
     )
-    return choice(found, {name: _parameters(name, sampled, len(part.labels)) for name in names})
+    parameters = {name: _parameters(name, sampled, len(task.labels)) for name in names}
+    return select_head(predictions, parameters)
 
 
-def require_head_for(head: str, task: LabelTask) -> None:
-    """Refuse heads whose logits of different classes depend on one another for several labels.
+def require_heads(config: RunConfig, task: LabelTask) -> None:
+    """Require heads, and settings of their training, that suit the task.
 
     Raises:
-        ConfigError: it is such a head, and the task is multi-label; or there is no such head.
+        ConfigError: There is no such head, its logits of different classes depend on one another
+            although a clip may have several labels, or a setting is not for the task or the head.
     """
-    if not task.multi_label:
-        return
-    names = candidates(head)
-    head = head if names is None else _fallback(names)
-    if not parse_head(head)[0].independent:
-        suitable = sorted(name for name, other in heads().items() if other.independent)
-        raise ConfigError(
-            f"head={head!r} shares out one probability among all classes, so that no two of them "
-            f"could be sure at once: for several labels a clip choose one of {suitable}."
-        )
+    names = candidates(config.head) or (config.head,)
+    if not task.targets_are_indices:
+        names = (_fallback(names),)
+    for name in names:
+        head, _ = parse_head(name)
+        if task.multi_label and not head.independent:
+            suitable = sorted(other.name for other in heads().values() if other.independent)
+            raise ConfigError(
+                f"head={name!r} shares out one probability among all classes, so that no two of "
+                "them could be sure at once: for several labels a clip choose one of "
+                f"{suitable}."
+            )
+        training = training_of(config, name)
+        task.require_training(training)
+        require_reversible(training.augment, name, task.labels)
 
 
 def _fallback(names: Sequence[str]) -> str:
-    """The head to take where nothing can be compared."""
+    """Return the head to take without a comparison."""
     return DEFAULT_HEAD if DEFAULT_HEAD in names else names[0]
 
 
-def choice(found: Mapping[str, HeldOut], parameters: Mapping[str, int]) -> HeadChoice:
-    """The rule of `choose_head`, on what a race gave: pure arithmetic."""
-    folds = max(one.folds for one in found.values())
+def select_head(
+    predictions: Mapping[str, HeadPredictions], parameters: Mapping[str, int]
+) -> HeadChoice:
+    """Apply the rule of `choose_head` to the predictions and parameter counts of heads."""
+    folds = max(head.folds for head in predictions.values())
     ranked = sorted(
-        (name for name in found if found[name].folds == folds), key=lambda name: found[name].loss
+        (name for name, head in predictions.items() if head.folds == folds),
+        key=lambda name: predictions[name].loss,
     )
-    best, pair = ranked[0], tuple(ranked[:2])
-    rows = [_row(name, found[name], found[best], parameters[name]) for name in found]
-    together = None
-    if len(pair) == 2:
-        both = replace(
-            found[best], probabilities=np.mean([found[name].probabilities for name in pair], 0)
-        )
-        size = sum(parameters[name] for name in pair)
-        together = replace(_row(" + ".join(pair), both, found[best], size), seconds=0.0)
-    whole = [row for row in rows if row.folds == folds]
-    shown = sorted([*rows, *([together] if together else [])], key=lambda r: (-r.folds, r.loss))
-    if together is not None and -together.behind.mean > max(together.behind.error, 1e-9):
-        gain = f"{-together.behind.mean:.3f} ± {together.behind.error:.3f}"
-        return HeadChoice(pair, f"their mean has a log loss {gain} below that of {best}", shown)
-    as_good = [row for row in whole if row.behind.mean <= row.behind.error]
+    best = predictions[ranked[0]]
+    rows = [_row(name, head, best, parameters[name]) for name, head in predictions.items()]
+    ensemble = _ensemble_row(ranked[:2], predictions, parameters)
+    shown = sorted([*rows, *ensemble], key=lambda row: (-row.folds, row.loss))
+    for row in ensemble:
+        if -row.behind.mean > max(row.behind.error, 1e-9):
+            gain = f"{-row.behind.mean:.3f} ± {row.behind.error:.3f}"
+            why = f"their mean has a log loss {gain} below that of {ranked[0]}"
+            return HeadChoice(tuple(ranked[:2]), why, shown)
+    as_good = [row for row in rows if row.folds == folds and row.behind.mean <= row.behind.error]
     chosen = min(as_good, key=lambda row: (row.parameters, row.loss))
-    if chosen.head == best:
+    if chosen.head == ranked[0]:
         why = "it has the lowest log loss, and nothing simpler is within one standard error of it"
     else:
         why = (
-            f"its log loss is {chosen.behind.mean:.3f} above that of {best}, within one standard "
-            f"error ({chosen.behind.error:.3f}), and it is simpler"
+            f"its log loss is {chosen.behind.mean:.3f} above that of {ranked[0]}, within one "
+            f"standard error ({chosen.behind.error:.3f}), and it is simpler"
         )
     return HeadChoice((chosen.head,), why, shown)
 
 
-def _row(name: str, one: HeldOut, best: HeldOut, parameters: int) -> Compared:
-    behind = one.behind(best)
-    return Compared(name, parameters, one.accuracy, one.loss, behind, one.folds, one.seconds)
+def _ensemble_row(
+    names: Sequence[str],
+    predictions: Mapping[str, HeadPredictions],
+    parameters: Mapping[str, int],
+) -> list[ComparedHead]:
+    """Return the row of the mean of two heads, the better one first; none for a single head."""
+    if len(names) < 2:
+        return []
+    best = predictions[names[0]]
+    mean = np.mean([predictions[name].probabilities for name in names], 0)
+    size = sum(parameters[name] for name in names)
+    row = _row(" + ".join(names), replace(best, probabilities=mean), best, size)
+    return [replace(row, seconds=0.0)]
+
+
+def _row(name: str, head: HeadPredictions, best: HeadPredictions, parameters: int) -> ComparedHead:
+    behind = head.behind(best)
+    return ComparedHead(
+        name, parameters, head.accuracy, head.loss, behind, head.folds, head.seconds
+    )
 
 
 def _parameters(name: str, data: Examples, classes: int) -> int:
@@ -182,30 +204,24 @@ def _parameters(name: str, data: Examples, classes: int) -> int:
     return parameters(build_head(name, frames, width, classes))
 
 
-def _sample(clips: Manifest, seed: int) -> NDArray[np.int64]:
-    """All rows, or those of so many whole groups, drawn evenly from the classes."""
-    if len(clips) <= MOST_CLIPS:
+def sample_groups(clips: ClipGroups, seed: int, *, count: int = MAX_CLIPS) -> Rows:
+    """Return all rows, or about `count` rows of whole groups, drawn evenly from the classes."""
+    if len(clips) <= count:
         return np.arange(len(clips))
-    groups = _groups(clips)
+    groups = clips.numbers
     order = np.random.default_rng(seed).permutation(groups.max() + 1)
-    drawn = pl.DataFrame({"label": clips.table["label"], "rank": order[groups]}).with_row_index()
-    # The place of a clip's group among those of its class decides: every class gets its share.
-    placed = drawn.with_columns(place=pl.col("rank").rank("dense").over("label")).sort("place")
-    first = placed["index"].to_numpy()[:MOST_CLIPS]
+    drawn = pl.DataFrame({"label": clips.labels, "rank": order[groups]}).with_row_index()
+    # The rank of a clip's group among those of its class decides: every class gets its share.
+    ranked = drawn.with_columns(rank=pl.col("rank").rank("dense").over("label")).sort("rank")
+    first = ranked["index"].to_numpy()[:count]
     return np.flatnonzero(np.isin(groups, groups[first]))
 
 
-def _groups(clips: Manifest) -> NDArray[np.int64]:
-    """The group of each clip, as a number from 0."""
-    numbers = np.unique(clips.group_ids.to_numpy(), return_inverse=True)[1]
-    return np.asarray(numbers, np.int64)
-
-
-def _folds(clips: Manifest, seed: int) -> NDArray[np.int64]:
-    """The source's own folds, or as many as the clips allow."""
+def _comparison_folds(clips: ClipGroups, seed: int) -> NDArray[np.int64]:
+    """Return the given folds, or as many as the clips allow."""
     for folds in range(FOLDS, 2, -1):
         try:
-            return fold_assignments(clips, folds=folds, seed=seed)
+            return clips.assign_folds(folds=folds, seed=seed)
         except SplitError:
             continue
-    return fold_assignments(clips, folds=2, seed=seed)
+    return clips.assign_folds(folds=2, seed=seed)

@@ -1,8 +1,8 @@
-"""Heads that are linear in fixed views of a clip, solved exactly: quick enough to compare many.
+"""Linear heads solved as logistic regressions: quick enough to compare many.
 
-Such a head pools with nothing to learn, standardises, and ends in one dense layer, so that its
-training is logistic regression.  What it pools is computed once for all clips; each fold then
-costs a fraction of a second, where a training by gradients costs seconds of compilation alone.
+Such a head pools without parameters, standardises, and ends in one dense layer, so that its
+training is logistic regression.  Pooled features are computed once for all clips; each fold then
+takes a fraction of a second, while training by gradients takes seconds of compilation alone.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from vidclass.tasks.activations import softmax
 from vidclass.tasks.base import LabelTask
 from vidclass.tasks.losses import UNBALANCED
-from vidclass.training.data import AnyExamples, Examples, in_memory, joined
+from vidclass.training.examples import AnyExamples, Examples, in_memory, joined
 from vidclass.training.fit import FittedHead
 
 # Clips that go through the pooling at a time: one size, so that it is compiled once.
@@ -23,14 +23,14 @@ _BATCH = 64
 # Inverse strength of the penalty, for blocks of length 1.  From 10 to 300 accuracy on real clips
 # moves by a point or two (docs/explanation/accuracy.md).
 _INVERSE_PENALTY = 30.0
-_MOST_ITERATIONS = 300
-_IMPOSSIBLE = -30.0
+_MAX_ITERATIONS = 300
+_IMPOSSIBLE_LOGIT = -30.0
 # Pooled features of more clips than this would take gigabytes.
-MOST_CLIPS = 10_000
+MAX_CLIPS = 10_000
 
 
-class ExactHead:
-    """A linear head over clips whose pooled features, (N,B,D), are at hand."""
+class LogisticHead:
+    """A linear head over N clips with pooled features (N,B,D)."""
 
     def __init__(self, model: Any, pooled: NDArray[np.float32], examples: Examples) -> None:
         self.model = model
@@ -38,11 +38,11 @@ class ExactHead:
         self._targets = examples.targets
 
     @classmethod
-    def of(cls, head: str, examples: Examples, *, classes: int) -> ExactHead | None:
-        """The head over these clips; None where it is not linear in fixed views.
+    def from_examples(cls, head: str, examples: Examples, *, classes: int) -> LogisticHead | None:
+        """Return the head over these clips; None if it is not linear in pooled features.
 
         Raises:
-            ConfigError: there is no such head.
+            ConfigError: There is no such head.
         """
         import keras
 
@@ -51,17 +51,18 @@ class ExactHead:
         frames, width = examples.steps
         model = build_head(head, frames, width, classes)
         *_, standardise, last = model.layers
-        learning = [layer for layer in model.layers if layer.trainable_weights]
-        fits = learning == [last] and isinstance(last, keras.layers.Dense)
-        if not fits or not hasattr(standardise, "adapt_to") or len(standardise.output.shape) != 2:
+        trainable = [layer for layer in model.layers if layer.trainable_weights]
+        is_linear = trainable == [last] and isinstance(last, keras.layers.Dense)
+        standardises = hasattr(standardise, "adapt_to") and len(standardise.output.shape) == 2
+        if not (is_linear and standardises):
             return None
         pooling = keras.Model(model.input, standardise.input)
         return cls(model, _in_batches(pooling, examples), examples)
 
     def fit(self, rows: NDArray[np.int64]) -> None:
-        """Solve for the weights that the clips in some rows ask for, and put them into the model.
+        """Fit the model to the clips in some rows.
 
-        Classes are weighed as in training by gradients.
+        Classes are weighted as in training by gradients.
         """
         from sklearn.linear_model import LogisticRegression
 
@@ -72,20 +73,20 @@ class ExactHead:
         counts = counts[counts > 0]
         weights = "balanced" if counts.max() >= UNBALANCED * counts.min() else None
         solver = LogisticRegression(
-            C=_INVERSE_PENALTY, class_weight=weights, max_iter=_MOST_ITERATIONS, tol=1e-3
+            C=_INVERSE_PENALTY, class_weight=weights, max_iter=_MAX_ITERATIONS, tol=1e-3
         )
         solver.fit(self._standardised(rows), targets)
         kernel = np.zeros(last.kernel.shape, np.float32)
-        # A class without clips is as good as impossible.
-        bias = np.full(last.bias.shape, _IMPOSSIBLE, np.float32)
-        # Of two classes the solver gives the weights of the second; the first then has none.
+        # A class without clips gets a probability near 0.
+        bias = np.full(last.bias.shape, _IMPOSSIBLE_LOGIT, np.float32)
+        # For two classes the solver has weights of the second alone; those of the first are 0.
         seen = solver.classes_[-len(solver.coef_) :]
         bias[solver.classes_] = 0.0
         kernel[:, seen], bias[seen] = solver.coef_.T, solver.intercept_
         last.set_weights([kernel, bias])
 
     def probabilities(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Class probabilities (len(rows), K)."""
+        """Return class probabilities (len(rows), K)."""
         kernel, bias = self.model.layers[-1].get_weights()
         return softmax(self._standardised(rows) @ kernel + bias)
 
@@ -93,46 +94,46 @@ class ExactHead:
         return np.asarray(self.model.layers[-2](self._pooled[rows]), np.float64)
 
 
-def fit_exactly(
+def fit_logistic(
     head: str, training: AnyExamples, *, task: LabelTask, validation: AnyExamples | None = None
 ) -> FittedHead | None:
-    """Solve a linear head; None where it is not linear in fixed views, or the clips are too many.
+    """Fit a linear head; None if it is not linear in pooled features, or the clips are too many.
 
-    As `fit_head` does, it learns from the training clips, says what that makes of the validation
-    clips, and then learns from all.
+    As in `fit_head`, the probabilities of the validation clips are those of a head trained on the
+    training clips alone, and the final weights are trained on all.
     """
     count = len(training)
-    if count > MOST_CLIPS or not isinstance(training, Examples):
+    if count > MAX_CLIPS or not isinstance(training, Examples):
         return None
     together = training if validation is None else joined(training, validation)
     together = in_memory(together, np.arange(len(together)))
-    exact = ExactHead.of(head, together, classes=len(task.labels))
-    if exact is None:
+    solved = LogisticHead.from_examples(head, together, classes=len(task.labels))
+    if solved is None:
         return None
-    rows, held = np.arange(count), np.arange(count, len(together))
-    exact.fit(rows)
-    history = {"epoch": 1.0, **_score(exact, rows, training.targets, "")}
+    rows, validation_rows = np.arange(count), np.arange(count, len(together))
+    solved.fit(rows)
+    history = {"epoch": 1.0, **_score(solved, rows, training.targets, "")}
     if validation is None:
-        return FittedHead(exact.model, task, [history], 1, exact=True)
-    history |= _score(exact, held, validation.targets, "val_")
-    measured = (validation.targets, exact.probabilities(held))
-    exact.fit(np.arange(len(together)))
-    return FittedHead(exact.model, task, [history], 1, measured, exact=True)
+        return FittedHead(solved.model, task, [history], 1, is_logistic=True)
+    history |= _score(solved, validation_rows, validation.targets, "val_")
+    measured = (validation.targets, solved.probabilities(validation_rows))
+    solved.fit(np.arange(len(together)))
+    return FittedHead(solved.model, task, [history], 1, measured, is_logistic=True)
 
 
 def _score(
-    exact: ExactHead, rows: NDArray[np.int64], y_true: NDArray[np.int64], prefix: str
+    head: LogisticHead, rows: NDArray[np.int64], y_true: NDArray[np.int64], prefix: str
 ) -> dict[str, float]:
-    found = exact.probabilities(rows)
-    right = found[np.arange(len(y_true)), y_true]
+    probabilities = head.probabilities(rows)
+    likelihoods = probabilities[np.arange(len(y_true)), y_true]
     return {
-        f"{prefix}accuracy": float((found.argmax(1) == y_true).mean()),
-        f"{prefix}loss": float(-np.log(np.maximum(right, 1e-12)).mean()),
+        f"{prefix}accuracy": float((probabilities.argmax(1) == y_true).mean()),
+        f"{prefix}loss": float(-np.log(np.maximum(likelihoods, 1e-12)).mean()),
     }
 
 
 def _in_batches(model: Any, examples: Examples) -> NDArray[np.float32]:
-    """What a model without dropout gives for all clips, without compiling it for their number."""
+    """Return the outputs for all clips, in batches of one size, for which it is compiled once."""
     parts = []
     for start in range(0, len(examples), _BATCH):
         rows = np.arange(start, start + _BATCH) % len(examples)

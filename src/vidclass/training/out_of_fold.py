@@ -30,7 +30,7 @@ class FoldResult:
     Attributes:
         fold: Number of the fold.
         metrics: Metrics on its clips.
-        choices: How the head of each view was chosen, on the other folds.
+        choices: The chosen heads of each view; empty unless heads are compared.
     """
 
     fold: int
