@@ -128,12 +128,12 @@ def _forget(name: str) -> Change:
     [
         (_drop(names.HEAD_BIN), r"is not a whole bundle: .*no item named 'head\.bin'"),
         (_drop(names.INFO), r"is not a whole bundle: .*no item named 'bundle\.json'"),
-        (_replace(names.HEAD_BIN, b"other"), r"its part 'head\.bin' is damaged: copy the bundle"),
+        (_replace(names.HEAD_BIN, b"other"), r"its file 'head\.bin' is damaged: copy the bundle"),
         (_set(schema_version=1), "of another version of vidclass: schema_version=1, this one re"),
         (_set(surprise=1), "the description inside is damaged: surprise=1: Extra inputs"),
         (_replace(names.INFO, b"{"), "description inside is damaged.*Invalid JSON"),
-        (_forget(names.HEAD_XML), r"lists no part 'head\.xml'"),
-        (_forget(names.BACKBONE_BIN), r"lists no part 'backbone\.bin'"),
+        (_forget(names.HEAD_XML), r"lists no file 'head\.xml'"),
+        (_forget(names.BACKBONE_BIN), r"lists no file 'backbone\.bin'"),
     ],
 )
 def test_a_damaged_bundle_is_refused(

@@ -1,4 +1,4 @@
-"""Format of a bundle: one zip file of fixed names, with a checksum for each part."""
+"""Format of a bundle: one zip file of fixed names, with a checksum for each file."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class HeadInfo(FrozenConfig):
         head: Name of the head.
         width: D, the size of a feature vector.
         route: `openvino` if the backbone is inside; `keras` if it has no OpenVINO form.
-        backbone_at: Prefix of the names of the backbone's parts.
-        head_at: Prefix of the names of the head's parts.
+        backbone_at: Prefix of the names of the backbone's files.
+        head_at: Prefix of the names of the head's files.
         swap: For mirror images, the index of each score among the labels; empty for the clips
             themselves.
         window: Number of successive frames that make one feature vector.
@@ -65,8 +65,8 @@ class HeadInfo(FrozenConfig):
         """T, the number of steps the head takes."""
         return window_count(self.features.sampling.total_frames, self.window)
 
-    def parts(self) -> list[str]:
-        """Return the names of the parts that it needs."""
+    def file_names(self) -> list[str]:
+        """Return the names of the files that it needs."""
         backbone = (BACKBONE_XML, BACKBONE_BIN) if self.route == "openvino" else ()
         return [self.head_at + HEAD_XML, self.head_at + HEAD_BIN] + [
             self.backbone_at + name for name in backbone
@@ -83,7 +83,7 @@ class BundleInfo(FrozenConfig):
         versions: Versions of vidclass and of the libraries that wrote the bundle.
         data_fingerprint: Fingerprint of the clips it was trained on.
         trained_on: Number of these clips.
-        sha256: Checksum of every other part, by name.
+        sha256: Checksum of every other file, by name.
     """
 
     schema_version: Literal[2] = SCHEMA_VERSION
@@ -109,7 +109,7 @@ def parse_info(text: bytes, path: object) -> BundleInfo:
     """Return the description in a bundle.
 
     Raises:
-        BundleError: it is of another version, or damaged, or lacks a part.
+        BundleError: it is of another version, or damaged, or lacks a file.
     """
     try:
         _require_version(text, path)
@@ -118,9 +118,9 @@ def parse_info(text: bytes, path: object) -> BundleInfo:
         reason = one_line(error) if isinstance(error, ValidationError) else str(error)
         raise BundleError(f"{path}: the description inside is damaged: {reason}") from error
     for head in info.ensemble:
-        for name in head.parts():
+        for name in head.file_names():
             if name not in info.sha256:
-                raise BundleError(f"{path}: the description inside lists no part {name!r}")
+                raise BundleError(f"{path}: the description inside lists no file {name!r}")
         if head.swap and sorted(head.swap) != list(range(len(info.labels))):
             raise BundleError(f"{path}: swap={head.swap} is no permutation of its labels")
     return info

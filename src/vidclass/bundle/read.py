@@ -1,4 +1,4 @@
-"""Read a bundle: check every part, then compile its networks.  Loads neither Keras nor JAX."""
+"""Read a bundle: check every file, then compile its networks.  Loads neither Keras nor JAX."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ BATCH_CLIPS = 256
 class Bundle:
     """A trained classifier: task, preprocessing, backbones and heads."""
 
-    def __init__(self, path: Path, info: BundleInfo, parts: dict[str, bytes]) -> None:
+    def __init__(self, path: Path, info: BundleInfo, files: dict[str, bytes]) -> None:
         self.path = path
         self.info = info
-        self._parts = parts
+        self._files = files
 
     @classmethod
     def load(cls, path: str | Path) -> Bundle:
         """Read and check a bundle.
 
         Raises:
-            BundleError: there is no such file, it is not a bundle, or a part of it is damaged.
+            BundleError: there is no such file, it is not a bundle, or a file of it is damaged.
         """
         path = Path(path)
         if path.is_dir():
@@ -49,7 +49,7 @@ class Bundle:
         try:
             with zipfile.ZipFile(path) as archive:
                 info = parse_info(archive.read(names.INFO), path)
-                parts = {name: archive.read(name) for name in info.sha256}
+                files = {name: archive.read(name) for name in info.sha256}
         except FileNotFoundError as error:
             raise BundleError(f"{path}: there is no such bundle") from error
         except BundleError:
@@ -57,9 +57,9 @@ class Bundle:
         except Exception as error:  # zipfile and its decompressors raise many kinds for damage
             raise BundleError(f"{path} is not a whole bundle: {error}") from error
         for name, expected in info.sha256.items():
-            if hashlib.sha256(parts[name]).hexdigest() != expected:
-                raise BundleError(f"{path}: its part {name!r} is damaged: copy the bundle again")
-        return cls(path, info, parts)
+            if hashlib.sha256(files[name]).hexdigest() != expected:
+                raise BundleError(f"{path}: its file {name!r} is damaged: copy the bundle again")
+        return cls(path, info, files)
 
     @property
     def task(self) -> LabelTask:
@@ -77,8 +77,8 @@ class Bundle:
         backbones: dict[str, BackboneOpener] = {}
         heads = []
         for info in self.info.ensemble:
-            opener = backbones.setdefault(info.backbone_at, BackboneOpener(info, self._parts))
-            heads.append(BundleHead(info, self._parts, opener, self.task))
+            opener = backbones.setdefault(info.backbone_at, BackboneOpener(info, self._files))
+            heads.append(BundleHead(info, self._files, opener, self.task))
         return heads
 
     def extractor(self) -> FeatureExtractor:
@@ -108,8 +108,8 @@ class Bundle:
 class BackboneOpener:
     """Open the backbone of a head when it is first needed, once."""
 
-    def __init__(self, info: HeadInfo, parts: dict[str, bytes]) -> None:
-        self._info, self._parts = info, parts
+    def __init__(self, info: HeadInfo, files: dict[str, bytes]) -> None:
+        self._info, self._files = info, files
 
     @cached_property
     def opened(self) -> OpenedNetwork:
@@ -117,8 +117,8 @@ class BackboneOpener:
         if self._info.route == "keras":
             return open_backbone(self._info.features)
         network = OpenVinoNetwork.from_bytes(
-            self._parts[self._info.backbone_at + names.BACKBONE_XML],
-            self._parts[self._info.backbone_at + names.BACKBONE_BIN],
+            self._files[self._info.backbone_at + names.BACKBONE_XML],
+            self._files[self._info.backbone_at + names.BACKBONE_BIN],
             resolve_precision(self._info.features.precision),
             cached=True,
         )
@@ -129,11 +129,11 @@ class BundleHead:
     """One head of a bundle, and the extractor of its features."""
 
     def __init__(
-        self, info: HeadInfo, parts: dict[str, bytes], backbone: BackboneOpener, task: LabelTask
+        self, info: HeadInfo, files: dict[str, bytes], backbone: BackboneOpener, task: LabelTask
     ) -> None:
         self.info = info
         self._task = task
-        self._parts, self._backbone = parts, backbone
+        self._files, self._backbone = files, backbone
 
     def extractor(self) -> FeatureExtractor:
         """Return the extractor of the features it was trained on, backbone included."""
@@ -150,7 +150,7 @@ class BundleHead:
     def _head(self) -> OpenVinoNetwork:
         at = self.info.head_at
         return OpenVinoNetwork.from_bytes(
-            self._parts[at + names.HEAD_XML], self._parts[at + names.HEAD_BIN]
+            self._files[at + names.HEAD_XML], self._files[at + names.HEAD_BIN]
         )
 
     def probabilities(self, clips: Sequence[ClipFeatures]) -> NDArray[np.float64]:

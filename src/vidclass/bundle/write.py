@@ -79,18 +79,18 @@ def write_bundle(
         RuntimeRouteError: OpenVINO and Keras do not agree on a head.
     """
     infos: list[HeadInfo] = []
-    parts: dict[str, bytes] = {}
+    files: dict[str, bytes] = {}
     prefix_of_backbone: dict[str, str] = {}
     for number, trained in enumerate(ensemble, 1):
         prefix = f"head{number}/" if number > 1 else ""
-        head_parts = _head_parts(trained, len(task.labels))
-        parts |= {prefix + name: data for name, data in head_parts.items()}
-        backbone = _backbone_parts(trained.extractor)
+        head_files = _head_files(trained, len(task.labels))
+        files |= {prefix + name: data for name, data in head_files.items()}
+        backbone = _backbone_files(trained.extractor)
         # A backbone that is not inside is told apart by its position alone.
         key = hashlib.sha256(b"".join(backbone.values())).hexdigest() if backbone else prefix
         shared = prefix_of_backbone.setdefault(key, prefix)
         if shared == prefix:
-            parts |= {prefix + name: data for name, data in backbone.items()}
+            files |= {prefix + name: data for name, data in backbone.items()}
         head_info = _head_info(trained, prefix, shared, inside=bool(backbone))
         infos.append(head_info)
         if trained.mirror is not None:
@@ -104,11 +104,11 @@ def write_bundle(
         | {name: version(name) for name in ("keras", "openvino", "av")},
         data_fingerprint=data_fingerprint,
         trained_on=trained_on,
-        sha256={name: hashlib.sha256(data).hexdigest() for name, data in parts.items()},
+        sha256={name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
     )
     with replacing(path) as temp, zipfile.ZipFile(temp, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(names.INFO, info.model_dump_json(indent=1))
-        for name, data in parts.items():
+        for name, data in files.items():
             archive.writestr(name, data)
     return info
 
@@ -127,7 +127,7 @@ def _head_info(trained: TrainedHead, head_at: str, backbone_at: str, *, inside: 
     )
 
 
-def _head_parts(trained: TrainedHead, classes: int) -> dict[str, bytes]:
+def _head_files(trained: TrainedHead, classes: int) -> dict[str, bytes]:
     spec = head_spec(
         trained.head,
         frames=trained.extractor.steps,
@@ -143,7 +143,7 @@ def _head_parts(trained: TrainedHead, classes: int) -> dict[str, bytes]:
     }
 
 
-def _backbone_parts(extractor: FeatureExtractor) -> dict[str, bytes]:
+def _backbone_files(extractor: FeatureExtractor) -> dict[str, bytes]:
     """Return the two files of a backbone's OpenVINO form; none if it has no such form."""
     backbone = extractor.ir()
     if backbone is None:
