@@ -143,7 +143,7 @@ class _Listing:
         self._path = path
         self._size_bytes = size_bytes
         self._version = version
-        self._check = check
+        self._require_sound = check
 
     def add(self, header: Any) -> None:
         """Take the next header of any type."""
