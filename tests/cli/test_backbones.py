@@ -82,7 +82,7 @@ def test_every_backbone_has_a_row() -> None:
     assert row(done, LITE) == [LITE, "224x224", "1280", "3.4 M", "at hand", "Apache-2.0", "-"]
     assert row(done, LARGE) == [LARGE, "224x224", "2048", "348.1 M", "to be fetched", KERAS, "-"]
     assert done.stderr.splitlines() == [
-        "note: a route of - is found out, in seconds to minutes, when the backbone is first used "
+        "note: a route of - is determined, in seconds to minutes, when the backbone is first used "
         "or measured",
         "note: weights to be fetched: by Keras, when the backbone is first used, by vidclass "
         "(pip install 'vidclass[i3d]'), when it is first used, by huggingface_hub (pip install "

@@ -47,6 +47,7 @@ def test_a_page_json_and_the_ledger_beside(folder: Path, tmp_path: Path) -> None
     assert done.stderr.splitlines()[-1] == f"6 ok, 1 failed (listed in {ledger})"
     assert f"page: {page}" in done.stdout
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert "not searched for, which --deep does." in page.read_text(encoding="utf-8")
     assert json.loads(record.read_text(encoding="utf-8"))["failed"] == 1
     again = run(folder, "--ledger", ledger)
     assert "│ the file is empty (0 bytes) │      1 │            0 │" in again.stdout

@@ -159,7 +159,7 @@ def bad_files(folder: Path) -> list[Path]:
     return paths
 
 
-def test_what_cannot_be_read_is_in_the_ledger_and_nowhere_else(
+def test_unreadable_clips_are_in_the_ledger_only(
     videos: list[Path], fake: FakeExtractor, manifest_of: MakeManifest, tmp_path: Path
 ) -> None:
     bad = bad_files(tmp_path)

@@ -108,7 +108,7 @@ def test_a_gpu_is_used_when_there_is_one(monkeypatch: pytest.MonkeyPatch) -> Non
     assert (opened.route, opened.network) == ("gpu", (backbone_spec(SMALL), "bf16"))
 
 
-def test_auto_is_what_the_processor_has(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_is_the_precision_of_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     auto = SMALL.model_copy(update={"precision": "auto"})
     extractors = {}
     for has, resolved in ((True, "bf16"), (False, "f32")):

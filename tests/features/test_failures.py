@@ -185,14 +185,14 @@ PASSING = [
 
 
 @pytest.mark.parametrize("error", PASSING, ids=str)
-def test_what_may_pass_is_not_remembered(bad: Path, error: BaseException) -> None:
+def test_a_passing_error_is_not_recorded(bad: Path, error: BaseException) -> None:
     identity = hash_video(bad)
     assert is_lasting(VideoError("x", "is damaged"), identity)
     assert is_lasting(chained(av.error.InvalidDataError(1, "Invalid data")), identity)
     assert not is_lasting(error, identity)
 
 
-def test_a_file_that_is_not_what_it_was_is_not_remembered(bad: Path) -> None:
+def test_a_changed_file_is_not_recorded(bad: Path) -> None:
     identity = hash_video(bad)
     bad.write_text("something else")
     assert not is_lasting(ERROR, identity)
@@ -209,7 +209,7 @@ def record(folder: Path) -> FailureRecord:
     return FailureRecord(folder, "a" * 32)
 
 
-def test_a_record_keeps_what_the_error_says(tmp_path: Path) -> None:
+def test_a_record_keeps_the_whole_error(tmp_path: Path) -> None:
     record(tmp_path).add("key", ERROR)
     errors = record(tmp_path).find({"key", "other"})
     assert list(errors) == ["key"]

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fake_network import FakeExtractor
+from vidclass._core import sqlite_cache
 from vidclass._core.files import sha256_of
 from vidclass.errors import ConfigError, VideoError
 from vidclass.features import identity as identity_module
@@ -171,7 +172,7 @@ def test_a_file_written_just_before_it_is_read_is_not_remembered(
     database.close()
 
 
-def test_what_cannot_be_read_is_a_value(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_a_value(tmp_path: Path) -> None:
     good = write(tmp_path / "good.avi")
     (tmp_path / "folder.avi").mkdir()
     done = list(identify([tmp_path / "none.avi", good, tmp_path / "folder.avi"]))
@@ -187,7 +188,7 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     assert "is a pipe, a socket or a device, not a file" in str(done.error)
 
 
-def test_a_wrong_limit_is_told_before_any_work(
+def test_a_wrong_limit_is_an_error_before_any_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VIDCLASS_MAX_PIXELS", "lots")
@@ -296,7 +297,7 @@ def test_a_database_that_stays_locked(
 ) -> None:
     path = write(tmp_path / "a.avi")
     hashes_of(path)
-    monkeypatch.setattr(identity_module, "BUSY_S", 0.01)
+    monkeypatch.setattr(sqlite_cache, "BUSY_S", 0.01)
     connection = sqlite3.connect(cache / DATABASE)
     connection.execute("BEGIN EXCLUSIVE")
     new = write(tmp_path / "b.avi", b"b")

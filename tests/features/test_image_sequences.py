@@ -1,4 +1,4 @@
-"""Folders of pictures as clips, and clips whose frames are drawn at random."""
+"""Image sequences as clips, and clips with randomly sampled frames."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_a_folder_that_changes_while_it_is_hashed(
     real = Path.read_bytes
 
     def meanwhile(path: Path) -> bytes:
-        (folder / "img_00001.png").write_bytes(b"longer than any picture before" * 100)
+        (folder / "img_00001.png").write_bytes(b"longer than any image before" * 100)
         return real(path)
 
     monkeypatch.setattr(Path, "read_bytes", meanwhile)

@@ -27,8 +27,8 @@ def stream_features(
 
 
 def batch(frames: int, seed: int = 1) -> FrameBatch:
-    pictures = np.random.default_rng(seed).integers(0, 256, (frames, 4, 5, 3), np.uint8)
-    return FrameBatch(pictures, np.arange(frames) / 7)
+    frames_rgb = np.random.default_rng(seed).integers(0, 256, (frames, 4, 5, 3), np.uint8)
+    return FrameBatch(frames_rgb, np.arange(frames) / 7)
 
 
 def decode_from(lengths: list[int | None]) -> Callable[[int], FrameBatch]:

@@ -35,8 +35,8 @@ def test_windows_cover_every_frame_and_end_with_the_clip(frames: int, window: in
 
 
 def clip(frames: int) -> FrameBatch:
-    pictures = np.full((frames, 2, 2, 3), np.arange(frames)[:, None, None, None], np.uint8)
-    return FrameBatch(pictures, np.arange(frames) / 10)
+    frames_rgb = np.full((frames, 2, 2, 3), np.arange(frames)[:, None, None, None], np.uint8)
+    return FrameBatch(frames_rgb, np.arange(frames) / 10)
 
 
 class FirstAndLast:

@@ -96,5 +96,5 @@ def test_reshapes_keep_the_batch(spec_of: Callable[..., NetworkSpec]) -> None:
     together = network.run(**inputs)
     assert files.parity < 1e-5
     assert together.shape == (3, 4)
-    for picture, row in zip(inputs["frames"], together, strict=True):
-        np.testing.assert_allclose(network.run(frames=picture[None])[0], row, atol=1e-5)
+    for image, row in zip(inputs["frames"], together, strict=True):
+        np.testing.assert_allclose(network.run(frames=image[None])[0], row, atol=1e-5)

@@ -68,10 +68,10 @@ def all_of_them(name: str, share: float, features: Any, mask: Any, truth: Any, s
 def test_whatever_is_drawn(name: str, masks: list[list[bool]], share: float, seed: int) -> None:
     features, mask, truth = batch(masks)
     before = features.copy(), mask.copy(), truth.copy()
-    found = all_of_them(name, share, features, mask, truth, seed)
+    augmented_clips = all_of_them(name, share, features, mask, truth, seed)
     for mine, theirs in zip(before, (features, mask, truth), strict=True):
         np.testing.assert_array_equal(mine, theirs)  # what is given stays as it is
-    changed, real = found[:2]
+    changed, real = augmented_clips[:2]
     assert changed.shape == features.shape and changed.dtype == np.float32
     assert real.shape == mask.shape and real.dtype == bool
     np.testing.assert_array_equal(real.any(1), mask.any(1))  # no clip is emptied or filled
@@ -83,13 +83,13 @@ def test_whatever_is_drawn(name: str, masks: list[list[bool]], share: float, see
     assert not changed[~real].any()
     assert (changed[real] > 0).all()  # nothing real comes from padding
     again = all_of_them(name, share, features, mask, truth, seed)
-    for mine, theirs in zip(found, again, strict=True):
+    for mine, theirs in zip(augmented_clips, again, strict=True):
         np.testing.assert_array_equal(mine, theirs)
     if name != "mixup":
         clips = np.indices(mask.shape)[0] + 1
         np.testing.assert_array_equal(changed[..., 0][real], clips[real])  # no clip meets another
     else:
-        np.testing.assert_allclose(found[2].sum(1), 1, rtol=1e-6)
+        np.testing.assert_allclose(augmented_clips[2].sum(1), 1, rtol=1e-6)
 
 
 def test_dropped_frames_are_so_many_and_the_others_keep_their_order() -> None:

@@ -115,8 +115,8 @@ def test_macro_f1_is_that_of_the_metrics() -> None:
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 3, 40)  # the fourth class does not occur
     probabilities = softmax(rng.normal(0, 1, (40, 4)))
-    found = macro_f1(truth, probabilities.argmax(1))
-    assert found == single_label_metrics(probabilities, truth, list("abcd")).macro_f1
+    f1 = macro_f1(truth, probabilities.argmax(1))
+    assert f1 == single_label_metrics(probabilities, truth, list("abcd")).macro_f1
     assert macro_f1(np.array([0, 1]), np.array([2, 2])) == 0
 
 

@@ -68,15 +68,15 @@ def extracted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         failing: tuple[int, ...] = (), classes: list[int] | None = None, noise: float = 0.3
     ) -> None:
         def extract(manifest: Manifest, *rest: object) -> Extraction:
-            made = {
+            features = {
                 str(row): features_of_row(row, (classes or [0, 1] * len(manifest))[row], noise)
                 for row in range(len(manifest))
                 if row not in failing
             }
-            keys = [str(row) if str(row) in made else None for row in range(len(manifest))]
+            keys = [str(row) if str(row) in features else None for row in range(len(manifest))]
             error = VideoError("bad.avi", "it is empty")
             failures = [Failure.from_error(error, video="bad.avi") for _ in failing]
-            return Extraction(manifest, keys, Kept(made), failures, 0)
+            return Extraction(manifest, keys, Kept(features), failures, 0)
 
         def extractor(config: FeatureConfig, *rest: object, **more: object) -> FeatureExtractor:
             return FeatureExtractor(
@@ -106,25 +106,25 @@ def test_given_folds_are_honoured(extracted: Callable[..., None]) -> None:
 
 
 def test_drawn_folds_share_no_group_and_cover_every_clip(extracted: Callable[..., None]) -> None:
-    told: list[tuple[str, int, int]] = []
-    result = cross_validate(twelve(), CONFIG, folds=3, progress=lambda *step: told.append(step))
+    steps: list[tuple[str, int, int]] = []
+    result = cross_validate(twelve(), CONFIG, folds=3, progress=lambda *step: steps.append(step))
     assert [fold.fold for fold in result.folds] == [0, 1, 2]
     assert sum(fold.metrics.videos for fold in result.folds) == result.pooled.videos == 12
-    assert told == [("folds", done, 9) for done in range(1, 10)]
+    assert steps == [("folds", done, 9) for done in range(1, 10)]
 
 
-def test_each_fold_is_told_and_can_end_the_work(extracted: Callable[..., None]) -> None:
-    told: list[FoldResult] = []
-    result = cross_validate(twelve(FOLDS), CONFIG, on_fold=told.append)
-    assert told == result.folds
+def test_each_fold_is_reported_and_can_stop_the_work(extracted: Callable[..., None]) -> None:
+    reported: list[FoldResult] = []
+    result = cross_validate(twelve(FOLDS), CONFIG, on_fold=reported.append)
+    assert reported == result.folds
 
     def enough(fold: FoldResult) -> None:
-        told.append(fold)
+        reported.append(fold)
         raise LookupError("enough")
 
     with pytest.raises(LookupError, match="enough"):
         cross_validate(twelve(FOLDS), CONFIG, on_fold=enough)
-    assert told == [*result.folds, result.folds[0]]
+    assert reported == [*result.folds, result.folds[0]]
 
 
 def test_near_duplicates_are_joined_before_folds_are_drawn(
@@ -174,7 +174,7 @@ def test_labels_of_a_test_fold_change_no_prediction_on_it(
     swapped = ["b", "a"] * 2 + labels[4:]
     run(listed(swapped, [row // 2 for row in range(12)], FOLDS), config)
     np.testing.assert_array_equal(predicted[0], predicted[3])
-    assert np.abs(predicted[1] - predicted[4]).max() > 1e-5  # the other folds did learn from them
+    assert np.abs(predicted[1] - predicted[4]).max() > 1e-5  # the other folds were trained on them
 
 
 def test_failed_clips_are_counted_and_in_no_score(extracted: Callable[..., None]) -> None:
@@ -188,7 +188,7 @@ def test_failed_clips_are_counted_and_in_no_score(extracted: Callable[..., None]
         run(twelve(FOLDS))
 
 
-def test_a_class_of_which_nothing_can_be_read_is_in_no_score(
+def test_a_class_without_readable_clips_is_in_no_score(
     extracted: Callable[..., None],
 ) -> None:
     extracted(failing=(0, 6), classes=[2, 0, 1, 0, 1, 0] * 2)
@@ -206,7 +206,7 @@ def test_too_few_groups_are_refused_before_the_work(monkeypatch: pytest.MonkeyPa
         run(twelve(), folds=7)
 
 
-def test_without_a_group_to_spare_all_is_learned_from(
+def test_without_a_group_to_hold_out_all_clips_are_trained_on(
     monkeypatch: pytest.MonkeyPatch, extracted: Callable[..., None]
 ) -> None:
     seen = []
@@ -222,9 +222,9 @@ def test_heads_are_chosen_fold_by_fold_and_the_json_says_which(
     extracted: Callable[..., None],
 ) -> None:
     config = run_config(head="auto(mean, temporal)", features={"frames": 3})
-    told: list[int] = []
-    result = cross_validate(twelve(FOLDS), config, on_fold=lambda fold: told.append(fold.fold))
-    assert told == [0, 4, 7]
+    numbers: list[int] = []
+    result = cross_validate(twelve(FOLDS), config, on_fold=lambda fold: numbers.append(fold.fold))
+    assert numbers == [0, 4, 7]
     assert {fold.heads for fold in result.folds} <= {"mean", "temporal", "mean + temporal"}
     value = result.to_json()
     assert value["head"] == "auto(mean, temporal)"
@@ -237,10 +237,10 @@ def test_two_views_and_mirror_images_are_averaged(extracted: Callable[..., None]
         update={"more": (FeatureConfig(backbone="efficientnet_lite2"),), "flip": True}
     )
     alone, together = run(twelve(FOLDS)), run(twelve(FOLDS), config)
-    # The stand-in gives the same features everywhere: the mean is what each head says.
+    # The stand-in gives the same features everywhere, so every head predicts the mean.
     assert together.pooled.accuracy == alone.pooled.accuracy
     swapped = config.model_copy(update={"swap_labels": {"a": "b"}})
-    # A mirror image that looks the same and yet is of the other class can only confuse.
+    # A mirror image that looks the same but has the other class can only confuse.
     assert run(twelve(FOLDS), swapped).pooled.accuracy < alone.pooled.accuracy
 
 

@@ -42,18 +42,18 @@ def fake(manifest: Manifest, config: RunConfig, **options: Any) -> CrossValidati
 @pytest.fixture
 def result() -> SeedsResult:
     config = run_config(training={"seed": 5})
-    told: list[tuple[str, int, int]] = []
-    found = cross_validate_seeds(
+    steps: list[tuple[str, int, int]] = []
+    seeds = cross_validate_seeds(
         MANIFEST, config, seeds=3, folds=2, strict=True, validate=fake,
-        progress=lambda *step: told.append(step),
+        progress=lambda *step: steps.append(step),
     )  # fmt: skip
-    folds = [step for step in told if step[0] == "folds"]
+    folds = [step for step in steps if step[0] == "folds"]
     assert folds == [("folds", done, 6) for done in range(1, 7)]
-    assert told.count(("extract", 1, 1)) == 3
-    return found
+    assert steps.count(("extract", 1, 1)) == 3
+    return seeds
 
 
-def test_each_seed_is_tried_and_both_spreads_are_told(result: SeedsResult) -> None:
+def test_each_seed_is_tried_and_both_spreads_are_steps(result: SeedsResult) -> None:
     assert [run.config.training.seed for run in result.runs] == [5, 6, 7]
     assert result.runs[0].config.training == run_config(training={"seed": 5}).training
     assert result.accuracy_mean == pytest.approx((0.6 + 0.8 + 0.9) / 3)

@@ -76,18 +76,18 @@ def test_patience_ends_training_early() -> None:
 
 def test_the_refit_learns_from_all_clips_for_the_best_number_of_epochs() -> None:
     training, validation = easy(12), easy(12, seed=1, noise=0.8)
-    told: list[tuple[str, int, int]] = []
+    steps: list[tuple[str, int, int]] = []
     fitted = fit_head(
         "mean",
         training,
         config(refit=True),
         task=TASK,
         validation=validation,
-        progress=lambda *step: told.append(step),
+        progress=lambda *step: steps.append(step),
     )
     best = fitted.best_epoch
     stages = [("train", n, 6) for n in range(1, 7)] + [("refit", n, 6) for n in range(1, best + 1)]
-    assert told == stages
+    assert steps == stages
     by_hand = fit(training.joined(validation), epochs=best)
     unseen = easy(9, seed=2)
     np.testing.assert_allclose(

@@ -16,16 +16,16 @@ from vidclass.training.presets import run_config
 
 
 def test_a_constant_difference_is_certain() -> None:
-    found = difference(np.array([1.0, 2.0, 3.0]), np.array([0.5, 1.5, 2.5]), np.arange(3))
-    assert (found.mean, found.error) == (0.5, 0.0)
+    excess = difference(np.array([1.0, 2.0, 3.0]), np.array([0.5, 1.5, 2.5]), np.arange(3))
+    assert (excess.mean, excess.error) == (0.5, 0.0)
 
 
 def test_with_a_clip_a_group_it_is_the_usual_standard_error() -> None:
     rng = np.random.default_rng(0)
     one, other = rng.normal(size=50), rng.normal(size=50)
-    found = difference(one, other, np.arange(50))
-    assert found.mean == pytest.approx((one - other).mean())
-    assert found.error == pytest.approx((one - other).std(ddof=1) / np.sqrt(50))
+    excess = difference(one, other, np.arange(50))
+    assert excess.mean == pytest.approx((one - other).mean())
+    assert excess.error == pytest.approx((one - other).std(ddof=1) / np.sqrt(50))
 
 
 def test_clips_of_a_group_do_not_count_as_independent() -> None:
@@ -44,7 +44,7 @@ def test_one_group_tells_nothing_of_the_spread() -> None:
 
 @given(st.lists(st.tuples(st.floats(0, 9), st.floats(0, 9), st.integers(0, 4)), min_size=1))
 def test_exchanging_the_two_changes_the_sign_alone(rows: list[tuple[float, float, int]]) -> None:
-    one, other = (np.array([row[place] for row in rows]) for place in (0, 1))
+    one, other = (np.array([row[index] for row in rows]) for index in (0, 1))
     groups = np.array([row[2] for row in rows])
     forth, back = difference(one, other, groups), difference(other, one, groups)
     assert forth.mean == pytest.approx(-back.mean, abs=1e-12)

@@ -210,10 +210,10 @@ def test_unknown_clips_from_training_to_measuring(clips: Path, store: Path, tmp_
 
     plain = Classifier(bundle).predict(next(clips.glob("dark/*"))).to_json()
     assert "unknown" not in plain
-    told = Classifier(bundle, unknown=True).predict(next(clips.glob("dark/*"))).to_json()
+    rejecting = Classifier(bundle, unknown=True).predict(next(clips.glob("dark/*"))).to_json()
     accepted = plain["probability"] >= task.unknown_below
-    assert told["unknown"] is not accepted
-    assert told["label"] == (plain["label"] if accepted else None)
+    assert rejecting["unknown"] is not accepted
+    assert rejecting["label"] == (plain["label"] if accepted else None)
     table = run("predict", out, next(clips.glob("dark/*")), "--unknown", "--csv", "-").stdout
     assert next(csv.DictReader(io.StringIO(table)))["unknown"] == str(not accepted).lower()
 

@@ -57,10 +57,10 @@ def test_a_run_of_two_views_leaves_two_heads(result: RunResult, bundle: Bundle) 
     assert [member.info.head for member in bundle.ensemble] == [
         head for head in heads for _ in range(2)
     ]
-    for place in range(len(heads)):
-        # Solved heads have no epochs to draw.
+    for index in range(len(heads)):
+        # Logistic regressions have no epochs to draw.
         for name in (names.HEAD_WEIGHTS, names.HISTORY):
-            assert (folder / names.numbered(name, place)).is_file()
+            assert (folder / names.numbered(name, index)).is_file()
     mirrored = [member.info.features.geometry.mirror for member in bundle.ensemble]
     assert mirrored == [False, True] * len(heads)
     assert {member.info.swap for member in bundle.ensemble} == {(), (1, 0)}
@@ -80,21 +80,23 @@ def test_the_answer_is_the_mean_over_heads_views_and_mirror_images(
     result: RunResult, bundle: Bundle, tiny_set: Path
 ) -> None:
     video = sorted(tiny_set.rglob("*.avi"))[0]
-    found = []
-    for place, member in enumerate(bundle.ensemble):
+    probabilities = []
+    for index, member in enumerate(bundle.ensemble):
         info = member.info
         frames = decode_for(info.features, video, Span())
         features = member.extractor().open().network.run(frames=frames.frames)
-        weights = result.folder / names.numbered(names.HEAD_WEIGHTS, place // 2)
+        weights = result.folder / names.numbered(names.HEAD_WEIGHTS, index // 2)
         clip = ClipFeatures(features.astype(np.float16), frames.timestamps_s)
         values, mask = pad_clips([clip], info.frames)
         head = load_head(info.head, info.frames, info.width, 2, str(weights))
         logits = np.asarray(head.predict({"features": values, "mask": mask}, verbose=0))[0]
         exps = np.exp(logits - logits.max())
         # What its mirror image says of light, the clip says of dark.
-        found.append((exps / exps.sum())[::-1] if info.swap else exps / exps.sum())
+        probabilities.append((exps / exps.sum())[::-1] if info.swap else exps / exps.sum())
     scores = Classifier.load(result.bundle).predict(video).scores
-    np.testing.assert_allclose([scores["dark"], scores["light"]], np.mean(found, 0), atol=1e-4)
+    np.testing.assert_allclose(
+        [scores["dark"], scores["light"]], np.mean(probabilities, 0), atol=1e-4
+    )
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,12 @@ MOST_LINES = 10
 _BAR_CELLS = 10
 
 
+def with_option_names(audit: Audit) -> Audit:
+    """Return the audit with options in place of Python's parameters in its texts."""
+    issues = [replace(issue, advice=in_options(issue.advice)) for issue in audit.issues]
+    return replace(audit, issues=tuple(issues), skipped=tuple(map(in_options, audit.skipped)))
+
+
 def report_audit(audit: Audit, *, page: Path | None, ledger: Path | None, quiet: bool) -> None:
     """Print the issues and the tables; with `quiet`, only notes and the closing line."""
     print_notes(audit.manifest.notes)
@@ -35,7 +42,7 @@ def report_audit(audit: Audit, *, page: Path | None, ledger: Path | None, quiet:
         if audit.ledger:
             show(ledger_table(audit))
         for sentence in audit.skipped:
-            say(f"skipped: {in_options(sentence)}")
+            say(f"skipped: {sentence}")
         if page is not None:
             say(f"page: {page}")
     closing_line(audit.ok, audit.failures, ledger)
@@ -153,7 +160,7 @@ def _print_issues(audit: Audit) -> None:
     for issue in audit.issues:
         say(f"{issue.severity}: {issue.title}")
         if issue.advice:
-            say(f"  {in_options(issue.advice)}")
+            say(f"  {issue.advice}")
         names = [_name(audit, row) for row in issue.rows]
         if names:
             say(f"  {_shortened(names, 5)}")

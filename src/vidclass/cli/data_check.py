@@ -47,7 +47,7 @@ def check_command(
     """Inspect every clip and report everything wrong or odd."""
     from vidclass.audit.report import as_json, write_page
     from vidclass.audit.run import check, read_for_check
-    from vidclass.cli.check_tables import report_audit
+    from vidclass.cli.check_tables import report_audit, with_option_names
     from vidclass.cli.console import ledger_beside, progress_bars, write_json
 
     manifest = read_for_check(source.path, **source.given())
@@ -60,6 +60,7 @@ def check_command(
             ledger=ledger,
             progress=progress,
         )
+    audit = with_option_names(audit)
     if json_file is not None:
         write_json(json_file, as_json(audit))
     if report is not None:

@@ -232,6 +232,11 @@ def fold_assignments(manifest: Manifest, *, folds: int, seed: int) -> IntArray:
     return assign_folds(labels, group_ids, given, folds=folds, seed=seed)
 
 
+def require_folds(manifest: Manifest, *, folds: int, seed: int) -> None:
+    """Require that `fold_assignments` succeeds, and raise its errors."""
+    fold_assignments(manifest, folds=folds, seed=seed)
+
+
 def assign_folds(
     labels: Sequence[str],
     group_ids: Sequence[str],

@@ -143,7 +143,7 @@ class _Listing:
         self._path = path
         self._size_bytes = size_bytes
         self._version = version
-        self._check = check
+        self._require_sound = check
 
     def add(self, header: Any) -> None:
         """Take the next header of any type."""
@@ -155,7 +155,7 @@ class _Listing:
             raise _not_whole(self._path, "is one of several volumes")
         if header.type == rarfile.RAR_BLOCK_FILE:
             entry = self._entry(header)
-            self._check(entry)
+            self._require_sound(entry)
             self.entries.append(entry)
         self.is_whole = header.type == rarfile.RAR_BLOCK_ENDARC
 

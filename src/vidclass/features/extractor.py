@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from vidclass._core.files import fingerprint_of
 from vidclass.backbones.registry import get_backbone
 from vidclass.config import FeatureConfig
 from vidclass.errors import ConfigError, RuntimeRouteError
@@ -123,7 +122,7 @@ def feature_extractor(
     backbone = get_backbone(config.backbone)
     return FeatureExtractor(
         config,
-        hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32],
+        fingerprint_of(parts),
         backbone.width,
         open=lambda: open_backbone(config, int8),
         ir=lambda: _ir(spec, int8),

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 from collections import Counter
 from collections.abc import Collection, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict
 
+from vidclass._core.sqlite_cache import SqliteCache
 from vidclass._core.text import counted, listed
 from vidclass.data.clip import labels_in
 from vidclass.data.manifest import Manifest
@@ -31,7 +31,6 @@ _TABLE = (
     "CREATE TABLE IF NOT EXISTS failures_1 "
     "(key TEXT PRIMARY KEY, made_by TEXT, stage TEXT, cause TEXT, hint TEXT)"
 )
-_BUSY_S = 5.0
 _MAX_LISTED_CLASSES = 10
 
 
@@ -168,16 +167,6 @@ class FailureRecord:
             self._run("DELETE FROM failures_1 WHERE key = ?", [(key,) for key in keys])
 
     def _run(self, command: str, rows: list[tuple[str, ...]]) -> list[tuple[Any, ...]]:
-        try:
-            with closing(sqlite3.connect(self._file, timeout=_BUSY_S)) as connection:
-                # A power cut may then damage the file, but only these few rows are lost.
-                connection.execute("PRAGMA synchronous = OFF")
-                connection.execute(_TABLE)
-                with connection:
-                    return [result for row in rows for result in connection.execute(command, row)]
-        except sqlite3.OperationalError:
-            return []  # locked or not writable, which may pass
-        except sqlite3.Error:
-            with suppress(OSError):
-                self._file.unlink()
-            return []
+        # A power cut may damage the file, but only these few rows are lost.
+        with closing(SqliteCache(self._file, _TABLE, fast=True)) as cache:
+            return cache.run(command, rows)

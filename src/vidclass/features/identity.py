@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import sqlite3
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from vidclass._core.files import cache_folder
+from vidclass._core.files import cache_folder, fingerprint_of
 from vidclass._core.parallel import Done, run_each
+from vidclass._core.sqlite_cache import SqliteCache
 from vidclass.data.clip import Clip
 from vidclass.errors import VidclassError, VideoError
 from vidclass.types import Progress, Span
@@ -24,8 +23,6 @@ from vidclass.video.image_sequence import numbered_images
 # Coarsest clock of a file system: a file written this shortly before it was read may be written
 # again without a change of its times.
 CLOCK_TICK_NS = 2_000_000_000
-# Time to wait for a locked database.
-BUSY_S = 5.0
 # The number changes with the columns of the table.
 _FILE_NAME = "video-hashes-1.sqlite"
 _TABLE = "CREATE TABLE IF NOT EXISTS hashes (path BLOB PRIMARY KEY, facts TEXT, sha256 TEXT)"
@@ -110,8 +107,7 @@ def clip_key(video_sha256: str, span: Span, fps: float | None = None) -> str:
     The frame rate of an image sequence selects the images in the span; a video has none here.
     """
     rate = [] if fps is None else [fps]
-    text = json.dumps([video_sha256, span.start_s, span.stop_s, *rate])
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return fingerprint_of([video_sha256, span.start_s, span.stop_s, *rate])
 
 
 def identify_clips(
@@ -219,31 +215,19 @@ class _HashCache:
     """Best-effort SQLite cache of file hashes; any error disables it."""
 
     def __init__(self, file: Path) -> None:
-        self._file = file
+        self._cache = SqliteCache(file, _TABLE)
         self._rows: list[tuple[bytes, str, str]] = []
-        self._connection: sqlite3.Connection | None = None
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(file, timeout=BUSY_S, check_same_thread=False)
-            self._connection.execute(_TABLE)
-        except (OSError, sqlite3.Error) as error:
-            self._disable(error)
 
     def find(self, path: Path) -> VideoIdentity | None:
         """Return the identity of a file that is unchanged since it was hashed, else None."""
         try:
-            if self._connection is None:
-                return None
             signature = FileSignature.from_path(path)
-            query = "SELECT sha256 FROM hashes WHERE path = ? AND facts = ? AND length(sha256) = 64"
-            row = self._connection.execute(query, (_path_bytes(path), str(signature))).fetchone()
         except VideoError:
             # Hashing the file raises it again.
             return None
-        except sqlite3.Error as error:
-            self._disable(error)
-            return None
-        return VideoIdentity(path, row[0], signature) if row else None
+        query = "SELECT sha256 FROM hashes WHERE path = ? AND facts = ? AND length(sha256) = 64"
+        rows = self._cache.run(query, [(_path_bytes(path), str(signature))])
+        return VideoIdentity(path, rows[0][0], signature) if rows else None
 
     def add(self, identity: VideoIdentity, began_ns: int) -> None:
         """Add a file, unless it was written just before hashing began."""
@@ -257,30 +241,11 @@ class _HashCache:
     def close(self) -> None:
         """Write the remaining rows."""
         self._write()
-        if self._connection is not None:
-            self._connection.close()
+        self._cache.close()
 
     def _write(self) -> None:
         rows, self._rows = self._rows, []
-        if self._connection is None or not rows:
-            return
-        try:
-            with self._connection:
-                self._connection.executemany("INSERT OR REPLACE INTO hashes VALUES (?, ?, ?)", rows)
-        except sqlite3.Error as error:
-            self._disable(error)
-
-    def _disable(self, error: Exception) -> None:
-        if self._connection is not None:
-            with suppress(sqlite3.Error):
-                self._connection.close()
-            self._connection = None
-        # An operational error, such as a lock, may pass; any other means damage.
-        if isinstance(error, sqlite3.DatabaseError) and not isinstance(
-            error, sqlite3.OperationalError
-        ):
-            with suppress(OSError):
-                self._file.unlink()
+        self._cache.run("INSERT OR REPLACE INTO hashes VALUES (?, ?, ?)", rows)
 
 
 def _path_bytes(path: Path) -> bytes:

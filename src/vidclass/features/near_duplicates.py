@@ -29,7 +29,7 @@ from vidclass.features.pair_search import BLOCK_ROWS, Pairs, every_pair, searche
 from vidclass.types import ClipFeatures
 from vidclass.video.probe import probe
 
-# Measured with the default backbone, see docs/splits.md: the least similar copy of a clip
+# Measured with the default backbone, see docs/how-to/splits.md: the least similar copy of a clip
 # (encoded anew, made smaller, mirrored, cut shorter by a quarter) is above it, and the most
 # similar clips of different recordings are below it.
 THRESHOLD = 0.85

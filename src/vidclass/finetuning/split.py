@@ -68,8 +68,8 @@ def split_for_tuning(
     }
     _require_unseen(clips, group_ids, given, before)
     fixed = before | given
-    known = [fixed.get(group_id) for group_id in group_ids]
-    splits, notes = _split_new(clips, group_ids, known, config, seed=seed)
+    splits_so_far = [fixed.get(group_id) for group_id in group_ids]
+    splits, notes = _split_new(clips, group_ids, splits_so_far, config, seed=seed)
     if "train" not in splits:
         raise SplitError(
             f"none of the {len(splits)} clips is left to train on: the run holds them out for "

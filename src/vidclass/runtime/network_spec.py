@@ -7,8 +7,6 @@ networks, from a spec that names a function and its arguments.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import version
@@ -16,6 +14,8 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from vidclass._core.files import fingerprint_of
 
 IR_FORMAT = 1
 
@@ -63,7 +63,7 @@ class NetworkSpec:
         parts = [IR_FORMAT, self.builder, self.arguments, self.identity, self.frames, versions]
         # Keras models keep the fingerprint they had before there was another framework.
         parts += [] if self.framework == "keras" else [self.framework]
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+        return fingerprint_of(parts)
 
 
 def probe_inputs(spec: NetworkSpec) -> dict[str, NDArray[Any]]:

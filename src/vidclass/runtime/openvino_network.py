@@ -8,7 +8,6 @@ hidden from it here, OpenVINO uses a stub of its own.
 from __future__ import annotations
 
 import hashlib
-import json
 import sys
 from contextlib import suppress
 from functools import cache
@@ -20,7 +19,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from vidclass._core.files import cache_folder, replacing
+from vidclass._core.files import cache_folder, fingerprint_of, replacing
 from vidclass.errors import RuntimeRouteError
 from vidclass.runtime.hardware import Precision
 
@@ -157,7 +156,7 @@ def _compiled_fingerprint(xml: bytes, weights: bytes, hints: dict[str, Any]) -> 
         processor,
         version("openvino"),
     ]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+    return fingerprint_of(parts)
 
 
 def _checked_blob(path: Path) -> bytes | None:

@@ -13,7 +13,7 @@ from vidclass._core.text import counted
 from vidclass.backbones.registry import get_backbone
 from vidclass.data.checks import require_single_labels
 from vidclass.data.manifest import Manifest
-from vidclass.data.splits import fold_assignments
+from vidclass.data.splits import require_folds
 from vidclass.errors import (
     ConfigError,
     DownloadError,
@@ -101,7 +101,7 @@ def sweep(
         require_single_labels(clips.table)
         # Each trial assigns its folds itself; here they only have to exist, before anything is
         # written.
-        fold_assignments(clips, folds=config.folds, seed=config.seed)
+        require_folds(clips, folds=config.folds, seed=config.seed)
         record.prepare_sweep_folder(out)
         identity = config.identity(space, clips.fingerprint)
         with record.lock_folder(out), open_study(out, identity) as study:

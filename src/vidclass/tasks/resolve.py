@@ -40,7 +40,7 @@ def resolve_task(manifest: Manifest, config: TaskConfig) -> LabelTask:
 
         require_single_labels(manifest.table)
     # Built anew, so that settings that do not fit the kind are refused.
-    TaskConfig.checked(**(config.model_dump() | {"kind": task_type.kind}))
+    config = TaskConfig.checked(**(config.model_dump() | {"kind": task_type.kind}))
     if config.none_label is None:
         return task_type(()).with_labels(manifest.labels)
     _require_none_label(manifest, config.none_label)

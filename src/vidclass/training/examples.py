@@ -43,7 +43,7 @@ class Examples:
         require_targets(self.targets)
 
     def __len__(self) -> int:
-        """Number of clips."""
+        """Return the number of clips."""
         return len(self.targets)
 
     @property
@@ -95,7 +95,7 @@ class StoredExamples:
             raise ShapeError(f"{len(self.clips)} clips but targets of shape {self.targets.shape}")
 
     def __len__(self) -> int:
-        """Number of clips."""
+        """Return the number of clips."""
         return len(self.targets)
 
     @property

@@ -36,7 +36,7 @@ class ClipGroups:
         return cls(clips["label"].to_list(), group_ids.to_list(), clips["fold"].to_list())
 
     def __len__(self) -> int:
-        """Number of clips."""
+        """Return the number of clips."""
         return len(self.labels)
 
     @property

@@ -171,7 +171,7 @@ def test_the_first_problems_are_listed_and_the_others_counted(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("names", ["_versions", "data"])
-def test_what_cannot_be_opened_is_a_problem(tmp_path: Path, names: str) -> None:
+def test_a_table_that_cannot_be_opened_is_a_problem(tmp_path: Path, names: str) -> None:
     fill(tmp_path)
     for file in (path_of(tmp_path) / names).iterdir():
         os.truncate(file, 5)
@@ -241,7 +241,9 @@ def test_removing(tmp_path: Path) -> None:
     assert fill(tmp_path, FIRST).missing([key(0)]) == set()
 
 
-def test_what_cannot_be_removed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_that_cannot_be_removed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def deny(*_: Any) -> None:
         raise PermissionError(13, "Permission denied")
 

@@ -76,7 +76,7 @@ def clips(draw: st.DrawFn) -> tuple[int, dict[str, tuple[str, ClipFeatures]]]:
 
 @given(drawn=clips())
 @settings(max_examples=25, deadline=None)
-def test_what_was_appended_is_read_to_the_bit(
+def test_appended_clips_are_read_to_the_bit(
     tmp_path_factory: pytest.TempPathFactory, drawn: tuple[int, Any]
 ) -> None:
     width, clips_by_key = drawn
@@ -150,7 +150,7 @@ def test_a_long_run_merges_files_as_it_goes(tmp_path: Path) -> None:
     assert all(same(stored[f"clip{k}"], clip(k)) for k in range(100))
 
 
-def test_merging_what_another_process_has_merged_is_no_error(
+def test_merging_after_another_process_is_no_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = open_store(tmp_path)

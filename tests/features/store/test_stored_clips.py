@@ -80,7 +80,7 @@ def test_parts_and_joined_parts(source: Counting, large: StoredClips) -> None:
         part.joined(StoredClips(Counting(3), ["k0"]))
 
 
-def test_what_fits_is_read_once(source: Counting) -> None:
+def test_a_set_that_fits_is_read_once(source: Counting) -> None:
     kept = StoredClips.from_source(source, [*source.clips, "k0"])
     assert kept.kept
     assert sum(source.reads) == 600
@@ -89,7 +89,7 @@ def test_what_fits_is_read_once(source: Counting) -> None:
     assert sum(source.reads) == 600
 
 
-def test_what_does_not_fit_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_set_that_does_not_fit_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(MEMORY_VARIABLE, "1")
     wide = ClipFeatures(np.zeros((4, 4096), np.float16), np.arange(4.0))  # 32 kB
     source = Counting(0)

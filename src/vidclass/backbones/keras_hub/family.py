@@ -16,10 +16,10 @@ from vidclass.backbones.keras_hub.network import (
     untrained_model,
 )
 from vidclass.backbones.keras_hub.presets import (
-    keras_hub_for,
     location_of,
     preset_file,
     preset_id,
+    require_keras_hub,
     weight_files,
     weights_at_hand,
 )
@@ -83,7 +83,7 @@ class KerasHub(BackboneFamily):
 
     def require_libraries(self, name: str) -> None:
         """Raise a ConfigError that names the extra if KerasHub cannot be imported."""
-        keras_hub_for(name)
+        require_keras_hub(name)
 
 
 def _version() -> str:
@@ -94,7 +94,7 @@ def _version() -> str:
 
 
 def _measure(name: str, size: int) -> Facts:
-    keras_hub_for(name)
+    require_keras_hub(name)
     import keras
 
     layout = keras.config.image_data_format()

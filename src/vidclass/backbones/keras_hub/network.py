@@ -17,9 +17,9 @@ from vidclass.backbones.hub_files import CONFIG
 from vidclass.backbones.keras_hub.presets import (
     ARCHITECTURES,
     IMAGE_CONVERTER,
-    keras_hub_for,
     preset_file,
     read_settings,
+    require_keras_hub,
 )
 from vidclass.backbones.keras_weights import zero_initialisers
 from vidclass.errors import ConfigError, WeightsError
@@ -199,7 +199,7 @@ def _network(name: str, size: int) -> tuple[keras.Model, bool]:
 
     It is built in Keras's current image data format.
     """
-    hub = keras_hub_for(name)
+    hub = require_keras_hub(name)
     import keras
 
     kind, arguments = _network_settings(name)

@@ -72,7 +72,7 @@ ARCHITECTURES: dict[str, Architecture] = {
 }
 
 
-def keras_hub_for(name: str) -> Any:
+def require_keras_hub(name: str) -> Any:
     """Return the module keras_hub, imported for the backbone `name`.
 
     Raises:
@@ -186,7 +186,7 @@ def _handle(name: str) -> str:
         return location
     if location.startswith(_KAGGLE) and _HANDLE.fullmatch(location.removeprefix(_KAGGLE)):
         return location
-    hub = keras_hub_for(name)
+    hub = require_keras_hub(name)
     presets = {
         preset: facts
         for kind in ARCHITECTURES

@@ -61,7 +61,7 @@ class StoredTable:
 
     @property
     def current(self) -> bool:
-        """Whether this version of vidclass reads the table."""
+        """True if this version of vidclass reads the table."""
         return self.format == STORE_FORMAT
 
 

@@ -75,7 +75,7 @@ class StoredClips(Sequence[ClipFeatures]):
 
     @property
     def kept(self) -> bool:
-        """Whether all clips are in memory."""
+        """True if all clips are in memory."""
         return self._kept is not None
 
     @cached_property

@@ -45,7 +45,7 @@ class StoredClip:
 
     @property
     def intact(self) -> bool:
-        """Whether every bit is as it was when the clip was stored."""
+        """True if every bit is as it was when the clip was stored."""
         return checksum_of(self.key, self.clip) == self.checksum
 
 
