@@ -1,4 +1,4 @@
-"""The way of the data is one way: import-linter's contract holds."""
+"""Imports go one way: import-linter's contract holds."""
 
 from __future__ import annotations
 

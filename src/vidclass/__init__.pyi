@@ -8,6 +8,7 @@ from .features.extract import extract as extract
 from .features.extractor import feature_extractor as feature_extractor
 from .finetuning.finetune import finetune as finetune
 from .inference.classifier import Classifier as Classifier
+from .inference.classifier import Prediction as Prediction
 from .ledger import read_ledger as read_ledger
 from .sweeping.config import SweepConfig as SweepConfig
 from .sweeping.config import SweepSpace as SweepSpace
@@ -15,5 +16,8 @@ from .sweeping.run import sweep as sweep
 from .training.crossval import cross_validate as cross_validate
 from .training.presets import run_config as run_config
 from .training.run import train as train
+from .types import Failure as Failure
+from .types import FrameBatch as FrameBatch
+from .types import Span as Span
 from .version import __version__ as __version__
 from .video.decode import decode_clip as decode_clip

@@ -127,7 +127,7 @@ def test_a_page_of_many_classes_stays_small() -> None:
     labels = [f"class {k % 101}" for k in range(13320)]
     manifest = manifest_of(label=labels)
     thumbnail_rows = {
-        row for rows in thumbnails.contact_sheet_rows(manifest).values() for row in rows
+        row for rows in thumbnails.contact_sheet_rows(labels).values() for row in rows
     }
     jpeg = bytes(9000)  # more than thumbnails of real clips take
     inspections = tuple(

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from inspected_clips import manifest_of
 from vidclass.audit import thumbnails
 from vidclass.audit.thumbnails import contact_sheet_rows, thumbnail_strip
 
@@ -29,7 +28,7 @@ def test_a_thumbnail_has_the_shape_of_the_video(aspect: float, width: int) -> No
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=120))
 def test_the_sheet_is_bounded_and_spread(sizes: list[int]) -> None:
     labels = [f"c{k:03}" for k, size in enumerate(sizes) for _ in range(size)]
-    sheet = contact_sheet_rows(manifest_of(label=labels))
+    sheet = contact_sheet_rows(labels)
     most = max(1, min(thumbnails.MOST_PER_CLASS, thumbnails.MOST_ON_PAGE // len(sizes)))
     for (label, rows), size in zip(sheet.items(), sizes, strict=True):
         assert len(rows) == min(size, most)
@@ -42,4 +41,4 @@ def test_the_sheet_is_bounded_and_spread(sizes: list[int]) -> None:
 
 
 def test_a_clip_of_two_classes_is_on_both_sheets() -> None:
-    assert contact_sheet_rows(manifest_of(label=["a", "a|b"])) == {"a": [0, 1], "b": [1]}
+    assert contact_sheet_rows(["a", "a|b"]) == {"a": [0, 1], "b": [1]}

@@ -56,7 +56,7 @@ def videos(tiny_video: Callable[..., Path]) -> list[Path]:
 
 
 def int8_of(manifest: Manifest) -> Int8Ir:
-    return int8_for_clips(backbone_spec(CONFIG), CONFIG, manifest, progress=no_progress)
+    return int8_for_clips(backbone_spec(CONFIG), CONFIG, manifest.clips(), progress=no_progress)
 
 
 def test_frames_to_calibrate_and_to_check_come_from_different_clips(
@@ -65,7 +65,7 @@ def test_frames_to_calibrate_and_to_check_come_from_different_clips(
     reports: list[tuple[str, int, int]] = []
     manifest = manifest_of(videos)
     int8_for_clips(
-        backbone_spec(CONFIG), CONFIG, manifest, progress=lambda *now: reports.append(now)
+        backbone_spec(CONFIG), CONFIG, manifest.clips(), progress=lambda *now: reports.append(now)
     )
     (asked,) = quantizer.asked
     # There are few clips: each gives all the frames it has, up to the 20 that are sampled.

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from vidclass._core.text import counted
 from vidclass.audit.inspection import ClipInspection
 from vidclass.data.checks import Issue
-from vidclass.data.manifest import Manifest
 from vidclass.video.probe import VideoInfo
 
 EXAMPLES = 3
@@ -98,9 +97,8 @@ def outlier_issues(inspections: Sequence[ClipInspection]) -> list[Issue]:
     return issues
 
 
-def giveaway_issues(manifest: Manifest, inspections: Sequence[ClipInspection]) -> list[Issue]:
+def giveaway_issues(labels: Sequence[str], inspections: Sequence[ClipInspection]) -> list[Issue]:
     """Return an issue of values that nearly only one class has: a classifier may learn them."""
-    labels = manifest.table["label"].to_list()
     clips_per_label = Counter(labels)
     if len(clips_per_label) < 2:
         return []

@@ -131,7 +131,7 @@ def render_page(audit: Audit, *, source: str) -> str:
         "histograms": _histograms(audit),
         "sheets": [
             (label, [tiles[row] for row in rows])
-            for label, rows in contact_sheet_rows(audit.manifest).items()
+            for label, rows in contact_sheet_rows(audit.manifest.table["label"].to_list()).items()
         ],
         "clips_by_class": {each.label: each.clips for each in audit.classes},
         "thumbnail_frames": THUMBNAIL_FRAMES,

@@ -132,7 +132,8 @@ def check(
     """
     manifest = source if isinstance(source, Manifest) else read_for_check(source)
     past = read_ledger(ledger) if ledger is not None else []  # refuse before the work
-    thumbnail_rows = {row for rows in contact_sheet_rows(manifest).values() for row in rows}
+    sheet = contact_sheet_rows(manifest.table["label"].to_list())
+    thumbnail_rows = {row for rows in sheet.values() for row in rows}
     inspections = inspect_clips(
         manifest.clips(), deep=deep, thumbnail_rows=thumbnail_rows, progress=progress
     )
@@ -172,7 +173,7 @@ def _issues(audit: Audit) -> tuple[Issue, ...]:
         *find.table_issues(manifest),
         *find.unreadable_issues(inspections),
         *find.black_frozen_issues(inspections, deep=audit.deep),
-        *giveaway_issues(manifest, inspections),
+        *giveaway_issues(manifest.table["label"].to_list(), inspections),
         *find.duration_issues(manifest, inspections),
         *outlier_issues(inspections),
         *duplicate_issues(audit.duplicates),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
+from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
 
 from vidclass.data.clip import labels_in
-from vidclass.data.manifest import Manifest
 from vidclass.types import UInt8Array
 
 THUMBNAIL_FRAMES = 3
@@ -38,14 +38,14 @@ def thumbnail_strip(frames: UInt8Array, *, aspect: float) -> bytes:
     return buffer.getvalue()
 
 
-def contact_sheet_rows(manifest: Manifest) -> dict[str, list[int]]:
-    """Return the evenly spaced rows that the contact sheet shows of each class."""
-    rows_by_class: dict[str, list[int]] = {label: [] for label in manifest.labels}
-    for row, label in enumerate(manifest.table["label"]):
+def contact_sheet_rows(labels: Sequence[str]) -> dict[str, list[int]]:
+    """Return the evenly spaced rows that the contact sheet shows of each class; labels (N,)."""
+    rows_by_class: defaultdict[str, list[int]] = defaultdict(list)
+    for row, label in enumerate(labels):
         for name in labels_in(label):
             rows_by_class[name].append(row)
     most = max(1, min(MOST_PER_CLASS, MOST_ON_PAGE // max(1, len(rows_by_class))))
-    return {label: _evenly_spaced(rows, most) for label, rows in rows_by_class.items()}
+    return {label: _evenly_spaced(rows, most) for label, rows in sorted(rows_by_class.items())}
 
 
 def _evenly_spaced(rows: Sequence[int], most: int) -> list[int]:

@@ -205,7 +205,7 @@ def _int8(
     from vidclass.features.int8 import int8_for_clips
 
     try:
-        return int8_for_clips(spec, config, manifest, progress=progress)
+        return int8_for_clips(spec, config, manifest.clips(), progress=progress)
     except RuntimeRouteError as error:
         raise RuntimeRouteError(f"{config.backbone} cannot run in int8: {error}") from error
 

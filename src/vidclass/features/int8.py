@@ -11,7 +11,6 @@ import numpy as np
 from vidclass._core.parallel import run_each
 from vidclass.config import FeatureConfig
 from vidclass.data.clip import Clip
-from vidclass.data.manifest import Manifest
 from vidclass.errors import RuntimeRouteError
 from vidclass.features.decoding import decode_for
 from vidclass.features.identity import identify_clips
@@ -28,7 +27,7 @@ FRAMES = 192
 def int8_for_clips(
     spec: NetworkSpec,
     config: FeatureConfig,
-    manifest: Manifest,
+    clips: Sequence[Clip],
     *,
     progress: Progress,
 ) -> Int8Ir:
@@ -41,7 +40,7 @@ def int8_for_clips(
     Args:
         spec: The backbone.
         config: Sampling and geometry of the frames.
-        manifest: The clips.
+        clips: The clips.
         progress: Callback; reports stages `hash`, `calibrate` and `quantize`.
 
     Raises:
@@ -49,15 +48,14 @@ def int8_for_clips(
         RuntimeRouteError: the backbone cannot compute in int8, its features would be too far from
             those in float32, or no clip can be read.
     """
-    rows = manifest.clips()
-    _, keys = identify_clips(rows, lambda *_: None, progress)
-    clips = {key: row for key, row in zip(keys, rows, strict=True) if key is not None}
+    _, keys = identify_clips(clips, lambda *_: None, progress)
+    clip_by_key = {key: clip for key, clip in zip(keys, clips, strict=True) if key is not None}
     for entry in int8_entries(spec):
-        if 2 * len(entry.clips & clips.keys()) >= len(entry.clips):
+        if 2 * len(entry.clips & clip_by_key.keys()) >= len(entry.clips):
             entry.require_similar()
             return entry
     require_nncf()
-    entry = _calibrated(spec, config, clips, progress)
+    entry = _calibrated(spec, config, clip_by_key, progress)
     entry.require_similar()
     return entry
 
