@@ -46,7 +46,9 @@ def own() -> Iterator[type[BackboneFamily]]:
 
 
 def test_the_listed_backbones() -> None:
-    assert backbone_names() == [*LITES, *APPLICATIONS, "i3d_rgb", *ALIASES]
+    names = backbone_names()
+    assert len(set(names)) == len(names)
+    assert {*LITES, *APPLICATIONS, "i3d_rgb", *ALIASES} <= set(names)
 
 
 def test_an_unknown_name_names_the_nearest() -> None:

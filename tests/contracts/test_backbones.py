@@ -8,12 +8,14 @@ import pytest
 
 from vidclass.backbones import backbone_names, get_backbone
 from vidclass.backbones.family import load_family
-from vidclass.backbones.hugging_face.family import ALIASES
+from vidclass.backbones.hugging_face.family import ALIASES, HuggingFace
+from vidclass.backbones.i3d.family import I3D
 from vidclass.backbones.keras_applications import APPLICATIONS
-from vidclass.backbones.lite.family import LITES
 from vidclass.testing import check_backbone
 
-# One of each family, at a size that it can just take: benchmarks/backbones.py tries them all at
+# Families with tests of their own: their networks are large, or need an extra.
+UNTRIED = {I3D, HuggingFace}
+# One of each kind of network, at a size that it can just take: benchmarks/backbones.py tries all at
 # their own size, which takes an hour.
 TRIED = {
     "efficientnet_lite2": 64,
@@ -69,11 +71,15 @@ def test_weights_are_identified_the_same_each_time(name: str) -> None:
 
 
 def test_every_family_is_tried() -> None:
-    families = {name: APPLICATIONS[name].module for name in APPLICATIONS}
-    families |= dict.fromkeys(LITES, "efficientnet_lite")
+    tried = {type(get_backbone(name).family) for name in TRIED}
+    assert {type(get_backbone(name).family) for name in backbone_names()} - tried == UNTRIED
+
+
+def test_every_kind_of_network_of_keras_applications_is_tried() -> None:
+    modules = {APPLICATIONS[name].module for name in TRIED if name in APPLICATIONS}
     # Plainer or larger forms of others in the list: the time of the tests is short.
     untried = {"inception_resnet_v2", "mobilenet", "vgg16", "vgg19"}
-    assert {families[name] for name in TRIED} == set(families.values()) - untried
+    assert modules == {facts.module for facts in APPLICATIONS.values()} - untried
 
 
 @pytest.mark.slow

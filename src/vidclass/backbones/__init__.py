@@ -8,7 +8,7 @@ in a module that can be imported by name (networks are built in child processes)
 ... class Ours(BackboneFamily):
 ...     names = ("our_network",)
 ...     ...
->>> vidclass.run_config(backbone="our_network")                     # doctest: +SKIP
+>>> vidclass.run_config(features={"backbone": "our_network"})                     # doctest: +SKIP
 
 `vidclass.testing.check_backbone` tests what every backbone must do.
 """

@@ -1,5 +1,6 @@
 from .family import Backbone as Backbone
 from .family import BackboneFamily as BackboneFamily
+from .family import WeightsState as WeightsState
 from .i3d.family import load_i3d as load_i3d
 from .keras_weights import zero_initialisers as zero_initialisers
 from .registry import backbone_names as backbone_names

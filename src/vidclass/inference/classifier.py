@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ class Prediction:
     video: str
     scores: dict[str, float]
     frames_used: int = 0
-    frames: FrameBatch | None = None
+    frames: FrameBatch | None = field(default=None, repr=False)
     error: VidclassError | None = None
     decision: Decision | None = None
 

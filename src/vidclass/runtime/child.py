@@ -37,16 +37,16 @@ def export_ir(spec: NetworkSpec, folder: Path) -> None:
     layout = "channels_first" if spec.frames else "channels_last"
     keras.config.set_image_data_format(layout)
     try:
-        _export_raw(spec, raw)
+        _export_raw(spec, raw, layout)
     except VidclassError:
         raise
     except Exception:
         if not spec.frames:
             raise
-        # Some networks refuse channels_first, each with another error.
+        # Some networks refuse channels_first, each with another error; some ignore it.
         layout = "channels_last"
         keras.config.set_image_data_format(layout)
-        _export_raw(spec, raw)
+        _export_raw(spec, raw, layout)
     model = ov.Core().read_model(raw)
     if spec.frames:
         free_batch(model)
@@ -62,9 +62,15 @@ def export_ir(spec: NetworkSpec, folder: Path) -> None:
         path.unlink()
 
 
-def _export_raw(spec: NetworkSpec, raw: Path) -> None:
+def _export_raw(spec: NetworkSpec, raw: Path, layout: str) -> None:
     model = spec.build()
     (raw.parent / BUILT).touch()
+    shape = model.inputs[0].shape
+    if spec.frames and shape[1 if layout == "channels_first" else -1] != 3:
+        raise ValueError(
+            f"{spec.builder} with {spec.arguments} takes inputs {shape}, which are not {layout}: "
+            "build them for keras.config.image_data_format()"
+        )
     model.export(str(raw), format="openvino", verbose=False)
 
 

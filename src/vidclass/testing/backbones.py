@@ -26,6 +26,8 @@ def check_backbone(name: str, *, size: int | None = None, weights: str = "random
         AssertionError: another rule is broken.
     """
     backbone = get_backbone(name)
+    if backbone.weights_id("random") != backbone.weights_id("random"):
+        raise AssertionError(f"{name}: weights_id changes from call to call")
     geometry = GeometryConfig(size=size or backbone.size)
     spec = backbone_spec(FeatureConfig(backbone=name, weights=weights, geometry=geometry))
     files = ensure_ir(spec)
