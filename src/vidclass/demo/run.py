@@ -32,6 +32,9 @@ PAGE = "summary.html"
 GIF = "prediction.gif"
 
 
+SMALL = {"train_groups": 6, "test_groups": 4}
+
+
 @dataclass(frozen=True)
 class HeadResult:
     """Result of a head on the test clips, whose groups it was not trained on.
@@ -75,13 +78,14 @@ class DemoResult:
 
 
 def run_demo(
-    folder: Path, *, seed: int, say: Callable[[str], None], progress: Progress
+    folder: Path, *, seed: int, small: bool = False, say: Callable[[str], None], progress: Progress
 ) -> DemoResult:
     """Generate clips, train three heads, test them on unseen groups, predict and draw one clip.
 
     Args:
         folder: Folder of the demo; results of an earlier demo are replaced.
         seed: Seed of clips and training.
+        small: Generate half of the groups.
         say: Callback; prints a line.
         progress: Callback; reports stages `clips`, `hash`, `extract` and `train`.
 
@@ -91,7 +95,12 @@ def run_demo(
     started = time.monotonic()
     clips = folder / "clips"
     say(f"1. writing labelled videos into {clips}")
-    make_demo_clips(clips, seed=seed, progress=lambda done, total: progress("clips", done, total))
+    make_demo_clips(
+        clips,
+        seed=seed,
+        **(SMALL if small else {}),
+        progress=lambda done, total: progress("clips", done, total),
+    )
     manifest = Manifest.from_source(clips)
     say(f"2. {len(manifest)} clips, classes {', '.join(manifest.labels)}; training the default")
     config = run_config(training={"seed": seed})
